@@ -1,0 +1,89 @@
+//! `minisim info`: what is in a recording.
+
+use std::path::PathBuf;
+
+use minisim_io::Reader;
+
+use crate::{
+    exit::{Failure, print},
+    text,
+};
+
+/// Arguments of `minisim info`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  minisim info v4-ca1.zarr\n  minisim info v4-ca1.zarr --json")]
+pub(crate) struct Args {
+    /// The recording directory.
+    recording: PathBuf,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let reader = Reader::open(&args.recording).map_err(Failure::run)?;
+    reader.warnings().iter().for_each(|w| eprintln!("warning: {w}"));
+    let truth = reader.ground_truth().map_err(Failure::run)?;
+    let spec = reader.spec();
+    let [n_frames, height, width] = reader.shape();
+    let detectable = truth.detectable().iter().filter(|d| **d).count();
+    let in_focus = truth.in_focus().iter().filter(|d| **d).count();
+    if args.json {
+        let arrays: serde_json::Map<_, _> = truth
+            .arrays
+            .iter()
+            .map(|a| {
+                let d = a.declared;
+                let dims: Vec<_> = d.dims.iter().map(|d| d.name()).collect();
+                let about = serde_json::json!({ "shape": a.shape, "dims": dims, "unit": d.unit, "doc": d.doc });
+                (d.name.to_owned(), about)
+            })
+            .collect();
+        return print(&format!(
+            "{:#}\n",
+            serde_json::json!({
+                "path": args.recording,
+                "spec_cache_key": spec.cache_key(),
+                "observed": { "shape": [n_frames, height, width], "sample": format!("{:?}", reader.sample()) },
+                "fps": spec.acquisition.fps.get(),
+                "pixel_size_um": spec.acquisition.pixel_size_um(),
+                "steps": spec.steps.iter().map(|s| s.kind()).collect::<Vec<_>>(),
+                "n_cells": truth.n_units(),
+                "n_detectable": detectable,
+                "n_in_focus": in_focus,
+                "focal_depth_um": truth.focal_depth_um,
+                "ground_truth": arrays,
+                "snapshots": reader.snapshot_names(),
+            })
+        ));
+    }
+    let a = &spec.acquisition;
+    let [fov_h, fov_w] = a.fov_um();
+    let mut rows = vec![
+        ("film".to_owned(), format!("{n_frames} frames of {height} × {width} px, stored as {:?}", reader.sample())),
+        ("duration".to_owned(), format!("{} s at {} fps", a.duration_s.get(), a.fps.get())),
+        ("field of view".to_owned(), format!("{fov_h:.0} × {fov_w:.0} µm, {:.3} µm/px", a.pixel_size_um())),
+        ("steps".to_owned(), spec.steps.iter().map(|s| s.kind()).collect::<Vec<_>>().join(", ")),
+        ("cells".to_owned(), format!("{}, {detectable} detectable, {in_focus} in focus", truth.n_units())),
+    ];
+    if let Some(focal) = truth.focal_depth_um {
+        rows.push(("focal depth".to_owned(), format!("{focal:.1} µm")));
+    }
+    rows.push(("seed".to_owned(), spec.seed.to_string()));
+    rows.push(("cache key".to_owned(), spec.cache_key()));
+    if !reader.snapshot_names().is_empty() {
+        rows.push(("snapshots".to_owned(), reader.snapshot_names().join(", ")));
+    }
+    let arrays: Vec<(String, String)> = truth
+        .arrays
+        .iter()
+        .map(|array| {
+            let d = array.declared;
+            let dims: Vec<String> = d.dims.iter().zip(&array.shape).map(|(d, n)| format!("{} {n}", d.name())).collect();
+            let unit = if d.unit.is_empty() { String::new() } else { format!(" [{}]", d.unit) };
+            (d.name.to_owned(), format!("({}){unit}  {}", dims.join(", "), d.doc))
+        })
+        .collect();
+    print(&format!("{}\n{}ground truth\n{}", args.recording.display(), text::table(&rows), text::table(&arrays)))
+}

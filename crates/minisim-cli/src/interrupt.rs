@@ -1,0 +1,26 @@
+//! Ctrl-C and termination signals: stop soon, leave nothing half written.
+
+use std::time::Duration;
+
+use minisim::Cancel;
+
+use crate::exit::Failure;
+
+/// How long an orderly stop may take before unfinished files are removed and the process ends all the same.
+const GRACE: Duration = Duration::from_millis(120);
+
+/// A handle that Ctrl-C (or SIGTERM) cancels. Work that does not notice in time is cut off, after what it had begun to write
+/// has been removed.
+pub(crate) fn cancel_on_signal() -> Result<Cancel, Failure> {
+    let cancel = Cancel::new();
+    let handle = cancel.clone();
+    ctrlc::set_handler(move || {
+        handle.cancel();
+        std::thread::sleep(GRACE);
+        minisim_io::remove_unfinished();
+        eprintln!("stopped; nothing was written");
+        std::process::exit(130);
+    })
+    .map_err(|e| Failure::run(format!("could not listen for Ctrl-C: {e}")))?;
+    Ok(cancel)
+}

@@ -1,0 +1,368 @@
+//! `minisim simulate`: a spec becomes a recording on disk.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use minisim::{
+    Cancel, Event, Finding, GroundTruth, Outcome, RunError, Sink,
+    presets::preset,
+    sink::{Block, Header, SinkError},
+    spec::{Checked, Spec},
+};
+use minisim_io::{AviOptions, AviSink, ZarrOptions, ZarrSink};
+
+use crate::{
+    exit::{Failure, print},
+    input, interrupt, picture,
+    text,
+};
+
+/// The preset and duration of a bare `minisim simulate`.
+const DEFAULT_PRESET: &str = "v4-ca1";
+const DEFAULT_DURATION_S: f64 = 30.0;
+
+/// Arguments of `minisim simulate`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  minisim simulate                                          v4-ca1, 30 s, to v4-ca1.zarr, and a picture of it
+  minisim simulate --preset v4-cortex-l23 --duration 60 --with brain_motion --with bleaching -o cortex.zarr
+  minisim simulate mine.json --set acquisition.optics.na=0.25 --set steps.sensor.photons_per_unit=300 -o dim.zarr
+  minisim simulate mine.json --without neuropil --without vasculature -o clean.zarr
+  minisim simulate mine.json --until leakage -o noise_free.zarr
+  minisim simulate mine.json -o film.avi                    a film only; the spec is written beside it
+
+Paths for --set start at the root of the spec: acquisition.fps, acquisition.image_sensor.n_px_height, seed,
+steps.<kind>.<field>, output.store_dtype. `minisim spec schema` lists them all.")]
+pub(crate) struct Args {
+    /// The spec: .json, .toml or .yaml; `-` reads JSON from standard input.
+    spec: Option<PathBuf>,
+    /// Start from a preset instead (`minisim presets` lists them).
+    #[arg(long, conflicts_with = "spec", value_name = "NAME")]
+    preset: Option<String>,
+    /// Change one field, e.g. `steps.neuropil.amplitude=0.8`; may be repeated.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    set: Vec<String>,
+    /// Length of the recording (s).
+    #[arg(long, value_name = "S")]
+    duration: Option<f64>,
+    /// Frames per second.
+    #[arg(long, value_name = "F")]
+    fps: Option<f64>,
+    /// Seed of all randomness.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Leave a step out, e.g. `neuropil`; may be repeated.
+    #[arg(long, value_name = "STEP")]
+    without: Vec<String>,
+    /// Add a step with its defaults, e.g. `brain_motion`; may be repeated.
+    #[arg(long, value_name = "STEP")]
+    with: Vec<String>,
+    /// Stop after this stage, e.g. `leakage` for the noise-free film.
+    #[arg(long, value_name = "STAGE")]
+    until: Option<String>,
+    /// The recording to write: a `.zarr` directory with all truth, or an `.avi` film.
+    #[arg(short, long, value_name = "OUT.zarr|OUT.avi")]
+    output: Option<PathBuf>,
+    /// Intensity shown as white in an .avi; needed without a sensor step.
+    #[arg(long, value_name = "LEVEL")]
+    vmax: Option<f64>,
+    /// Intensity shown as black in an .avi.
+    #[arg(long, value_name = "LEVEL", default_value_t = 0.0)]
+    vmin: f64,
+    /// Threads to use (default: all cores). The result does not depend on it.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Replace an existing recording, once the new one is complete.
+    #[arg(long)]
+    force: bool,
+    /// Do not draw the picture beside the recording.
+    #[arg(long)]
+    no_picture: bool,
+    /// No progress bar and no summary.
+    #[arg(short, long)]
+    quiet: bool,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: &Args) -> Result<(), Failure> {
+    let (spec, name) = assemble(args)?;
+    let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.zarr")));
+    let kind = Kind::of(&output)?;
+    let picture = (kind == Kind::Zarr && !args.no_picture).then(|| output.with_extension("png"));
+    if let Some(picture) = &picture
+        && picture.exists()
+        && !args.force
+    {
+        return Err(Failure::Input(format!(
+            "{} exists; --force replaces it, --no-picture draws none, -o writes elsewhere",
+            picture.display()
+        )));
+    }
+    let cancel = interrupt::cancel_on_signal()?;
+    let pool = thread_pool(args.threads)?;
+    let start = Instant::now();
+    let (written, outcome) = pool.install(|| match kind {
+        Kind::Zarr => {
+            let sink = ZarrSink::create(&output, ZarrOptions { overwrite: args.force, ..ZarrOptions::default() })
+                .map_err(Failure::run)?;
+            simulate(&spec, sink, args, &cancel).map(|o| (o.output.0.bytes, (o.output.1, o.warnings)))
+        }
+        Kind::Avi => {
+            let options =
+                AviOptions { overwrite: args.force, vmin: args.vmin, vmax: args.vmax, ..AviOptions::default() };
+            let sink = AviSink::create(&output, options).map_err(Failure::run)?;
+            simulate(&spec, sink, args, &cancel).map(|o| (o.output.0.bytes, (o.output.1, o.warnings)))
+        }
+    })?;
+    let (facts, warnings) = outcome;
+    let elapsed = start.elapsed();
+    warnings.iter().for_each(|w| eprintln!("warning: {w}"));
+    let mut done = Summary { spec: &spec, output: &output, picture: None, written, elapsed, facts };
+    if let Some(path) = &picture {
+        pool.install(|| picture::draw_recording(&output, path, args.force))?;
+        done.picture = Some(path.clone());
+    }
+    if args.json {
+        print(&format!("{:#}\n", done.json()))
+    } else if args.quiet {
+        Ok(())
+    } else {
+        print(&done.text(kind))
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Zarr,
+    Avi,
+}
+
+impl Kind {
+    fn of(path: &Path) -> Result<Self, Failure> {
+        match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
+            Some("zarr") => Ok(Self::Zarr),
+            Some("avi") => Ok(Self::Avi),
+            _ => Err(Failure::Input(format!(
+                "output {}: its name must end in .zarr (a recording with all truth) or .avi (a film)",
+                path.display()
+            ))),
+        }
+    }
+}
+
+/// The spec to simulate and a name for it.
+fn assemble(args: &Args) -> Result<(Spec, String), Failure> {
+    let (mut spec, name) = match (&args.spec, &args.preset) {
+        (Some(path), _) => {
+            let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("recording");
+            let stem = if stem == "-" { "recording" } else { stem.trim_end_matches(".spec") };
+            (input::read_spec(path)?, stem.to_owned())
+        }
+        (None, name) => {
+            let name = name.as_deref().unwrap_or(DEFAULT_PRESET);
+            let spec = preset(name).map_err(Failure::input)?;
+            (edit(&spec, "acquisition.duration_s", &DEFAULT_DURATION_S.to_string())?, name.to_owned())
+        }
+    };
+    for kind in &args.with {
+        spec = checked(spec.with_step(kind))?;
+    }
+    for kind in &args.without {
+        spec = checked(spec.without_step(kind))?;
+    }
+    for (path, value) in [("acquisition.duration_s", args.duration), ("acquisition.fps", args.fps)] {
+        if let Some(value) = value {
+            spec = edit(&spec, path, &value.to_string())?;
+        }
+    }
+    if let Some(seed) = args.seed {
+        spec = edit(&spec, "seed", &seed.to_string())?;
+    }
+    for assignment in &args.set {
+        let (path, value) = assignment.split_once('=').ok_or_else(|| {
+            Failure::Input(format!("--set {assignment}: write PATH=VALUE, e.g. --set acquisition.optics.na=0.3"))
+        })?;
+        spec = edit(&spec, path.trim(), value.trim())?;
+    }
+    Ok((spec, name))
+}
+
+fn edit(spec: &Spec, path: &str, value: &str) -> Result<Spec, Failure> {
+    checked(spec.set(path, value))
+}
+
+fn checked(result: Result<Checked, minisim::spec::Report>) -> Result<Spec, Failure> {
+    let checked = result.map_err(Failure::input)?;
+    checked.warnings.iter().for_each(|w| eprintln!("warning: {w}"));
+    Ok(checked.spec)
+}
+
+fn thread_pool(threads: Option<usize>) -> Result<rayon::ThreadPool, Failure> {
+    if threads == Some(0) {
+        return Err(Failure::Input("--threads 0: give at least 1, or leave it out to use all cores".to_owned()));
+    }
+    rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build().map_err(Failure::run)
+}
+
+fn simulate<S: Sink>(
+    spec: &Spec,
+    sink: S,
+    args: &Args,
+    cancel: &Cancel,
+) -> Result<Outcome<(S::Output, Facts)>, Failure> {
+    let bar = progress_bar(args.quiet || args.json);
+    let mut on_event = |event: Event| match event {
+        Event::Building => bar.set_message("building cells, traces and fields"),
+        Event::Built { n_frames } => {
+            bar.set_length(n_frames as u64);
+            bar.reset_elapsed();
+            bar.set_style(frames_style());
+        }
+        Event::Frames { done, .. } => bar.set_position(done as u64),
+        Event::Finishing => bar.set_message("writing the ground truth"),
+        _ => {}
+    };
+    let options = minisim::Options {
+        until: args.until.as_deref(),
+        cancel: cancel.clone(),
+        on_event: Some(&mut on_event),
+    };
+    let result = minisim::simulate_into(spec, Observed { inner: sink, header: None }, options);
+    bar.finish_and_clear();
+    result.map_err(|e| match e {
+        RunError::Cancelled => Failure::Interrupted,
+        RunError::Spec(_) | RunError::UnknownStage { .. } => Failure::input(e),
+        other => Failure::run(other),
+    })
+}
+
+fn progress_bar(silent: bool) -> ProgressBar {
+    // `stderr()` draws nothing when standard error is not a terminal.
+    let target = if silent { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let bar = ProgressBar::with_draw_target(None, target);
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
+fn frames_style() -> ProgressStyle {
+    ProgressStyle::with_template("{bar:36.cyan} {pos}/{len} frames  {per_sec}  {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// What the summary says of the truth, noted on its way to the sink.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    n_frames: usize,
+    n_cells: usize,
+    n_detectable: usize,
+    focal_depth_um: Option<f64>,
+}
+
+/// Passes everything on to the real sink and keeps the facts.
+#[derive(Debug)]
+struct Observed<S> {
+    inner: S,
+    header: Option<Header>,
+}
+
+impl<S: Sink> Sink for Observed<S> {
+    type Output = (S::Output, Facts);
+
+    fn begin(&mut self, header: &Header) -> Result<(), SinkError> {
+        self.header = Some(header.clone());
+        self.inner.begin(header)
+    }
+
+    fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError> {
+        self.inner.block(block)
+    }
+
+    fn finish(self, truth: GroundTruth) -> Result<Self::Output, SinkError> {
+        let facts = Facts {
+            n_frames: self.header.map_or(0, |h| h.n_frames),
+            n_cells: truth.n_units(),
+            n_detectable: truth.detectable().iter().filter(|d| **d).count(),
+            focal_depth_um: truth.focal_depth_um,
+        };
+        Ok((self.inner.finish(truth)?, facts))
+    }
+}
+
+struct Summary<'a> {
+    spec: &'a Spec,
+    output: &'a Path,
+    picture: Option<PathBuf>,
+    written: u64,
+    elapsed: Duration,
+    facts: Facts,
+}
+
+impl Summary<'_> {
+    fn text(&self, kind: Kind) -> String {
+        let a = &self.spec.acquisition;
+        let [fov_h, fov_w] = a.fov_um();
+        let seconds = self.elapsed.as_secs_f64();
+        let mut rows = vec![
+            (
+                "film".to_owned(),
+                format!(
+                    "{} frames of {} × {} px, {:.0} × {:.0} µm, {} s at {} fps",
+                    self.facts.n_frames,
+                    a.image_sensor.n_px_height.get(),
+                    a.image_sensor.n_px_width.get(),
+                    fov_h,
+                    fov_w,
+                    a.duration_s.get(),
+                    a.fps.get()
+                ),
+            ),
+            ("cells".to_owned(), format!("{}, {} detectable", self.facts.n_cells, self.facts.n_detectable)),
+        ];
+        if let Some(focal) = self.facts.focal_depth_um {
+            rows.push(("focus".to_owned(), format!("{focal:.1} µm below the surface")));
+        }
+        rows.push(("size".to_owned(), text::bytes(self.written)));
+        rows.push((
+            "time".to_owned(),
+            format!("{} ({:.0} frames/s)", text::seconds(seconds), self.facts.n_frames as f64 / seconds.max(1e-9)),
+        ));
+        let mut out = format!("{}\n{}", self.output.display(), text::table(&rows));
+        if let Some(picture) = &self.picture {
+            out += &format!("{}\n  a labelled contact sheet of the recording\n", picture.display());
+        }
+        out + &match kind {
+            Kind::Zarr => format!(
+                "next: look at {}; `minisim info {}` lists what is inside;\n      in Python: minisim.Recording.load(\"{}\")\n",
+                self.picture.as_deref().unwrap_or(self.output).display(),
+                self.output.display(),
+                self.output.display()
+            ),
+            Kind::Avi => format!(
+                "next: open it in Fiji or VLC; the spec is beside it, `minisim simulate {} -o {}` adds the ground truth\n",
+                self.output.with_extension("spec.json").display(),
+                self.output.with_extension("zarr").display()
+            ),
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "output": self.output,
+            "picture": self.picture,
+            "spec_cache_key": self.spec.cache_key(),
+            "n_frames": self.facts.n_frames,
+            "n_cells": self.facts.n_cells,
+            "n_detectable": self.facts.n_detectable,
+            "focal_depth_um": self.facts.focal_depth_um,
+            "bytes": self.written,
+            "seconds": self.elapsed.as_secs_f64(),
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! `minisim spec`: check, compare and print specs.
+
+use std::path::PathBuf;
+
+use minisim::spec::{self, Format, Spec};
+
+use crate::{
+    exit::{Failure, print},
+    input,
+};
+
+/// Subcommands of `minisim spec`.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Check a spec: all errors at once, each with line, column, rule and remedy; exit code 2 if there is one.
+    #[command(after_help = "Example:\n  minisim spec check mine.json")]
+    Check {
+        /// The spec file.
+        spec: PathBuf,
+        /// Print the findings as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the cache key: 16 hex digits that name the recording.
+    #[command(after_help = "Example:\n  minisim spec key mine.json")]
+    Key {
+        /// The spec file.
+        spec: PathBuf,
+    },
+    /// Print the canonical form: every field, in order.
+    #[command(after_help = "Example:\n  minisim spec show mine.toml > mine.json")]
+    Show {
+        /// The spec file.
+        spec: PathBuf,
+        /// On one line, exactly the text that the cache key is computed from.
+        #[arg(long)]
+        compact: bool,
+    },
+    /// Print the JSON schema of a spec: every field with its unit, bound, default and meaning.
+    #[command(after_help = "Example:\n  minisim spec schema > spec.schema.json")]
+    Schema,
+    /// Print the fields in which two specs differ; exit code 1 if there is one.
+    #[command(after_help = "Example:\n  minisim spec diff mine.json recording.zarr/spec.json")]
+    Diff {
+        /// One spec.
+        left: PathBuf,
+        /// The other.
+        right: PathBuf,
+    },
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Check { spec, json } => check(spec, *json),
+        Command::Key { spec } => print(&format!("{}\n", input::read_spec(spec)?.cache_key())),
+        Command::Show { spec, compact } => {
+            let spec = input::read_spec(spec)?;
+            print(&format!("{}\n", if *compact { spec.canonical_json() } else { spec.pretty_json() }))
+        }
+        Command::Schema => print(&format!("{:#}\n", spec::schema())),
+        Command::Diff { left, right } => diff(&input::read_spec(left)?, &input::read_spec(right)?),
+    }
+}
+
+fn check(path: &std::path::Path, json: bool) -> Result<(), Failure> {
+    if json {
+        let text = std::fs::read_to_string(path).map_err(|e| Failure::input(format!("{}: {e}", path.display())))?;
+        let (ok, findings) = match Spec::from_text(&text, Format::from_path(path)) {
+            Ok(checked) => (checked.spec.cost().check_simulable(&checked.spec).err(), checked.warnings),
+            Err(report) => (Some(report), Vec::new()),
+        };
+        let errors = ok.map_or_else(Vec::new, |r| r.findings);
+        let failed = !errors.is_empty();
+        let list: Vec<_> = errors.iter().chain(&findings).map(minisim::spec::Finding::to_json).collect();
+        print(&format!("{:#}\n", serde_json::json!({ "ok": !failed, "findings": list })))?;
+        return if failed { Err(Failure::Input(format!("{} is not valid", path.display()))) } else { Ok(()) };
+    }
+    let checked = input::check_spec(path)?;
+    input::print_warnings(&checked, path);
+    checked.spec.cost().check_simulable(&checked.spec).map_err(|r| Failure::Input(input::located(&r, path)))?;
+    let n = checked.warnings.len();
+    let warned = match n {
+        0 => String::new(),
+        1 => ", 1 warning".to_owned(),
+        n => format!(", {n} warnings"),
+    };
+    print(&format!("{}: valid{warned}, cache key {}\n{}", path.display(), checked.spec.cache_key(), checked.spec.cost()))
+}
+
+fn diff(left: &Spec, right: &Spec) -> Result<(), Failure> {
+    let differences = spec::diff(left, right);
+    if differences.is_empty() {
+        return print("the specs are equal\n");
+    }
+    let shown = |v: &Option<String>| v.clone().unwrap_or_else(|| "(absent)".to_owned());
+    let lines: Vec<String> =
+        differences.iter().map(|d| format!("{}: {} → {}\n", d.path, shown(&d.left), shown(&d.right))).collect();
+    print(&lines.concat())?;
+    Err(Failure::Run(format!("{} difference{}", lines.len(), if lines.len() == 1 { "" } else { "s" })))
+}

@@ -1,0 +1,113 @@
+//! Outputs that appear only once they are complete.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::error::IoError;
+
+/// Outputs that are being written at this moment.
+static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+fn unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Removes what unfinished outputs of this process have written so far. For the moment before a process ends early; the
+/// sinks must not be used afterwards.
+pub fn remove_unfinished() {
+    for path in std::mem::take(&mut *unfinished()) {
+        remove(&path);
+    }
+}
+
+fn remove(path: &Path) {
+    // Nothing can be done about a failure; a temporary that stays is never taken for an output.
+    let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+}
+
+/// A temporary file or directory beside its final place; removed when dropped before [`Pending::commit`].
+#[derive(Debug)]
+pub(crate) struct Pending {
+    target: PathBuf,
+    temporary: PathBuf,
+    committed: bool,
+}
+
+impl Pending {
+    /// Chooses a temporary name for `target`, which does not come into being yet.
+    pub(crate) fn new(target: &Path) -> Result<Self, IoError> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let Some(name) = target.file_name() else {
+            return Err(IoError::unsuitable(target, "it has no file name; give a path that ends in one"));
+        };
+        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+        let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let mut temporary = name.to_owned();
+        temporary.push(format!(".tmp-{}-{unique}-{:x}", std::process::id(), clock & 0xffff_ffff));
+        let pending = Self { target: target.to_owned(), temporary: target.with_file_name(temporary), committed: false };
+        unfinished().insert(pending.temporary.clone());
+        Ok(pending)
+    }
+
+    /// Where to write.
+    pub(crate) fn path(&self) -> &Path {
+        &self.temporary
+    }
+
+    /// Puts the finished output in its place. What is there already is replaced if `replace`, and only now.
+    pub(crate) fn commit(mut self, replace: bool) -> Result<(), IoError> {
+        let rename = |from: &Path, to: &Path| fs::rename(from, to).map_err(IoError::system("rename to", to));
+        if self.target.symlink_metadata().is_ok() {
+            if !replace {
+                return Err(IoError::Exists { path: self.target.clone() });
+            }
+            if self.target.is_dir() {
+                // A directory cannot be renamed over another: the old one steps aside first, and back if that fails.
+                let aside = with_suffix(&self.temporary, "-old");
+                rename(&self.target, &aside)?;
+                if let Err(error) = rename(&self.temporary, &self.target) {
+                    rename(&aside, &self.target)?;
+                    return Err(error);
+                }
+                self.done();
+                remove(&aside);
+                return Ok(());
+            }
+        }
+        rename(&self.temporary, &self.target)?;
+        self.done();
+        Ok(())
+    }
+
+    fn done(&mut self) {
+        self.committed = true;
+        unfinished().remove(&self.temporary);
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.committed {
+            remove(&self.temporary);
+            unfinished().remove(&self.temporary);
+        }
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Writes a whole small file.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
+    fs::write(path, bytes).map_err(IoError::system("write", path))
+}

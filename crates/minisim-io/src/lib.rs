@@ -1,0 +1,23 @@
+//! Files in and out: one file a format. Bytes and paths live here and no physics does.
+//!
+//! Every output is atomic: it grows under a temporary name beside its place and is renamed into it once it is complete.
+//! Whatever ends a run early (an error, a full disk, Ctrl-C) leaves nothing that looks like a recording.
+
+mod atomic;
+mod avi;
+mod error;
+mod zarr;
+
+pub use atomic::remove_unfinished;
+pub use avi::{AviOptions, AviSink};
+pub use error::IoError;
+pub use zarr::{Loaded, Reader, ZarrOptions, ZarrSink, load, save};
+
+/// What a finished file sink reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The output.
+    pub path: std::path::PathBuf,
+    /// Bytes on disk.
+    pub bytes: u64,
+}

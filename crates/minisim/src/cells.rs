@@ -1,0 +1,66 @@
+//! The cells while a scene is being built: what the cell steps know of each other.
+
+use std::sync::Arc;
+
+use crate::{footprint::Patch, physics::optics::PointSpread};
+
+/// All cells on the canvas, structure of arrays; index = unit.
+///
+/// Cells of the field of view come first, in their drawing order, then those of the motion margin.
+#[derive(Clone, Debug, Default)]
+pub struct Cells {
+    /// A number that stays with the cell whatever the other cells, the density or the margin: the entity of its draws.
+    pub ids: Vec<u64>,
+    /// (z, y, x) µm.
+    pub centers_um: Vec<[f64; 3]>,
+    /// Centre inside the field of view: these vote on the focus and drive the neuropil.
+    pub in_fov: Vec<bool>,
+    /// Sharp footprints, canvas coordinates.
+    pub planted: Arc<Vec<Patch>>,
+    /// Activity, once `cell_activity` has run.
+    pub traces: Option<Traces>,
+    /// Remaining fluorophore `(unit, frame)`, once `bleaching` has run.
+    pub intact: Option<Vec<f64>>,
+    /// Blur and brightness, once `optics` has run.
+    pub spread: Option<Vec<PointSpread>>,
+}
+
+/// The cells' activity.
+#[derive(Clone, Debug)]
+pub struct Traces {
+    /// Clean calcium traces `(unit, frame)`, fluorescence units.
+    pub c: Vec<f64>,
+    /// Largest and smallest value over the recording.
+    pub range: Vec<[f64; 2]>,
+    /// Largest and smallest value over the calibration window, which does not depend on the duration.
+    pub calibration_range: Vec<[f64; 2]>,
+    /// Expected value of each cell's trace.
+    pub expected: Vec<f64>,
+}
+
+impl Cells {
+    /// Number of cells.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// True when there is no cell.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+}
+
+/// Smallest and largest of `values`, as `[min, max]`; `[0, 0]` when empty.
+#[must_use]
+pub fn range_of(values: &[f64]) -> [f64; 2] {
+    let mut range = match values.first() {
+        Some(v) => [*v, *v],
+        None => return [0.0, 0.0],
+    };
+    for v in values {
+        range = [range[0].min(*v), range[1].max(*v)];
+    }
+    range
+}

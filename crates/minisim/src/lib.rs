@@ -1,0 +1,34 @@
+//! Simulate one-photon miniscope recordings with exact ground truth.
+//!
+//! From neurons, optics, tissue, motion and a camera, this crate makes a film that looks like a real one, together with
+//! everything that is true about it: footprints, calcium traces, spikes, motion and optical fields. It is pure: specs in,
+//! numbers out; files are the business of the crate `minisim-io`.
+//!
+//! A [`Spec`] says what to simulate. [`simulate`] returns a [`Recording`] in memory; [`simulate_into`] hands the frames to
+//! any [`Sink`] as they are rendered; a [`Scene`] gives random access to the frames of any stage with [`render`].
+
+pub mod cells;
+pub mod footprint;
+pub mod layer;
+pub mod math;
+pub mod physics;
+pub mod presets;
+pub mod progress;
+pub mod recording;
+pub mod render;
+pub mod rng;
+pub mod run;
+pub mod scene;
+pub mod sink;
+pub mod spec;
+pub mod steps;
+pub mod truth;
+
+pub use physics::detection::DETECT_SNR_THRESHOLD;
+pub use progress::{Cancel, Event};
+pub use recording::Recording;
+pub use run::{Options, Outcome, RunError, render, simulate, simulate_into};
+pub use scene::Scene;
+pub use sink::{MemorySink, Sink};
+pub use spec::{Finding, Spec};
+pub use truth::GroundTruth;

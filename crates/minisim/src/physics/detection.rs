@@ -1,0 +1,37 @@
+//! Whether a cell can be told from the sensor's noise.
+
+/// A transient counts as detectable from this signal-to-noise ratio on.
+pub const DETECT_SNR_THRESHOLD: f64 = 3.0;
+
+/// The sensor's terms of the signal-to-noise ratio.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NoiseFloor {
+    /// Detected electrons per unit of fluorescence at the sensor.
+    pub electrons_per_unit: f64,
+    /// Read noise (e⁻ RMS).
+    pub read_noise_e: f64,
+}
+
+/// Signal-to-noise ratio of a transient of height `peak_dff` over `baseline` (both in fluorescence units at the cell),
+/// with `gain_e` electrons per unit.
+///
+/// Zero noise gives infinity if there is signal, else 0.
+#[must_use]
+pub fn detection_snr(peak_dff: f64, baseline: f64, gain_e: f64, read_noise_e: f64) -> f64 {
+    let signal = peak_dff * gain_e;
+    let noise = (baseline.max(0.0) * gain_e + read_noise_e * read_noise_e).sqrt();
+    if noise > 0.0 {
+        signal / noise
+    } else if signal > 0.0 {
+        f64::INFINITY
+    } else {
+        0.0
+    }
+}
+
+/// Value of a `(height, width)` field at the pixel nearest to (`row`, `col`), clipped to the field.
+#[must_use]
+pub fn sample_field_at(field: &[f32], shape: [usize; 2], row: f64, col: f64) -> f64 {
+    let clip = |v: f64, n: usize| (v.round_ties_even().max(0.0) as usize).min(n - 1);
+    f64::from(field[clip(row, shape[0]) * shape[1] + clip(col, shape[1])])
+}

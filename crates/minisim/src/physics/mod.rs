@@ -1,0 +1,10 @@
+//! Pure numbers to numbers: formulas that more than one step needs.
+
+pub mod blur;
+pub mod branching;
+pub mod detection;
+pub mod falloff;
+pub mod focus;
+pub mod lowpass;
+pub mod noise;
+pub mod optics;

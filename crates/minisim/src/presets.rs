@@ -1,0 +1,338 @@
+//! Ready-made specs: a scope, a brain region, and the two put together.
+
+use crate::{
+    spec::{
+        Acquisition, Auto, Checked, Count, Finding, Fraction, FractionBelowOne, ImageSensor, NonNegative, Optics,
+        Output, Positive, PositiveFraction, Report, Spec, Tissue,
+    },
+    steps::{
+        AnyStep, CellActivity, CellOptics, Composite, IlluminationProfile, Leakage, LeakageProfile, Morphology,
+        NeuronPopulation, Neuropil, PlaceNeurons, Sensor, Vasculature, VesselLayer, Vignette,
+    },
+};
+
+/// A microscope: what is fixed to the animal's head.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scope {
+    /// The objective.
+    pub optics: Optics,
+    /// The image sensor.
+    pub image_sensor: ImageSensor,
+    /// How the LED lights the field; `None` = evenly.
+    pub illumination: Option<IlluminationProfile>,
+    /// How the lens darkens the edges; `None` = not at all.
+    pub vignette: Option<Vignette>,
+    /// Light that no cell emits; `None` = none.
+    pub leakage: Option<Leakage>,
+    /// Photons per fluorescence unit, pixel and frame.
+    pub photons_per_unit: Positive,
+    /// Depth of the focal plane (µm).
+    pub focal_depth_in_tissue_um: Auto<NonNegative>,
+    /// Working distance (µm), for surgery planning only.
+    pub front_working_distance_um: Option<Positive>,
+}
+
+impl Scope {
+    /// Size of a pixel in the tissue (µm).
+    #[must_use]
+    pub fn pixel_size_um(&self) -> f64 {
+        self.acquisition().pixel_size_um()
+    }
+
+    /// Field of view (height, width) in µm.
+    #[must_use]
+    pub fn fov_um(&self) -> [f64; 2] {
+        self.acquisition().fov_um()
+    }
+
+    fn acquisition(&self) -> Acquisition {
+        Acquisition {
+            optics: self.optics.clone(),
+            image_sensor: self.image_sensor.clone(),
+            focal_depth_in_tissue_um: self.focal_depth_in_tissue_um,
+            front_working_distance_um: self.front_working_distance_um,
+            ..Acquisition::default()
+        }
+    }
+}
+
+/// A brain region: what is under the scope.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Region {
+    /// The cells.
+    pub population: NeuronPopulation,
+    /// The tissue.
+    pub tissue: Tissue,
+    /// The glow between the cells; `None` = none.
+    pub neuropil: Option<Neuropil>,
+    /// The vessels; `None` = none.
+    pub vasculature: Option<Vasculature>,
+}
+
+/// How a scope and a region are put together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Options {
+    /// Length of the recording (s).
+    pub duration_s: f64,
+    /// Frames per second.
+    pub fps: f64,
+    /// Seed of all randomness.
+    pub seed: u64,
+    /// Cells instead of the region's own.
+    pub populations: Option<Vec<NeuronPopulation>>,
+    /// Activity instead of the default.
+    pub activity: Option<CellActivity>,
+    /// Sensor step instead of the scope's own.
+    pub sensor: Option<Sensor>,
+    /// More steps, such as `BrainMotion` or `Bleaching`.
+    pub extra_steps: Vec<AnyStep>,
+    /// Whether the region's neuropil is there.
+    pub include_neuropil: bool,
+    /// Whether the region's vessels are there.
+    pub include_vasculature: bool,
+    /// Whether the scope's illumination, vignette and leakage are there.
+    pub include_scope_fields: bool,
+    /// Keep the movie after every movie step.
+    pub save_intermediates: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            duration_s: 150.0,
+            fps: 20.0,
+            seed: 0,
+            populations: None,
+            activity: None,
+            sensor: None,
+            extra_steps: Vec::new(),
+            include_neuropil: true,
+            include_vasculature: true,
+            include_scope_fields: true,
+            save_intermediates: false,
+        }
+    }
+}
+
+/// The UCLA Miniscope V4.
+#[must_use]
+pub fn miniscope_v4() -> Scope {
+    Scope {
+        optics: Optics {
+            na: Positive::lit(0.3),
+            magnification: Positive::lit(2.9),
+            emission_nm: Positive::lit(525.0),
+            field_curvature_radius_um: Some(Positive::lit(2500.0)),
+            ..Optics::default()
+        },
+        image_sensor: ImageSensor {
+            n_px_height: Count::lit(608),
+            n_px_width: Count::lit(608),
+            pixel_pitch_um: Positive::lit(4.8),
+            bit_depth: Count::lit(8),
+            ..ImageSensor::default()
+        },
+        illumination: Some(IlluminationProfile { falloff: Fraction::lit(0.7), ..IlluminationProfile::default() }),
+        vignette: Some(Vignette { falloff: Fraction::lit(0.6), ..Vignette::default() }),
+        leakage: Some(Leakage {
+            profile: LeakageProfile::Gaussian,
+            level: NonNegative::lit(0.08),
+            ..Leakage::default()
+        }),
+        photons_per_unit: Positive::lit(600.0),
+        focal_depth_in_tissue_um: Auto::Auto,
+        front_working_distance_um: Some(Positive::lit(700.0)),
+    }
+}
+
+/// A one-photon microscope with the default optics and nothing fixed to it that shades or glows.
+#[must_use]
+pub fn generic_1p() -> Scope {
+    Scope {
+        optics: Optics::default(),
+        image_sensor: ImageSensor::default(),
+        illumination: None,
+        vignette: None,
+        leakage: None,
+        photons_per_unit: Sensor::default().photons_per_unit,
+        focal_depth_in_tissue_um: Auto::Auto,
+        front_working_distance_um: None,
+    }
+}
+
+/// The pyramidal layer of hippocampal CA1: dense, thin, deep.
+#[must_use]
+pub fn ca1() -> Region {
+    Region {
+        population: NeuronPopulation {
+            density_per_mm3: Positive::lit(45000.0),
+            soma_radius_um: Positive::lit(5.0),
+            morphology: Morphology::Cytosolic,
+            depth_range_um: [140.0, 160.0],
+            ..NeuronPopulation::default()
+        },
+        tissue: Tissue::default(),
+        neuropil: Some(Neuropil { amplitude: Positive::lit(0.4), ..Neuropil::default() }),
+        vasculature: Some(vessels(VesselLayer {
+            depth_um: NonNegative::lit(120.0),
+            n_roots: Count::lit(3),
+            root_radius_um: Positive::lit(14.0),
+            opacity: PositiveFraction::lit(0.65),
+            ..VesselLayer::default()
+        })),
+    }
+}
+
+/// Layer 2/3 of the cortex: sparse, thick, below the pial vessels.
+#[must_use]
+pub fn cortex_l23() -> Region {
+    Region {
+        population: NeuronPopulation {
+            density_per_mm3: Positive::lit(8000.0),
+            soma_radius_um: Positive::lit(6.0),
+            morphology: Morphology::Cytosolic,
+            depth_range_um: [100.0, 200.0],
+            ..NeuronPopulation::default()
+        },
+        tissue: Tissue::default(),
+        neuropil: Some(Neuropil { amplitude: Positive::lit(0.6), ..Neuropil::default() }),
+        vasculature: Some(vessels(VesselLayer {
+            depth_um: NonNegative::lit(80.0),
+            n_roots: Count::lit(2),
+            root_radius_um: Positive::lit(25.0),
+            opacity: PositiveFraction::lit(0.9),
+            branch_prob: FractionBelowOne::lit(0.15),
+            tortuosity_deg: NonNegative::lit(5.0),
+            ..VesselLayer::default()
+        })),
+    }
+}
+
+fn vessels(layer: VesselLayer) -> Vasculature {
+    Vasculature { enabled: true, layers: vec![layer] }
+}
+
+/// The spec of a scope over a region.
+///
+/// # Errors
+/// When a number of the options is out of bounds, an extra step is there already, or the parts do not fit together.
+pub fn build_spec(scope: &Scope, region: &Region, options: Options) -> Result<Checked, Report> {
+    let place = PlaceNeurons {
+        populations: Some(options.populations.unwrap_or_else(|| vec![region.population.clone()])),
+        ..PlaceNeurons::default()
+    };
+    let sensor = options.sensor.unwrap_or(Sensor { photons_per_unit: scope.photons_per_unit });
+    let mut steps: Vec<AnyStep> = vec![
+        place.into(),
+        options.activity.unwrap_or_default().into(),
+        CellOptics::default().into(),
+        Composite::default().into(),
+        sensor.into(),
+    ];
+    if options.include_neuropil {
+        steps.extend(region.neuropil.clone().map(AnyStep::from));
+    }
+    if options.include_vasculature {
+        steps.extend(region.vasculature.clone().map(AnyStep::from));
+    }
+    if options.include_scope_fields {
+        steps.extend(scope.illumination.clone().map(AnyStep::from));
+        steps.extend(scope.vignette.clone().map(AnyStep::from));
+        steps.extend(scope.leakage.clone().map(AnyStep::from));
+    }
+    steps.extend(options.extra_steps);
+    let number = |name: &str, value: f64| {
+        Positive::new(value).map_err(|e| {
+            Report::from(Finding::error(name, value.to_string(), format!("must be {}", e.rule), "change the number"))
+        })
+    };
+    let acquisition = Acquisition {
+        tissue: region.tissue.clone(),
+        fps: number("fps", options.fps)?,
+        duration_s: number("duration_s", options.duration_s)?,
+        ..scope.acquisition()
+    };
+    let output = Output { save_intermediates: options.save_intermediates, ..Output::default() };
+    Spec::new(acquisition, options.seed, steps, output)
+}
+
+/// A named preset.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Preset {
+    /// Its name.
+    pub name: &'static str,
+    /// One line for people.
+    pub description: &'static str,
+    scope: fn() -> Scope,
+    region: fn() -> Region,
+}
+
+/// The named presets.
+pub const PRESETS: &[Preset] = &[
+    Preset {
+        name: "v4-ca1",
+        description: "UCLA Miniscope V4 over hippocampal CA1: a dense, thin layer, 140 to 160 µm deep",
+        scope: miniscope_v4,
+        region: ca1,
+    },
+    Preset {
+        name: "v4-cortex-l23",
+        description: "UCLA Miniscope V4 over cortical layer 2/3: sparse cells, 100 to 200 µm deep, large vessels",
+        scope: miniscope_v4,
+        region: cortex_l23,
+    },
+    Preset {
+        name: "generic-ca1",
+        description: "a plain one-photon microscope over hippocampal CA1: small field, even light",
+        scope: generic_1p,
+        region: ca1,
+    },
+    Preset {
+        name: "generic-cortex-l23",
+        description: "a plain one-photon microscope over cortical layer 2/3: small field, even light",
+        scope: generic_1p,
+        region: cortex_l23,
+    },
+];
+
+/// The spec of the preset `name`, with default options.
+///
+/// # Errors
+/// When there is no such preset; the message lists them.
+pub fn preset(name: &str) -> Result<Spec, Report> {
+    let Some(preset) = PRESETS.iter().find(|p| p.name == name) else {
+        let names: Vec<&str> = PRESETS.iter().map(|p| p.name).collect();
+        let remedy = crate::spec::record::unknown_name_remedy(name, &names, "presets");
+        return Err(Finding::error("preset", format!("{name:?}"), "is no preset", remedy).into());
+    };
+    build_spec(&(preset.scope)(), &(preset.region)(), Options::default()).map(|checked| checked.spec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_valid_and_quiet() {
+        for p in PRESETS {
+            assert_eq!(preset(p.name).map(|spec| spec.seed), Ok(0));
+            let checked = build_spec(&(p.scope)(), &(p.region)(), Options::default());
+            assert_eq!(checked.map(|c| c.warnings), Ok(vec![]), "{}", p.name);
+        }
+    }
+
+    #[test]
+    fn unknown_presets_and_bad_options_are_refused() {
+        let message = preset("v4-ca3").map_err(|e| e.to_string());
+        assert!(message.is_err_and(|m| m.contains("v4-ca1") && m.contains("generic-cortex-l23")));
+        let bad = Options { fps: f64::NAN, ..Options::default() };
+        assert!(build_spec(&generic_1p(), &ca1(), bad).is_err());
+    }
+
+    #[test]
+    fn a_v4_pixel() {
+        assert!((miniscope_v4().pixel_size_um() - 4.8 / 2.9).abs() < 1e-12);
+        assert!((miniscope_v4().fov_um()[0] - 1_006.344_827_586_2).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,174 @@
+//! A recording in memory: the spec, the observed movie, the ground truth and, on request, a movie after every step.
+
+use crate::{spec::Spec, truth::GroundTruth};
+
+/// Pixel values of a movie or a block of it, row-major `(frame, height, width)`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pixels {
+    /// Counts of up to 8 bits.
+    U8(Vec<u8>),
+    /// Counts of up to 16 bits.
+    U16(Vec<u16>),
+    /// Fluorescence units, or counts in a float container.
+    F32(Vec<f32>),
+    /// The same, double precision.
+    F64(Vec<f64>),
+}
+
+/// How a pixel is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SampleType {
+    /// One unsigned byte.
+    U8,
+    /// Two bytes, unsigned.
+    U16,
+    /// Four-byte float.
+    F32,
+    /// Eight-byte float.
+    F64,
+}
+
+impl SampleType {
+    /// Bytes a pixel.
+    #[must_use]
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::U8 => 1,
+            Self::U16 => 2,
+            Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+}
+
+impl Pixels {
+    /// An empty buffer of a type, with room for `n` pixels.
+    #[must_use]
+    pub fn with_capacity(sample: SampleType, n: usize) -> Self {
+        match sample {
+            SampleType::U8 => Self::U8(Vec::with_capacity(n)),
+            SampleType::U16 => Self::U16(Vec::with_capacity(n)),
+            SampleType::F32 => Self::F32(Vec::with_capacity(n)),
+            SampleType::F64 => Self::F64(Vec::with_capacity(n)),
+        }
+    }
+
+    /// How a pixel is held.
+    #[must_use]
+    pub fn sample(&self) -> SampleType {
+        match self {
+            Self::U8(_) => SampleType::U8,
+            Self::U16(_) => SampleType::U16,
+            Self::F32(_) => SampleType::F32,
+            Self::F64(_) => SampleType::F64,
+        }
+    }
+
+    /// Number of pixels.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::U8(v) => v.len(),
+            Self::U16(v) => v.len(),
+            Self::F32(v) => v.len(),
+            Self::F64(v) => v.len(),
+        }
+    }
+
+    /// True when there is no pixel.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Pixel `i` as a real number.
+    #[must_use]
+    pub fn get(&self, i: usize) -> f64 {
+        match self {
+            Self::U8(v) => f64::from(v[i]),
+            Self::U16(v) => f64::from(v[i]),
+            Self::F32(v) => f64::from(v[i]),
+            Self::F64(v) => v[i],
+        }
+    }
+
+    /// Pixels `range` as `f32`.
+    #[must_use]
+    pub fn to_f32(&self, range: std::ops::Range<usize>) -> Vec<f32> {
+        match self {
+            Self::U8(v) => v[range].iter().map(|x| f32::from(*x)).collect(),
+            Self::U16(v) => v[range].iter().map(|x| f32::from(*x)).collect(),
+            Self::F32(v) => v[range].to_vec(),
+            Self::F64(v) => v[range].iter().map(|x| *x as f32).collect(),
+        }
+    }
+
+    /// The same values in another container. Narrowing to integers clamps; the spec's rules refuse specs that would need it.
+    #[must_use]
+    pub fn converted(self, sample: SampleType) -> Self {
+        if self.sample() == sample {
+            return self;
+        }
+        let n = self.len();
+        match sample {
+            SampleType::U8 => Self::U8((0..n).map(|i| self.get(i) as u8).collect()),
+            SampleType::U16 => Self::U16((0..n).map(|i| self.get(i) as u16).collect()),
+            SampleType::F32 => Self::F32(self.to_f32(0..n)),
+            SampleType::F64 => Self::F64((0..n).map(|i| self.get(i)).collect()),
+        }
+    }
+
+    /// Appends pixels, converting them to this buffer's container.
+    pub fn extend(&mut self, more: &Self) {
+        match (self, more) {
+            (Self::U8(a), Self::U8(b)) => a.extend_from_slice(b),
+            (Self::U16(a), Self::U16(b)) => a.extend_from_slice(b),
+            (Self::F32(a), Self::F32(b)) => a.extend_from_slice(b),
+            (Self::F64(a), Self::F64(b)) => a.extend_from_slice(b),
+            (a, b) => {
+                let b = b.clone().converted(a.sample());
+                a.extend(&b);
+            }
+        }
+    }
+}
+
+/// A movie in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Movie {
+    /// (frame, height, width).
+    pub shape: [usize; 3],
+    /// The pixels.
+    pub pixels: Pixels,
+}
+
+impl Movie {
+    /// Frame `t` as `f32`, row-major.
+    #[must_use]
+    pub fn frame(&self, t: usize) -> Vec<f32> {
+        let n = self.shape[1] * self.shape[2];
+        self.pixels.to_f32(t * n..(t + 1) * n)
+    }
+}
+
+/// A complete recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recording {
+    /// What was simulated.
+    pub spec: Spec,
+    /// The movie, held in `output.store_dtype`.
+    pub observed: Movie,
+    /// The exact truth.
+    pub ground_truth: GroundTruth,
+    /// The movie after each movie step, when `output.save_intermediates`; stages before `brain_motion` are on the canvas.
+    pub snapshots: Vec<(String, Movie)>,
+}
+
+impl Recording {
+    /// The movie after stage `name` (a stage name or a step's kind).
+    #[must_use]
+    pub fn stage(&self, name: &str) -> Option<&Movie> {
+        let name = crate::steps::stage_name(name);
+        self.snapshots.iter().find(|(n, _)| n == name).map(|(_, m)| m)
+    }
+}

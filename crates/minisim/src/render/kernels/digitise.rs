@@ -1,0 +1,684 @@
+//! The camera: light to counts.
+//!
+//! A pixel of intensity x detects λ = max(x, 0) · electrons_per_unit electrons on average. It holds
+//! Poisson(λ) + N(0, read_noise_e²) electrons, and reads `clip(floor(electrons · gain), 0, max_count)`. The Poisson count
+//! is a true one at every λ: no normal approximation, only the resolution of the 32-bit words it is drawn from.
+//!
+//! # Method
+//! Poisson counts add: a Poisson(λ) is the sum of independent ones of means λ₁ + λ₂ + … = λ. So λ is written as an integer
+//! and a remainder in [0, 1), and the integer in digits: its low 8 bits, then 4 bits at a time up to 2²⁰. Each digit's
+//! Poisson comes from one word by an alias table with integer masses (Walker, "An efficient method for generating discrete
+//! random variables with general distributions", ACM Trans. Math. Softw. 3, 1977), the remainder's by inversion. A digit
+//! that no pixel of a group has is not drawn. From λ = 2²⁰ on, [`Key::poisson`] draws by rejection. Where a pixel
+//! saturates with a probability above 1 - 10⁻³⁰, λ is lowered to where that begins, so any intensity is cheap.
+//!
+//! Read noise is a normal number by Box and Muller's transform, in single precision, reaching 6.6 standard deviations.
+//!
+//! # Which words a pixel gets
+//! Pixels go in groups of 64. Pixel i of frame t is number `i % 64 = 16 q + l` of group `i / 64`; for purpose p it uses
+//! word q of the block at entity t, index `((i / 64) * 8 + p) * 16 + l`. The purposes are listed below as `Purpose`. A normal
+//! number takes the noise words of two pixels, 16 apart, and serves both: one has its cosine, the other its sine. This map
+//! does not depend on the width of the machine's vectors, nor on how an image is cut up, and is fixed for ever.
+//!
+//! The loops are plain ones over a group, compiled three times for x86-64's feature levels. All arithmetic is IEEE with
+//! separate multiplications and additions, so the counts are the same bits on each.
+#![expect(unsafe_code, reason = "feature dispatch, and conversions to integers that vectorise")]
+
+use crate::rng::Key;
+
+/// Pixels in a group.
+const GROUP: usize = 64;
+
+/// Purposes that the word map has room for.
+const PURPOSES: u64 = 8;
+
+/// What the words of a block are for; part of the word map.
+#[derive(Clone, Copy)]
+enum Purpose {
+    /// The units of λ (its integer part modulo 256).
+    Units = 0,
+    /// The fraction of λ.
+    Remainder = 1,
+    /// The read noise.
+    Noise = 2,
+    /// The multiples of 2⁸ in λ, below 2¹².
+    Digit8 = 3,
+    /// The multiples of 2¹² in λ, below 2¹⁶.
+    Digit12 = 4,
+    /// The multiples of 2¹⁶ in λ, below 2²⁰.
+    Digit16 = 5,
+}
+
+/// λ (e⁻) from which counts are drawn by rejection.
+const TABLE_LIMIT: f32 = 1_048_576.0;
+
+/// A sensor's numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DigitiseModel {
+    /// Detected electrons per fluorescence unit: photons per unit times quantum efficiency.
+    pub electrons_per_unit: f64,
+    /// Standard deviation of the read noise (e⁻).
+    pub read_noise_e: f64,
+    /// Counts per electron.
+    pub gain_adu_per_e: f64,
+    /// Largest count, where the sensor clips; taken as 2³¹ - 1 if larger.
+    pub max_count: u32,
+}
+
+impl DigitiseModel {
+    /// λ beyond which a pixel reads `max_count` with a probability above 1 - 10⁻³⁰: even 12 standard deviations below the
+    /// mean, of either noise, clip.
+    fn saturation_e(&self) -> f32 {
+        let clip_e = (f64::from(self.max_count) + 1.0) / self.gain_adu_per_e + 12.0 * self.read_noise_e.abs();
+        let root = 6.0 + (36.0 + clip_e).sqrt();
+        let lambda = (root * root).ceil() as f32;
+        // Not a number or infinite for a senseless gain; then nothing saturates.
+        if lambda < f32::MAX { lambda } else { f32::MAX }
+    }
+}
+
+/// A sample type that counts are stored in.
+pub trait Count: Copy + Default + Send + Sync {
+    /// The count, or the type's largest value if that is less.
+    fn from_count(count: u32) -> Self;
+}
+
+impl Count for u8 {
+    #[inline(always)]
+    fn from_count(count: u32) -> Self {
+        count.min(0xff) as u8
+    }
+}
+
+impl Count for u16 {
+    #[inline(always)]
+    fn from_count(count: u32) -> Self {
+        count.min(0xffff) as u16
+    }
+}
+
+/// Exact up to 2²⁴.
+impl Count for f32 {
+    #[inline(always)]
+    fn from_count(count: u32) -> Self {
+        // By way of i32, for which every machine has a conversion; counts stay below 2³¹.
+        count as i32 as f32
+    }
+}
+
+/// Alias tables of Poisson distributions whose means are `digit << SHIFT`, `digit` in 0..`ROWS`.
+///
+/// Each has `1 << BITS` columns: column c of a row stands for the count `base + c`, with `base` from [`Self::base`]. The
+/// high bits of a word choose a column; its other bits, compared with the upper bits of the entry, decide between the column
+/// and the alias in the entry's lower bits. So each count has a whole number of the 2³² words.
+#[derive(Clone, Debug)]
+struct Tables<const SHIFT: u32, const BITS: u32> {
+    entries: Box<[u32]>,
+}
+
+/// `[row << BITS | column]`, 256 means from 0 to 255.
+type Units = Tables<0, 8>;
+type Digits8 = Tables<8, 10>;
+type Digits12 = Tables<12, 12>;
+type Digits16 = Tables<16, 14>;
+
+impl<const SHIFT: u32, const BITS: u32> Tables<SHIFT, BITS> {
+    /// The units are one digit of 8 bits, the others have 4.
+    const ROWS: u32 = if SHIFT == 0 { 256 } else { 16 };
+    const COLUMNS: u32 = 1 << BITS;
+    /// Columns below the mean. Seven and a half standard deviations of the row with the widest distribution; more remain
+    /// above, where a Poisson tail is longer. What lies outside has less than half of a word of probability.
+    const BELOW: u32 = Self::COLUMNS / 32 * 15;
+
+    /// The count that column 0 stands for.
+    #[inline(always)]
+    const fn base(mean: u32) -> u32 {
+        mean.saturating_sub(Self::BELOW)
+    }
+
+    /// Tables of the digits that occur up to λ = `largest`.
+    fn new(largest: u32) -> Self {
+        let rows = Self::ROWS.min((largest >> SHIFT) + 1);
+        let mut entries = Vec::with_capacity((rows << BITS) as usize);
+        let mut masses = Vec::new();
+        for row in 0..rows {
+            poisson_masses(row << SHIFT, Self::base(row << SHIFT), Self::COLUMNS, &mut masses);
+            alias_row(&mut masses, BITS, &mut entries);
+        }
+        Self { entries: entries.into_boxed_slice() }
+    }
+
+    /// Adds a Poisson count with mean of the digit of each `lambda` to `counts`.
+    #[inline(always)]
+    fn add(&self, words: &[u32; GROUP], lambda: &[u32; GROUP], counts: &mut [u32; GROUP]) {
+        let mut index = [0; GROUP];
+        for i in 0..GROUP {
+            index[i] = ((lambda[i] >> SHIFT) % Self::ROWS) << BITS | words[i] >> (32 - BITS);
+        }
+        let mut entry = [0; GROUP];
+        for i in 0..GROUP {
+            // Always inside, for `new` made a row for each digit that λ can have.
+            entry[i] = self.entries.get(index[i] as usize).copied().unwrap_or_default();
+        }
+        for i in 0..GROUP {
+            let column = words[i] >> (32 - BITS);
+            let alias = entry[i] & (Self::COLUMNS - 1);
+            let within = words[i] & (u32::MAX >> BITS);
+            let chosen = if within < entry[i] >> BITS { column } else { alias };
+            counts[i] += Self::base(((lambda[i] >> SHIFT) % Self::ROWS) << SHIFT) + chosen;
+        }
+    }
+}
+
+/// Probabilities of the counts `base..base + columns` under Poisson(`mean`), as whole numbers of 2⁻³² that sum to 2³².
+fn poisson_masses(mean: u32, base: u32, columns: u32, masses: &mut Vec<u64>) {
+    const WHOLE: f64 = 4_294_967_296.0;
+    // The mode is the mean; from there the terms fall on either side by ratios.
+    let mode = (mean - base) as usize;
+    let mean = f64::from(mean);
+    let mut terms = vec![0.0; columns as usize];
+    terms[mode] = 1.0;
+    for c in mode + 1..terms.len() {
+        terms[c] = terms[c - 1] * mean / (f64::from(base) + c as f64);
+    }
+    for c in (0..mode).rev() {
+        terms[c] = terms[c + 1] * (f64::from(base) + (c + 1) as f64) / mean;
+    }
+    let total: f64 = terms.iter().sum();
+    masses.clear();
+    // Rounding the distribution function, not its steps, leaves no rest: it is right to half a word everywhere.
+    let (mut sum, mut assigned) = (0.0, 0);
+    for term in terms {
+        sum += term;
+        let upto = (sum / total * WHOLE).round() as u64;
+        masses.push(upto - assigned);
+        assigned = upto;
+    }
+}
+
+/// Appends the alias table of `1 << bits` masses that sum to 2³² (Vose's construction, in integers, so exact).
+fn alias_row(masses: &mut [u64], bits: u32, entries: &mut Vec<u32>) {
+    let full = 1_u64 << (32 - bits);
+    let start = entries.len();
+    // A column that is full is its own alias, whatever its threshold.
+    entries.extend(0..masses.len() as u32);
+    let (mut small, mut large): (Vec<_>, Vec<_>) = (0..masses.len()).partition(|&c| masses[c] < full);
+    while let (Some(column), Some(&donor)) = (small.pop(), large.last()) {
+        entries[start + column] = (masses[column] as u32) << bits | donor as u32;
+        masses[donor] -= full - masses[column];
+        if masses[donor] < full {
+            large.pop();
+            small.push(donor);
+        }
+    }
+}
+
+/// Poisson counts of means `mean` in [0, 1), added to `counts`: inversion from the far tail.
+///
+/// With tails Tⱼ = Σ_{i>j} meanⁱ/i!, the count exceeds j when u · e^mean < Tⱼ, and e^mean = 1 + T₀. Summed from the
+/// smallest term up, all are accurate to a few units in the last place, the rare counts too.
+#[inline(always)]
+fn add_remainder(words: &[u32; GROUP], mean: &[f32; GROUP], counts: &mut [u32; GROUP]) {
+    /// Beyond this count lies less than one word of probability.
+    const LARGEST: usize = 12;
+    const RECIPROCALS: [f32; LARGEST + 1] = {
+        let mut reciprocals = [0.0; LARGEST + 1];
+        let mut i = 1;
+        while i <= LARGEST {
+            reciprocals[i] = (1.0 / i as f64) as f32;
+            i += 1;
+        }
+        reciprocals
+    };
+    for i in 0..GROUP {
+        let r = mean[i];
+        let mut terms = [1.0_f32; LARGEST + 1];
+        for j in 1..=LARGEST {
+            terms[j] = terms[j - 1] * (r * RECIPROCALS[j]);
+        }
+        for j in (1..LARGEST).rev() {
+            terms[j] += terms[j + 1];
+        }
+        let x = open_unit(words[i]) * (1.0 + terms[1]);
+        let mut count = 0;
+        for tail in &terms[1..] {
+            count += u32::from(x < *tail);
+        }
+        counts[i] += count;
+    }
+}
+
+/// Number in (0, 1] of a word's upper 31 bits; the conversion from i32 is one that every machine has.
+#[inline(always)]
+fn open_unit(word: u32) -> f32 {
+    ((word >> 1) as i32 as f32 + 0.5) * (1.0 / 2_147_483_648.0)
+}
+
+/// Natural logarithm of a normal number `x` in (0, 1], to 1 unit in the last place (Cephes' `logf` polynomial).
+#[inline(always)]
+fn ln_unit(x: f32) -> f32 {
+    /// Bits of sqrt(1/2).
+    const ROOT_HALF: i32 = 0x3f35_04f3;
+    /// ln 2 in two parts, the larger exact in few bits.
+    const LN_2_UPPER: f32 = 355.0 / 512.0;
+    const LN_2_EXCESS: f32 = 2.121_944_4e-4;
+    let bits = x.to_bits() as i32;
+    let exponent = (bits - ROOT_HALF) >> 23;
+    let f = f32::from_bits((bits - (exponent << 23)) as u32) - 1.0;
+    let e = exponent as f32;
+    let square = f * f;
+    let mut p = 7.037_683_6e-2;
+    p = p * f - 1.151_461e-1;
+    p = p * f + 1.167_699_84e-1;
+    p = p * f - 1.242_014_1e-1;
+    p = p * f + 1.424_932_3e-1;
+    p = p * f - 1.666_805_8e-1;
+    p = p * f + 2.000_071_4e-1;
+    p = p * f - 2.499_999_4e-1;
+    p = p * f + 3.333_333e-1;
+    f + ((p * f * square - e * LN_2_EXCESS) - 0.5 * square) + e * LN_2_UPPER
+}
+
+/// Cosine and sine of a word's share of the circle, to 1 unit in the last place (Cephes' `sinf` and `cosf` polynomials).
+#[inline(always)]
+fn cos_sin_of_turn(word: u32) -> [f32; 2] {
+    // The top two bits choose the quarter, centred on an axis; the others the angle from that axis, within ±π/4.
+    let x = ((word << 2) as i32 as f32) * (std::f32::consts::FRAC_PI_4 / 2_147_483_648.0);
+    let z = x * x;
+    let sin = ((-1.951_529_6e-4 * z + 8.332_161e-3) * z - 1.666_665_5e-1) * z * x + x;
+    let cos = ((2.443_315_7e-5 * z - 1.388_731_6e-3) * z + 4.166_664_6e-2) * z * z - 0.5 * z + 1.0;
+    let odd = word & 0x4000_0000 != 0;
+    let [cos, sin] = if odd { [sin, cos] } else { [cos, sin] };
+    let negative = 0x8000_0000;
+    [
+        f32::from_bits(cos.to_bits() ^ (word.wrapping_add(0x4000_0000) & negative)),
+        f32::from_bits(sin.to_bits() ^ (word & negative)),
+    ]
+}
+
+/// Standard normal numbers (Box and Muller): pixel 16 q + l is paired with pixel 16 (q + 1) + l, q even.
+#[inline(always)]
+fn normals(words: &[u32; GROUP]) -> [f32; GROUP] {
+    let mut normals = [0.0; GROUP];
+    for half in [0, 32] {
+        for i in half..half + 16 {
+            let radius = (-2.0 * ln_unit(open_unit(words[i]))).sqrt();
+            let [cos, sin] = cos_sin_of_turn(words[i + 16]);
+            normals[i] = radius * cos;
+            normals[i + 16] = radius * sin;
+        }
+    }
+    normals
+}
+
+/// The feature levels that the kernel is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Level {
+    Baseline,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Level {
+    /// The levels that this machine has, best first.
+    fn available() -> impl Iterator<Item = Self> {
+        #[cfg(target_arch = "x86_64")]
+        let levels = [
+            (is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl"))
+            .then_some(Self::Avx512),
+            is_x86_feature_detected!("avx2").then_some(Self::Avx2),
+            Some(Self::Baseline),
+        ];
+        #[cfg(not(target_arch = "x86_64"))]
+        let levels = [Some(Self::Baseline)];
+        levels.into_iter().flatten()
+    }
+}
+
+/// A camera: its model, its key and the tables prepared for them.
+#[derive(Clone, Debug)]
+pub struct Digitiser {
+    model: DigitiseModel,
+    key: Key,
+    /// For λ from [`TABLE_LIMIT`] on.
+    bright_key: Key,
+    /// λ that intensities are lowered to, see [`DigitiseModel::saturation_e`].
+    saturation_e: f32,
+    units: Units,
+    /// Tables of higher digits, as far as λ can reach.
+    digits8: Option<Digits8>,
+    digits12: Option<Digits12>,
+    digits16: Option<Digits16>,
+    level: Level,
+}
+
+impl Digitiser {
+    /// Prepares the tables: a millisecond and 0.3 MB for 8-bit sensors, a few milliseconds and 1.6 MB at most.
+    #[must_use]
+    pub fn new(model: DigitiseModel, key: Key) -> Self {
+        let model = DigitiseModel { max_count: model.max_count.min(i32::MAX as u32), ..model };
+        let saturation_e = model.saturation_e();
+        let largest = saturation_e.min(TABLE_LIMIT - 1.0) as u32;
+        Self {
+            model,
+            key,
+            bright_key: key.derive("bright"),
+            saturation_e,
+            units: Units::new(largest),
+            digits8: (largest >= 1 << 8).then(|| Digits8::new(largest)),
+            digits12: (largest >= 1 << 12).then(|| Digits12::new(largest)),
+            digits16: (largest >= 1 << 16).then(|| Digits16::new(largest)),
+            level: Level::available().next().unwrap_or(Level::Baseline),
+        }
+    }
+
+    /// The model it was made for.
+    #[must_use]
+    pub fn model(&self) -> &DigitiseModel {
+        &self.model
+    }
+
+    /// The address of its draws.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
+    /// Digitises consecutive pixels of a frame: `out[i]` is the count of pixel `first_pixel + i` (row-major) of frame
+    /// `frame` at `intensity[i]` (fluorescence units; NaN and negative ones are darkness).
+    ///
+    /// A count depends on the key, the frame, the pixel and its intensity alone. Pixels are worked on in groups of 64 from
+    /// pixel 0 on, so cuts between groups cost nothing. If the slices differ in length, the excess is left alone.
+    pub fn digitise<T: Count>(&self, frame: u64, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
+        self.digitise_at(self.level, frame, first_pixel, intensity, out);
+    }
+
+    fn digitise_at<T: Count>(&self, level: Level, frame: u64, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "avx2")]
+            fn avx2<T: Count>(camera: &Digitiser, frame: u64, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
+                camera.digitise_inline(frame, first_pixel, intensity, out);
+            }
+
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+            fn avx512<T: Count>(camera: &Digitiser, frame: u64, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
+                camera.digitise_inline(frame, first_pixel, intensity, out);
+            }
+
+            match level {
+                Level::Baseline => self.digitise_inline(frame, first_pixel, intensity, out),
+                // SAFETY: levels come from `Level::available`, which found these features on this machine.
+                Level::Avx2 => unsafe { avx2(self, frame, first_pixel, intensity, out) },
+                // SAFETY: as above.
+                Level::Avx512 => unsafe { avx512(self, frame, first_pixel, intensity, out) },
+            }
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        match level {
+            Level::Baseline => self.digitise_inline(frame, first_pixel, intensity, out),
+        }
+    }
+
+    #[inline(always)]
+    fn digitise_inline<T: Count>(&self, frame: u64, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
+        let n = intensity.len().min(out.len());
+        let (mut intensity, mut out) = (&intensity[..n], &mut out[..n]);
+        let mut pixel = first_pixel;
+        while !intensity.is_empty() {
+            let lane = (pixel % GROUP as u64) as usize;
+            let n = intensity.len().min(GROUP - lane);
+            let mut group = [0.0; GROUP];
+            group[lane..lane + n].copy_from_slice(&intensity[..n]);
+            let counts = self.group(frame, pixel / GROUP as u64, &group);
+            if let Some(out) = out.first_chunk_mut::<GROUP>().filter(|_| n == GROUP) {
+                for i in 0..GROUP {
+                    out[i] = T::from_count(counts[i]);
+                }
+            } else {
+                for (out, count) in out.iter_mut().zip(&counts[lane..lane + n]) {
+                    *out = T::from_count(*count);
+                }
+            }
+            (intensity, out) = (&intensity[n..], &mut out[n..]);
+            pixel = pixel.wrapping_add(n as u64);
+        }
+    }
+
+    /// The words of a group for a purpose: that of number `16 q + l` is word q of block l.
+    #[inline(always)]
+    fn words(&self, frame: u64, group: u64, purpose: Purpose) -> [u32; GROUP] {
+        let index = group.wrapping_mul(PURPOSES).wrapping_add(purpose as u64).wrapping_mul(16);
+        let lanes = self.key.lanes(frame, index);
+        let mut words = [0; GROUP];
+        words.copy_from_slice(lanes.as_flattened());
+        words
+    }
+
+    /// The counts of a group of pixels.
+    #[inline(always)]
+    fn group(&self, frame: u64, group: u64, intensity: &[f32; GROUP]) -> [u32; GROUP] {
+        let scale = self.model.electrons_per_unit as f32;
+        let mut lambda = [0.0; GROUP];
+        let mut brightest = 0.0_f32;
+        for i in 0..GROUP {
+            let e = intensity[i] * scale;
+            // In this form NaN becomes 0, and it is one instruction.
+            let e = if e > 0.0 { e } else { 0.0 };
+            lambda[i] = if e < self.saturation_e { e } else { self.saturation_e };
+        }
+        for &e in &lambda {
+            brightest = if e > brightest { e } else { brightest };
+        }
+
+        let bright = (brightest >= TABLE_LIMIT).then(|| self.take_bright(frame, group, &mut lambda));
+        let mut whole = [0; GROUP];
+        let mut remainder = [0.0; GROUP];
+        for i in 0..GROUP {
+            // SAFETY: neither negative nor NaN, and below `TABLE_LIMIT`, for `take_bright` took the others.
+            let integer: i32 = unsafe { lambda[i].to_int_unchecked() };
+            whole[i] = integer as u32;
+            remainder[i] = lambda[i] - integer as f32;
+        }
+
+        let mut counts = [0; GROUP];
+        add_remainder(&self.words(frame, group, Purpose::Remainder), &remainder, &mut counts);
+        if brightest >= 1.0 {
+            self.units.add(&self.words(frame, group, Purpose::Units), &whole, &mut counts);
+        }
+        if brightest >= 256.0 {
+            self.add_digits(frame, group, &whole, &mut counts);
+        }
+
+        let mut electrons = [0.0; GROUP];
+        for i in 0..GROUP {
+            electrons[i] = f64::from(counts[i] as i32);
+        }
+        if let Some(bright) = bright {
+            for i in 0..GROUP {
+                electrons[i] += bright[i];
+            }
+        }
+        if self.model.read_noise_e != 0.0 {
+            let read_noise_e = self.model.read_noise_e as f32;
+            let normals = normals(&self.words(frame, group, Purpose::Noise));
+            for i in 0..GROUP {
+                electrons[i] += f64::from(read_noise_e * normals[i]);
+            }
+        }
+
+        let (gain, max_count) = (self.model.gain_adu_per_e, f64::from(self.model.max_count));
+        let mut read = [0; GROUP];
+        for i in 0..GROUP {
+            let count = electrons[i] * gain;
+            let count = if count > 0.0 { count } else { 0.0 };
+            let count = if count < max_count { count } else { max_count };
+            // SAFETY: between 0 and 2³¹ - 1, and not NaN. Not negative, so the fraction is cut as `floor` does.
+            let count: i32 = unsafe { count.to_int_unchecked() };
+            read[i] = count as u32;
+        }
+        read
+    }
+
+    /// Adds the Poisson counts of λ's digits above the units. Apart, for most images are dim.
+    #[inline(always)]
+    fn add_digits(&self, frame: u64, group: u64, whole: &[u32; GROUP], counts: &mut [u32; GROUP]) {
+        let mut any = 0;
+        for w in whole {
+            any |= w;
+        }
+        if let Some(tables) = self.digits8.as_ref().filter(|_| any & 0xf00 != 0) {
+            tables.add(&self.words(frame, group, Purpose::Digit8), whole, counts);
+        }
+        if let Some(tables) = self.digits12.as_ref().filter(|_| any & 0xf000 != 0) {
+            tables.add(&self.words(frame, group, Purpose::Digit12), whole, counts);
+        }
+        if let Some(tables) = self.digits16.as_ref().filter(|_| any & 0xf_0000 != 0) {
+            tables.add(&self.words(frame, group, Purpose::Digit16), whole, counts);
+        }
+    }
+
+    /// Electrons of the pixels whose λ is beyond the tables; their `lambda` becomes 0.
+    #[cold]
+    fn take_bright(&self, frame: u64, group: u64, lambda: &mut [f32; GROUP]) -> [f64; GROUP] {
+        let mut electrons = [0.0; GROUP];
+        for (i, lambda) in lambda.iter_mut().enumerate().filter(|(_, lambda)| **lambda >= TABLE_LIMIT) {
+            let pixel = group.wrapping_mul(GROUP as u64).wrapping_add(i as u64);
+            electrons[i] = self.bright_key.poisson(frame, pixel, f64::from(*lambda)) as f64;
+            *lambda = 0.0;
+        }
+        electrons
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::math;
+
+    /// Reads every word's worth of an alias table back and compares it with the distribution.
+    fn check_tables<const SHIFT: u32, const BITS: u32>() {
+        let tables = Tables::<SHIFT, BITS>::new(TABLE_LIMIT as u32 - 1);
+        let full = 1_u64 << (32 - BITS);
+        for (row, entries) in tables.entries.chunks_exact(1 << BITS).enumerate() {
+            let mean = (row as u32) << SHIFT;
+            let base = Tables::<SHIFT, BITS>::base(mean);
+            let mut masses = vec![0_u64; entries.len()];
+            for (column, entry) in entries.iter().enumerate() {
+                let threshold = u64::from(entry >> BITS);
+                masses[column] += threshold;
+                masses[(entry & ((1 << BITS) - 1)) as usize] += full - threshold;
+            }
+            assert_eq!(masses.iter().sum::<u64>(), 1 << 32);
+            let (mut held, mut exact) = (0.0, 0.0);
+            for (count, mass) in (base..).zip(&masses) {
+                let (k, mean) = (f64::from(count), f64::from(mean));
+                exact += match (mean, count) {
+                    (0.0, 0) => 1.0,
+                    (0.0, _) => 0.0,
+                    _ => math::exp(k * math::ln(mean) - mean - math::ln_gamma(k + 1.0)),
+                };
+                held += *mass as f64 / 4_294_967_296.0;
+                // Half a word, and what the reference itself loses to cancellation.
+                let tolerance = 0.51 / 4_294_967_296.0 + 1e-15 * mean * math::ln(mean + 2.0);
+                assert!((held - exact).abs() < tolerance, "Poisson({mean}) is {held} up to {k}, not {exact}");
+            }
+        }
+    }
+
+    #[test]
+    fn alias_tables_hold_the_poisson_distribution_to_the_last_word() {
+        check_tables::<0, 8>();
+        check_tables::<8, 10>();
+        check_tables::<12, 12>();
+        check_tables::<16, 14>();
+    }
+
+    #[test]
+    fn remainders_are_poisson_into_the_far_tail() {
+        let mut counts = [0; GROUP];
+        add_remainder(&[0; GROUP], &[0.0; GROUP], &mut counts);
+        assert_eq!(counts, [0; GROUP], "a mean of 0 at the rarest word");
+        for mean in [1e-7, 1e-3, 0.1, 0.5, 0.9, 0.999_999_94_f32] {
+            let mut tail = 1.0;
+            for exceeded in 0..11 {
+                let k = f64::from(exceeded);
+                tail -= math::exp(k * math::ln(f64::from(mean)) - f64::from(mean) - math::ln_gamma(k + 1.0));
+                if tail < 1e-8 {
+                    break;
+                }
+                // Words just within and just without the tail, a millionth and two words to either side.
+                let words = tail * 4_294_967_296.0;
+                for (factor, above) in [(1.0 - 1e-6, 1), (1.0 + 1e-6, 0)] {
+                    let offset = if above == 1 { -3.0 } else { 3.0 };
+                    let word = (words * factor + offset).clamp(0.0, 4_294_967_295.0) as u32;
+                    let mut counts = [0; GROUP];
+                    add_remainder(&[word; GROUP], &[mean; GROUP], &mut counts);
+                    assert_eq!(
+                        u32::from(counts[0] > exceeded),
+                        above,
+                        "mean {mean}, count over {exceeded}, word {word}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn normals_are_box_and_muller_in_single_precision() {
+        let key = Key::new(1, "test", "normals");
+        let mut largest = 0.0_f64;
+        for i in 0..2000 {
+            let mut words = [0; GROUP];
+            key.fill_words(0, i * 16, &mut words);
+            // The ends of the range too.
+            let n = i as usize;
+            if n < 8 {
+                words[..4].copy_from_slice(&[0, u32::MAX, 1 << n, !0 >> n]);
+                words[16..20].copy_from_slice(&[0, u32::MAX, 1 << (31 - n), 0x2000_0000 * n as u32]);
+            }
+            let made = normals(&words);
+            for l in (0..16).chain(32..48) {
+                let u = (f64::from(words[l] >> 1) + 0.5) / 2_147_483_648.0;
+                let radius = (-2.0 * math::ln(u)).sqrt();
+                let turn = f64::from(words[l + 16]) / 4_294_967_296.0;
+                // The lower 30 bits are signed: from their upper half on, the angle is behind its axis.
+                let behind = if words[l + 16] & 0x2000_0000 == 0 { 0.0 } else { 0.25 };
+                let angle = std::f64::consts::TAU * (turn - behind);
+                for (made, exact) in [(made[l], radius * math::cos(angle)), (made[l + 16], radius * math::sin(angle))] {
+                    // Near u = 1 single precision has steps of 2⁻²⁴, so of sqrt(2⁻²³) in the radius.
+                    let tolerance = if radius < 0.02 { 5e-4 } else { 3e-7 / radius + 1e-6 };
+                    assert!((f64::from(made) - exact).abs() < tolerance, "{made} is not {exact} at {:x?}", words[l]);
+                    largest = largest.max(exact.abs());
+                }
+            }
+        }
+        assert!(largest > 6.6, "the tails reach {largest} only");
+    }
+
+    #[test]
+    fn every_feature_level_gives_the_same_counts() {
+        let models =
+            [(1.0, 2.0, 1.0, 255), (33.0, 0.0, 0.3, 4095), (700.0, 5.5, 2.2, 65535), (3e5, 1.0, 1.0, (1 << 24) - 1)];
+        for (electrons_per_unit, read_noise_e, gain_adu_per_e, max_count) in models {
+            let model = DigitiseModel { electrons_per_unit, read_noise_e, gain_adu_per_e, max_count };
+            let camera = Digitiser::new(model, Key::new(9, "test", "levels"));
+            let intensity: Vec<f32> = (0..20_011).map(|i| (i % 307) as f32 * (i % 11) as f32 * 0.1 - 2.0).collect();
+            let counts = |level| {
+                let mut counts = vec![0.0_f32; intensity.len()];
+                camera.digitise_at(level, 3, 17, &intensity, &mut counts);
+                counts
+            };
+            let baseline = counts(Level::Baseline);
+            assert!(baseline.iter().any(|&c| c > 0.0));
+            for level in Level::available() {
+                assert_eq!(counts(level), baseline, "{level:?}, {model:?}");
+            }
+        }
+    }
+}

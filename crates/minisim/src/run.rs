@@ -1,0 +1,231 @@
+//! The one loop: build the scene, render frames in parallel, hand them to a sink in order.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::{
+    progress::{Cancel, Event},
+    recording::{Pixels, Recording, SampleType},
+    render::{FRAMES_PER_PASS, Renderer},
+    scene::Scene,
+    sink::{Block, Header, MemorySink, Sink, SinkError},
+    spec::{Finding, Report, Spec, StoreDtype},
+    steps::{self, Domain},
+};
+
+/// Why a run ended without a recording.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The spec cannot be simulated.
+    #[error("{0}")]
+    Spec(#[from] Report),
+    /// `until` names no stage of this spec.
+    #[error("until = {name:?} matches no step of this spec; its stages are {}", .stages.join(", "))]
+    UnknownStage {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        stages: Vec<&'static str>,
+    },
+    /// Somebody cancelled the run.
+    #[error("cancelled")]
+    Cancelled,
+    /// The sink failed.
+    #[error("{0}")]
+    Sink(SinkError),
+}
+
+/// How to run.
+#[derive(Default)]
+pub struct Options<'a> {
+    /// Stop after this stage (a stage name or a step's kind); everything if `None`.
+    pub until: Option<&'a str>,
+    /// Stops the run from elsewhere.
+    pub cancel: Cancel,
+    /// Called from the thread that called [`simulate_into`].
+    pub on_event: Option<&'a mut (dyn FnMut(Event) + Send)>,
+}
+
+impl std::fmt::Debug for Options<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options").field("until", &self.until).field("cancel", &self.cancel).finish_non_exhaustive()
+    }
+}
+
+impl Options<'_> {
+    fn tell(&mut self, event: Event) {
+        if let Some(on_event) = &mut self.on_event {
+            on_event(event);
+        }
+    }
+
+    fn check(&self) -> Result<(), RunError> {
+        if self.cancel.is_cancelled() { Err(RunError::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// What came out of a run besides the sink's output.
+#[derive(Debug)]
+pub struct Outcome<T> {
+    /// The sink's output.
+    pub output: T,
+    /// Warnings met while building the scene.
+    pub warnings: Vec<Finding>,
+}
+
+/// Simulates a spec in memory.
+///
+/// # Errors
+/// When the spec cannot be simulated on this machine.
+pub fn simulate(spec: &Spec) -> Result<Recording, RunError> {
+    simulate_into(spec, MemorySink::default(), Options::default()).map(|o| o.output)
+}
+
+/// Simulates a spec into a sink: a file, memory, or anything else that takes frames.
+///
+/// # Errors
+/// When the spec cannot be simulated, `until` names no stage, the run is cancelled, or the sink fails. The sink is then
+/// dropped without `finish`.
+pub fn simulate_into<S: Sink>(
+    spec: &Spec,
+    mut sink: S,
+    mut options: Options<'_>,
+) -> Result<Outcome<S::Output>, RunError> {
+    let until = options.until.map(|name| rank_of_stage(spec, name)).transpose()?;
+    options.tell(Event::Building);
+    options.check()?;
+    let mut scene = Scene::new(spec)?;
+    options.check()?;
+    let n_stages = scene.stages.iter().filter(|s| until.is_none_or(|u| s.rank <= u)).count();
+    let n_frames = if n_stages == 0 { 0 } else { scene.n_frames };
+    options.tell(Event::Built { n_frames });
+    render_into(&scene, n_stages, 0..n_frames, spec.output.save_intermediates, &mut sink, &mut options)?;
+    options.tell(Event::Finishing);
+    let warnings = std::mem::take(&mut scene.warnings);
+    let output = sink.finish(scene.into_ground_truth(until)).map_err(RunError::Sink)?;
+    Ok(Outcome { output, warnings })
+}
+
+/// Renders single frames of a scene: `frames` of the movie after `stage` (the observed movie if `None`), without anything
+/// that comes before them. Costs no more than the same frames within a whole run.
+///
+/// # Errors
+/// When `stage` names no movie stage of the scene.
+pub fn render(scene: &Scene, frames: Range<usize>, stage: Option<&str>) -> Result<Pixels, RunError> {
+    let n_stages = match stage {
+        None => scene.stages.len(),
+        Some(name) => {
+            let name = steps::stage_name(name);
+            1 + scene.stages.iter().position(|s| s.name == name).ok_or_else(|| RunError::UnknownStage {
+                name: name.to_owned(),
+                stages: scene.stages.iter().map(|s| s.name).collect(),
+            })?
+        }
+    };
+    let frames = frames.start.min(scene.n_frames)..frames.end.min(scene.n_frames);
+    let renderer = Renderer::new(scene, n_stages, false);
+    let parts: Vec<Pixels> =
+        passes(frames).into_par_iter().filter_map(|pass| renderer.pass(pass).into_iter().next()).collect();
+    let mut parts = parts.into_iter();
+    let mut all = parts.next().unwrap_or(Pixels::F32(Vec::new()));
+    parts.for_each(|part| all.extend(&part));
+    Ok(all)
+}
+
+/// The rank of the step that `name` (a stage or a kind) means.
+fn rank_of_stage(spec: &Spec, name: &str) -> Result<usize, RunError> {
+    let wanted = steps::stage_name(name);
+    spec.steps.iter().find(|s| s.stage() == wanted).map(steps::AnyStep::rank).ok_or_else(|| RunError::UnknownStage {
+        name: name.to_owned(),
+        stages: spec.steps.iter().map(steps::AnyStep::stage).collect(),
+    })
+}
+
+/// Cuts a range of frames into passes that start at multiples of the pass length.
+fn passes(frames: Range<usize>) -> Vec<Range<usize>> {
+    let mut passes = Vec::new();
+    let mut start = frames.start;
+    while start < frames.end {
+        let end = ((start / FRAMES_PER_PASS + 1) * FRAMES_PER_PASS).min(frames.end);
+        passes.push(start..end);
+        start = end;
+    }
+    passes
+}
+
+fn render_into<S: Sink>(
+    scene: &Scene,
+    n_stages: usize,
+    frames: Range<usize>,
+    snapshots: bool,
+    sink: &mut S,
+    options: &mut Options<'_>,
+) -> Result<(), RunError> {
+    let renderer = Renderer::new(scene, n_stages, snapshots);
+    let tracks = renderer.tracks();
+    let digitised = scene.stages[..n_stages].iter().any(|s| s.name == <steps::Sensor as steps::Step>::KIND);
+    let header = Header {
+        spec: scene.spec.clone(),
+        n_frames: frames.len(),
+        tracks,
+        stored: match scene.spec.output.store_dtype {
+            StoreDtype::Float32 => SampleType::F32,
+            StoreDtype::Float64 => SampleType::F64,
+            StoreDtype::Uint8 => SampleType::U8,
+            StoreDtype::Uint16 => SampleType::U16,
+        },
+        max_count: digitised.then(|| scene.spec.acquisition.image_sensor.max_count()),
+    };
+    sink.begin(&header).map_err(RunError::Sink)?;
+    // A round of passes is rendered in parallel while the round before goes to the sink, in order. Two rounds in flight bound
+    // the memory, whatever the duration.
+    let round = rayon::current_num_threads().max(1) * 2;
+    let all = passes(frames.clone());
+    let n_frames = frames.len();
+    let mut rounds = all.chunks(round);
+    let render = |round: Option<&[Range<usize>]>| -> Vec<(Range<usize>, Vec<Pixels>)> {
+        let cancel = &options.cancel;
+        let passes = round.unwrap_or_default().par_iter();
+        passes.filter(|_| !cancel.is_cancelled()).map(|pass| (pass.clone(), renderer.pass(pass.clone()))).collect()
+    };
+    let mut ready = render(rounds.next());
+    while !ready.is_empty() {
+        let done = ready.last().map_or(0, |(pass, _)| pass.end);
+        let store = || -> Result<(), SinkError> {
+            for (pass, movies) in &ready {
+                for (track, pixels) in movies.iter().enumerate() {
+                    sink.block(&Block { track, first_frame: pass.start, n_frames: pass.len(), pixels })?;
+                }
+            }
+            Ok(())
+        };
+        let (stored, next) = rayon::join(store, || render(rounds.next()));
+        stored.map_err(RunError::Sink)?;
+        ready = next;
+        if options.cancel.is_cancelled() {
+            break;
+        }
+        if let Some(on_event) = &mut options.on_event {
+            on_event(Event::Frames { done, n_frames });
+        }
+    }
+    options.check()
+}
+
+/// Steps that make a movie, for callers that list stages.
+#[must_use]
+pub fn movie_stages(spec: &Spec) -> Vec<&'static str> {
+    spec.steps.iter().filter(|s| s.domain() != Domain::Cell).map(steps::AnyStep::stage).collect()
+}
+
+/// Renders the observed movie of `frames` and forgets it: what rendering alone costs.
+///
+/// # Errors
+/// Never for a scene that was built; the type is shared with [`render`].
+pub fn render_range(scene: &Scene, frames: Range<usize>) -> Result<(), RunError> {
+    let renderer = Renderer::new(scene, scene.stages.len(), false);
+    passes(frames).into_par_iter().for_each(|pass| drop(renderer.pass(pass)));
+    Ok(())
+}

@@ -1,0 +1,556 @@
+//! The frozen scene and the builder that the steps fill it through.
+//!
+//! Steps are built in the order of dependency (motion and scope first, then the specimen) and rendered in the order of
+//! light. A step never looks another up: it asks the builder a physical question. The builder notes who asked what of whom,
+//! so that tests know which effects are coupled without a list kept by hand.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use rayon::prelude::*;
+
+use crate::{
+    cells::Cells,
+    footprint::{FootprintStack, Patch},
+    layer::{Layer, Map, Path, Scope, ScopeLayer, Tissue, TissueLayer},
+    physics::{
+        blur::degrade_footprint,
+        detection::{DETECT_SNR_THRESHOLD, NoiseFloor, detection_snr, sample_field_at},
+        focus::{Voter, best_yield_depth_um, median_effective_depth_um},
+        optics::OpticalModel,
+    },
+    rng::Key,
+    spec::{Acquisition, Auto, Finding, Report, Spec},
+    steps::{self, Domain, Step},
+    truth::{Declared, Dim, GroundTruth, Stored, TruthArray, TruthData},
+};
+
+/// Seconds over which motion amplitude and auto focus are calibrated, whatever the duration, so that a longer recording of
+/// the same spec begins with the same frames.
+pub const CALIBRATION_S: f64 = 60.0;
+
+/// The canvas: the field of view plus the same margin on every side.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Canvas {
+    /// Field of view (height, width) px.
+    pub fov: [usize; 2],
+    /// Margin on every side (px).
+    pub margin: usize,
+    /// Object-space pixel size (µm).
+    pub pixel_um: f64,
+}
+
+impl Canvas {
+    /// Canvas (height, width) px.
+    #[must_use]
+    pub fn shape(&self) -> [usize; 2] {
+        self.fov.map(|n| n + 2 * self.margin)
+    }
+
+    /// Field of view (height, width) µm.
+    #[must_use]
+    pub fn fov_um(&self) -> [f64; 2] {
+        self.fov.map(|n| n as f64 * self.pixel_um)
+    }
+
+    /// Position (row, col) on the field of view, in px, of a place (y, x) in µm. The optical axis is its centre.
+    #[must_use]
+    pub fn fov_px_from_um(&self, y_um: f64, x_um: f64) -> [f64; 2] {
+        [
+            (self.fov[0] as f64 - 1.0) / 2.0 + y_um / self.pixel_um,
+            (self.fov[1] as f64 - 1.0) / 2.0 + x_um / self.pixel_um,
+        ]
+    }
+
+    /// Place in µm of row (axis 0) or column (axis 1) `index` of the field of view; negative indices lie in the margin.
+    #[must_use]
+    pub fn um_from_fov_px(&self, axis: usize, index: i64) -> f64 {
+        (index as f64 - (self.fov[axis] as f64 - 1.0) / 2.0) * self.pixel_um
+    }
+
+    /// Field-of-view indices of the canvas rows (axis 0) or columns (axis 1).
+    pub fn fov_indices(&self, axis: usize) -> impl Iterator<Item = i64> + use<> {
+        let margin = self.margin as i64;
+        -margin..self.fov[axis] as i64 + margin
+    }
+
+    /// The field of view's part of a canvas-sized array.
+    #[must_use]
+    pub fn crop<T: Copy>(&self, canvas: &[T]) -> Vec<T> {
+        let width = self.shape()[1];
+        (0..self.fov[0])
+            .flat_map(|r| {
+                let at = (r + self.margin) * width + self.margin;
+                canvas[at..at + self.fov[1]].iter().copied()
+            })
+            .collect()
+    }
+}
+
+/// Everything that is known before the first pixel, every number resolved. Frames are pure functions of it.
+#[derive(Debug)]
+pub struct Scene {
+    /// The spec it was built from.
+    pub spec: Spec,
+    /// Canvas geometry.
+    pub canvas: Canvas,
+    /// Frames of the recording.
+    pub n_frames: usize,
+    /// The movie steps in the order of light; a step that is present but changes nothing has no layer.
+    pub stages: Vec<Stage>,
+    /// Warnings met while building, such as a density that could not be reached.
+    pub warnings: Vec<Finding>,
+    /// Who asked a question that whom answered: (asking kind, answering kind).
+    pub couplings: BTreeSet<(&'static str, &'static str)>,
+    truth: GroundTruth,
+    ranks: Vec<usize>,
+}
+
+/// A movie step of the scene.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// Stage name (`cells_only` for composite, else the step's kind).
+    pub name: &'static str,
+    /// Position in the chain.
+    pub rank: usize,
+    /// What it does to a frame.
+    pub layer: Option<Layer>,
+}
+
+/// What the steps are built with.
+#[derive(Debug)]
+pub struct Builder<'a> {
+    spec: &'a Spec,
+    optical: OpticalModel,
+    canvas: Canvas,
+    step: &'static str,
+    rank: usize,
+    layers: Vec<(&'static str, Layer)>,
+    truth: Vec<(usize, TruthArray)>,
+    cells: Cells,
+    observed: Option<Arc<Vec<Patch>>>,
+    focal_depth_um: Option<f64>,
+    noise: Option<NoiseFloor>,
+    transmission_of_tissue: Option<Map<Tissue>>,
+    couplings: BTreeSet<(&'static str, &'static str)>,
+    warnings: Vec<Finding>,
+}
+
+impl<'a> Builder<'a> {
+    /// The acquisition.
+    #[must_use]
+    pub fn acquisition(&self) -> &'a Acquisition {
+        &self.spec.acquisition
+    }
+
+    /// The optics, resolved.
+    #[must_use]
+    pub fn optical(&self) -> &OpticalModel {
+        &self.optical
+    }
+
+    /// Frames a second.
+    #[must_use]
+    pub fn fps(&self) -> f64 {
+        self.spec.acquisition.fps.get()
+    }
+
+    /// Frames of the recording.
+    #[must_use]
+    pub fn n_frames(&self) -> usize {
+        self.spec.acquisition.n_frames()
+    }
+
+    /// Frames of the window on which amplitudes and focus are calibrated.
+    #[must_use]
+    pub fn calibration_frames(&self) -> usize {
+        ((CALIBRATION_S * self.fps()).round_ties_even() as usize).max(1)
+    }
+
+    /// The canvas geometry.
+    pub fn canvas(&mut self) -> Canvas {
+        self.couple("brain_motion");
+        self.canvas
+    }
+
+    /// Widens the canvas by a margin on every side, so that real tissue moves into view.
+    pub fn set_margin(&mut self, margin_px: usize) {
+        self.canvas.margin = margin_px;
+    }
+
+    /// The address of this step's draws for one purpose.
+    #[must_use]
+    pub fn key(&self, purpose: &str) -> Key {
+        Key::new(self.spec.seed, self.step, purpose)
+    }
+
+    /// Adds the step's layer.
+    pub fn push(&mut self, layer: Layer) {
+        self.layers.push((self.step, layer));
+    }
+
+    /// Records a declared array of the ground truth. Arrays over units hold all cells of the canvas; those that the field of
+    /// view never shows are dropped at the end.
+    pub fn record(&mut self, name: &str, shape: &[usize], data: TruthData) {
+        debug_assert_eq!(shape.iter().product::<usize>(), data.len(), "{name}");
+        if let Some(declared) = steps::declared(name) {
+            self.truth.push((self.rank, TruthArray { declared, shape: shape.to_vec(), data }));
+        } else {
+            debug_assert!(false, "{name} is not declared by any step");
+        }
+    }
+
+    /// Adds a warning about the spec's field `path` (inside this step).
+    pub fn warn(&mut self, field: &str, value: String, rule: String, remedy: String) {
+        self.warnings.push(Finding::warning(format!("steps.{}.{field}", self.step), value, rule, remedy));
+    }
+
+    /// Sets the cells.
+    pub fn place(&mut self, cells: Cells) {
+        self.cells = cells;
+    }
+
+    /// The cells, as far as they are known.
+    pub fn cells(&mut self) -> &Cells {
+        for by in ["place_neurons", "cell_activity", "bleaching"] {
+            self.couple(by);
+        }
+        &self.cells
+    }
+
+    /// The cells, to add what this step knows of them.
+    pub fn cells_mut(&mut self) -> &mut Cells {
+        let _ = self.cells();
+        &mut self.cells
+    }
+
+    /// Share of the excitation light that reaches the place (y, x), µm: the product of all layers on that path.
+    pub fn excitation_at(&mut self, y_um: f64, x_um: f64) -> f64 {
+        self.scope_transmission(y_um, x_um, |path| path == Path::Excitation)
+    }
+
+    /// Share of light that the scope's layers leave of a cell at (y, x), µm, on both paths.
+    pub fn scope_transmission_at(&mut self, y_um: f64, x_um: f64) -> f64 {
+        self.scope_transmission(y_um, x_um, |_| true)
+    }
+
+    fn scope_transmission(&mut self, y_um: f64, x_um: f64, counts: impl Fn(Path) -> bool) -> f64 {
+        let [row, col] = self.canvas.fov_px_from_um(y_um, x_um);
+        let mut product = 1.0;
+        for (by, layer) in &self.layers {
+            if let Layer::Scope(ScopeLayer::Transmission { map, path }) = layer
+                && counts(*path)
+            {
+                product *= sample_field_at(&map.data, map.shape, row, col);
+                self.couplings.insert((self.step, by));
+            }
+        }
+        product
+    }
+
+    /// Says how noisy the sensor is.
+    pub fn set_noise_floor(&mut self, noise: NoiseFloor) {
+        self.noise = Some(noise);
+    }
+
+    /// How noisy the sensor is; `None` without one.
+    pub fn noise_floor(&mut self) -> Option<NoiseFloor> {
+        self.couple("sensor");
+        self.noise
+    }
+
+    /// Says what the tissue above the cells lets through.
+    pub fn set_tissue_transmission(&mut self, map: Map<Tissue>) {
+        self.transmission_of_tissue = Some(map);
+    }
+
+    /// Depth of the focal plane on the axis (µm): the user's number, else the plane with the highest yield of detectable
+    /// cells, else (no sensor or no activity) the median of the cells' effective depths. Only cells of the field of view
+    /// count, so that motion does not refocus.
+    pub fn focal_depth_um(&mut self) -> f64 {
+        if let Auto::Value(depth) = self.spec.acquisition.focal_depth_in_tissue_um {
+            return depth.get();
+        }
+        if let Some(depth) = self.focal_depth_um {
+            self.couple("optics");
+            return depth;
+        }
+        let noise = self.noise_floor();
+        let _ = self.cells();
+        let voters: Vec<usize> = (0..self.cells.len()).filter(|i| self.cells.in_fov[*i]).collect();
+        let fields: Vec<f64> = voters
+            .iter()
+            .map(|i| {
+                let [_, y, x] = self.cells.centers_um[*i];
+                self.scope_transmission_at(y, x)
+            })
+            .collect();
+        let by_yield = match (noise, &self.cells.traces) {
+            // The search by yield belongs to the optics step; without it only geometry counts.
+            (Some(noise), Some(traces)) if self.step == steps::CellOptics::KIND => {
+                let voters: Vec<Voter> = voters
+                    .iter()
+                    .zip(&fields)
+                    .map(|(i, field)| {
+                        let [low, high] = traces.calibration_range[*i];
+                        Voter {
+                            center_um: self.cells.centers_um[*i],
+                            peak_dff: high - low,
+                            baseline: low,
+                            field: *field,
+                        }
+                    })
+                    .collect();
+                best_yield_depth_um(&self.optical, &voters, noise)
+            }
+            _ => None,
+        };
+        by_yield.unwrap_or_else(|| {
+            median_effective_depth_um(&self.optical, voters.iter().map(|i| self.cells.centers_um[*i]))
+        })
+    }
+
+    /// Fixes the focal plane, for all who ask later and for the ground truth.
+    pub fn set_focal_depth_um(&mut self, depth: f64) {
+        self.focal_depth_um = Some(depth);
+    }
+
+    /// Footprints as the sensor would see them were the tissue still: blurred and dimmed where the optics step ran, else
+    /// planted. Canvas coordinates.
+    pub fn observed_footprints(&mut self) -> Arc<Vec<Patch>> {
+        let _ = self.cells();
+        self.couple("optics");
+        if let Some(done) = &self.observed {
+            return Arc::clone(done);
+        }
+        let canvas = self.canvas.shape();
+        let observed = match &self.cells.spread {
+            None => Arc::clone(&self.cells.planted),
+            Some(spread) => Arc::new(
+                self.cells
+                    .planted
+                    .par_iter()
+                    .zip(spread)
+                    .map(|(patch, s)| degrade_footprint(patch, s.sigma_px, s.footprint_gain, canvas))
+                    .collect(),
+            ),
+        };
+        self.observed = Some(Arc::clone(&observed));
+        observed
+    }
+
+    /// Notes that the current step's result depends on the step `by`, if that is another step of the spec.
+    fn couple(&mut self, by: &'static str) {
+        if by != self.step && self.spec.steps.iter().any(|s| s.kind() == by) {
+            self.couplings.insert((self.step, by));
+        }
+    }
+}
+
+impl Scene {
+    /// Builds the scene of a spec.
+    ///
+    /// # Errors
+    /// When the spec's cost exceeds what can be simulated; nothing large is allocated before that is known.
+    pub fn new(spec: &Spec) -> Result<Self, Report> {
+        spec.cost().check_simulable(spec)?;
+        let sensor = &spec.acquisition.image_sensor;
+        let mut b = Builder {
+            spec,
+            optical: OpticalModel::new(&spec.acquisition),
+            canvas: Canvas {
+                fov: [sensor.n_px_height.get() as usize, sensor.n_px_width.get() as usize],
+                margin: 0,
+                pixel_um: spec.acquisition.pixel_size_um(),
+            },
+            step: "",
+            rank: 0,
+            layers: Vec::new(),
+            truth: Vec::new(),
+            cells: Cells::default(),
+            observed: None,
+            focal_depth_um: None,
+            noise: None,
+            transmission_of_tissue: None,
+            couplings: BTreeSet::new(),
+            warnings: Vec::new(),
+        };
+        for domain in [Domain::Motion, Domain::Sensor, Domain::Cell, Domain::Tissue] {
+            for step in spec.steps.iter().filter(|s| s.domain() == domain) {
+                (b.step, b.rank) = (step.kind(), step.rank());
+                step.build(&mut b);
+            }
+        }
+        (b.step, b.rank) = ("", 0);
+        record_visibility(&mut b);
+        Ok(b.freeze())
+    }
+
+    /// The ground truth of a run that stops after the step of rank `until` (all steps if `None`): arrays of later steps are
+    /// absent. What the steps have *answered* (focus, detectability) does not depend on where the run stops.
+    #[must_use]
+    pub fn ground_truth(&self, until: Option<usize>) -> GroundTruth {
+        let arrays = self.truth.arrays.iter().zip(&self.ranks);
+        let kept = arrays.filter(|(_, rank)| until.is_none_or(|u| **rank <= u)).map(|(a, _)| a.clone()).collect();
+        self.completed(kept, self.truth.planted.clone(), until)
+    }
+
+    /// The same without a copy, when the scene is no longer needed.
+    #[must_use]
+    pub fn into_ground_truth(mut self, until: Option<usize>) -> GroundTruth {
+        let arrays = std::mem::take(&mut self.truth.arrays);
+        let planted = std::mem::take(&mut self.truth.planted);
+        let ranks = self.ranks.iter();
+        let kept = arrays.into_iter().zip(ranks).filter(|(_, r)| until.is_none_or(|u| **r <= u)).map(|(a, _)| a);
+        let kept = kept.collect();
+        self.completed(kept, planted, until)
+    }
+
+    /// Adds the arrays that every recording has, in place of those whose step did not run.
+    fn completed(&self, arrays: Vec<TruthArray>, planted: FootprintStack, until: Option<usize>) -> GroundTruth {
+        let optics_ran =
+            |k: &steps::AnyStep| k.kind() == steps::CellOptics::KIND && until.is_none_or(|u| k.rank() <= u);
+        let focal_depth_um = self.truth.focal_depth_um.filter(|_| self.spec.steps.iter().any(optics_ran));
+        let mut truth = GroundTruth { planted, focal_depth_um, arrays };
+        let (n, t) = (truth.n_units(), self.n_frames);
+        for declared in steps::all_declared().filter(|d| d.stored == Stored::Always) {
+            if truth.array(declared.name).is_none() {
+                let shape: Vec<usize> = declared
+                    .dims
+                    .iter()
+                    .map(|d| match d {
+                        Dim::Unit => n,
+                        Dim::Frame => t,
+                        _ => 3,
+                    })
+                    .collect();
+                let len = shape.iter().product();
+                let data = match declared.name {
+                    "S" => TruthData::U32(vec![0; len]),
+                    "amplitude_per_cell" => TruthData::F64(vec![f64::NAN; len]),
+                    "in_focus" => TruthData::Bool(vec![true; len]),
+                    "detectable" => TruthData::Bool(vec![false; len]),
+                    _ => TruthData::F64(vec![0.0; len]),
+                };
+                truth.arrays.push(TruthArray { declared, shape, data });
+            }
+        }
+        let order: Vec<&Declared> = steps::all_declared().collect();
+        truth.arrays.sort_by_key(|a| order.iter().position(|d| d.name == a.declared.name));
+        truth
+    }
+}
+
+/// Which cells are in focus and which stand out of the noise: what depends on all other answers.
+fn record_visibility(b: &mut Builder<'_>) {
+    let n = b.cells.len();
+    let in_focus: Vec<bool> = match &b.cells.spread {
+        None => vec![true; n],
+        Some(_) => {
+            let focal = b.focal_depth_um.unwrap_or_default();
+            let dof = b.optical.depth_of_field_um;
+            let centers = b.cells.centers_um.iter();
+            centers.map(|c| (c[0] - b.optical.local_focal_depth_um(*c, focal)).abs() <= dof).collect()
+        }
+    };
+    let centers = b.cells.centers_um.clone();
+    let snr: Option<Vec<f64>> = b.noise.map(|noise| {
+        let fields: Vec<f64> = centers.iter().map(|c| b.scope_transmission_at(c[1], c[2])).collect();
+        (0..n)
+            .map(|i| {
+                let Some(traces) = &b.cells.traces else { return 0.0 };
+                let [low, high] = traces.range[i];
+                let peak = b.cells.spread.as_ref().map_or(1.0, |s| s[i].peak_brightness);
+                let [row, col] = b.canvas.fov_px_from_um(centers[i][1], centers[i][2]);
+                let margin = b.canvas.margin as f64;
+                let vessels = b.transmission_of_tissue.as_ref().map_or(1.0, |map| {
+                    let inside = |v: f64, n: usize| v.round_ties_even().clamp(0.0, n as f64 - 1.0) + margin;
+                    sample_field_at(&map.data, map.shape, inside(row, b.canvas.fov[0]), inside(col, b.canvas.fov[1]))
+                });
+                let gain_e = peak * fields[i] * vessels * noise.electrons_per_unit;
+                detection_snr(high - low, low, gain_e, noise.read_noise_e)
+            })
+            .collect()
+    });
+    let detectable = match (&b.cells.traces, &snr) {
+        (None, _) => vec![false; n],
+        (Some(_), Some(snr)) => snr.iter().map(|s| *s >= DETECT_SNR_THRESHOLD).collect(),
+        (Some(_), None) => in_focus.clone(),
+    };
+    // Focus belongs to the optics, so it goes with that step; detectability to the whole chain.
+    b.rank = steps::rank_of(steps::CellOptics::KIND);
+    b.record("in_focus", &[n], TruthData::Bool(in_focus));
+    b.rank = steps::rank_of(steps::CellActivity::KIND);
+    b.record("detectable", &[n], TruthData::Bool(detectable));
+    if let Some(snr) = snr {
+        b.record("peak_snr", &[n], TruthData::F64(snr));
+    }
+}
+
+impl Builder<'_> {
+    fn freeze(self) -> Scene {
+        let stack = FootprintStack {
+            canvas_shape: self.canvas.shape(),
+            fov_offset: [self.canvas.margin; 2],
+            fov_shape: self.canvas.fov,
+            patches: Vec::new(),
+        };
+        // Cells whose footprint lies wholly in the margin emit light, but no analysis could find them.
+        let shown: Vec<bool> = self.cells.planted.iter().map(|p| !stack.in_fov(p).is_dark()).collect();
+        let planted = FootprintStack {
+            patches: self.cells.planted.iter().zip(&shown).filter(|(_, s)| **s).map(|(p, _)| p.clone()).collect(),
+            ..stack
+        };
+        let (mut ranks, mut arrays) = (Vec::new(), Vec::new());
+        let mut truth = self.truth;
+        // The traces were needed until here; now they move into the truth without a copy.
+        if let (Some(traces), Some(declared)) = (self.cells.traces, steps::declared("C")) {
+            let shape = vec![self.cells.ids.len(), self.spec.acquisition.n_frames()];
+            let rank = steps::rank_of(steps::CellActivity::KIND);
+            truth.push((rank, TruthArray { declared, shape, data: TruthData::F64(traces.c) }));
+        }
+        for (rank, array) in truth {
+            ranks.push(rank);
+            arrays.push(if array.declared.dims.first() == Some(&Dim::Unit) { array.with_units(&shown) } else { array });
+        }
+        let mut layers = self.layers;
+        let stages = self
+            .spec
+            .steps
+            .iter()
+            .filter(|s| s.domain() != Domain::Cell)
+            .map(|s| {
+                let layer = layers.iter().position(|(kind, _)| *kind == s.kind()).map(|i| layers.swap_remove(i).1);
+                Stage { name: s.stage(), rank: s.rank(), layer }
+            })
+            .collect();
+        Scene {
+            n_frames: self.spec.acquisition.n_frames(),
+            spec: self.spec.clone(),
+            canvas: self.canvas,
+            stages,
+            warnings: self.warnings,
+            couplings: self.couplings,
+            truth: GroundTruth { planted, focal_depth_um: self.focal_depth_um, arrays },
+            ranks,
+        }
+    }
+}
+
+/// A scope map for a layer, from double-precision values over the field of view.
+#[must_use]
+pub fn scope_map(canvas: Canvas, values: &[f64]) -> Map<Scope> {
+    Map::new(canvas.fov, values)
+}
+
+/// Layers of the tissue, wrapped.
+impl From<TissueLayer> for Layer {
+    fn from(layer: TissueLayer) -> Self {
+        Self::Tissue(layer)
+    }
+}
+
+impl From<ScopeLayer> for Layer {
+    fn from(layer: ScopeLayer) -> Self {
+        Self::Scope(layer)
+    }
+}

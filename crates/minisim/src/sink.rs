@@ -1,0 +1,133 @@
+//! Where rendered frames go: the push interface of the one loop in [`crate::run`].
+//!
+//! A sink knows files and nothing of physics. `begin` comes once, then blocks of consecutive frames, then `finish`. On an
+//! error or a cancellation `finish` is never called and the sink is dropped: a sink that writes files removes what it wrote.
+
+use crate::{
+    recording::{Movie, Pixels, Recording, SampleType},
+    spec::Spec,
+    truth::GroundTruth,
+};
+
+/// An error of a sink, in the sink's own words.
+pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
+
+/// One movie that the run will deliver.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Track {
+    /// `None` for the observed movie, else the stage name of a snapshot.
+    pub stage: Option<&'static str>,
+    /// Rows (px); a snapshot before `brain_motion` is as large as the canvas.
+    pub height: usize,
+    /// Columns (px).
+    pub width: usize,
+    /// How the renderer hands the pixels over: counts as integers, everything else as `f32`.
+    pub rendered: SampleType,
+}
+
+/// What a sink may know before the first frame.
+#[derive(Clone, Debug)]
+pub struct Header {
+    /// The spec being simulated.
+    pub spec: Spec,
+    /// Frames to come; 0 when the run stops among the cell steps.
+    pub n_frames: usize,
+    /// The movies to come: the observed one first, then the snapshots.
+    pub tracks: Vec<Track>,
+    /// The container that `output.store_dtype` asks for.
+    pub stored: SampleType,
+    /// Largest possible count; `None` when the movie is not digitised.
+    pub max_count: Option<u64>,
+}
+
+impl Header {
+    /// The container that a track's pixels are stored in: what `output.store_dtype` says for the observed movie; a float for
+    /// snapshots, which are not counts.
+    #[must_use]
+    pub fn container(&self, track: usize) -> SampleType {
+        match (self.tracks.get(track).and_then(|t| t.stage), self.stored) {
+            (None, stored) => stored,
+            (Some(_), SampleType::F64) => SampleType::F64,
+            (Some(_), _) => SampleType::F32,
+        }
+    }
+}
+
+/// Consecutive frames of one track.
+#[derive(Debug)]
+pub struct Block<'a> {
+    /// Index into [`Header::tracks`].
+    pub track: usize,
+    /// First frame.
+    pub first_frame: usize,
+    /// Frames in the block.
+    pub n_frames: usize,
+    /// The pixels, `(frame, height, width)`, in the track's rendered sample type.
+    pub pixels: &'a Pixels,
+}
+
+/// A receiver of frames.
+pub trait Sink: Send {
+    /// What a finished run yields.
+    type Output;
+
+    /// Opens the output.
+    ///
+    /// # Errors
+    /// When the output cannot be created.
+    fn begin(&mut self, header: &Header) -> Result<(), SinkError>;
+
+    /// Takes the next block; blocks of a track come in order, without gaps.
+    ///
+    /// # Errors
+    /// When the block cannot be stored.
+    fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError>;
+
+    /// Completes the output. Until here nothing that looks complete may exist.
+    ///
+    /// # Errors
+    /// When the output cannot be completed.
+    fn finish(self, truth: GroundTruth) -> Result<Self::Output, SinkError>;
+}
+
+/// Collects a recording in memory.
+#[derive(Debug, Default)]
+pub struct MemorySink {
+    header: Option<Header>,
+    movies: Vec<Movie>,
+}
+
+impl Sink for MemorySink {
+    type Output = Recording;
+
+    fn begin(&mut self, header: &Header) -> Result<(), SinkError> {
+        self.movies = header
+            .tracks
+            .iter()
+            .enumerate()
+            .map(|(i, track)| {
+                let shape = [header.n_frames, track.height, track.width];
+                Movie { shape, pixels: Pixels::with_capacity(header.container(i), shape.iter().product()) }
+            })
+            .collect();
+        self.header = Some(header.clone());
+        Ok(())
+    }
+
+    fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError> {
+        self.movies[block.track].pixels.extend(block.pixels);
+        Ok(())
+    }
+
+    fn finish(self, truth: GroundTruth) -> Result<Recording, SinkError> {
+        let header = self.header.ok_or("finish came before begin")?;
+        let mut movies = self.movies.into_iter();
+        let observed = movies.next().ok_or("the run delivered no observed movie")?;
+        let snapshots = header.tracks[1..]
+            .iter()
+            .zip(movies)
+            .map(|(track, movie)| (track.stage.unwrap_or_default().to_owned(), movie))
+            .collect();
+        Ok(Recording { spec: header.spec, observed, ground_truth: truth, snapshots })
+    }
+}

@@ -1,0 +1,162 @@
+//! The microscope, its camera, the tissue, and the clock: where µm and seconds become pixels and frames.
+
+use super::{
+    num::{Auto, Count, NonNegative, Positive, PositiveFraction},
+    record::record,
+};
+
+record! {
+    /// The objective: what it resolves, how much light it collects, how its focal surface bends.
+    pub struct Optics {
+        /// Numerical aperture. Sets resolution, depth of field and, squared, the collected light.
+        na: Positive = 0.45, "";
+        /// Magnification from object to sensor.
+        magnification: Positive = 8.0, "";
+        /// Emission wavelength.
+        emission_nm: Positive = 525.0, "nm";
+        /// Half depth counted as in focus; "auto" = 1.33 λ / NA².
+        depth_of_field_um: Auto<Positive> => Auto::Auto, "µm";
+        /// Petzval radius of the focal surface: off-axis points focus shallower. null = flat field; real miniscopes 2000 to 3000.
+        field_curvature_radius_um: Option<Positive> => None, "µm";
+    }
+}
+
+record! {
+    /// The image sensor.
+    pub struct ImageSensor {
+        /// Rows.
+        n_px_height: Count = 256, "px";
+        /// Columns.
+        n_px_width: Count = 256, "px";
+        /// Physical distance between pixels on the sensor.
+        pixel_pitch_um: Positive = 3.0, "µm";
+        /// Electrons per photon.
+        quantum_efficiency: PositiveFraction = 0.7, "e/photon";
+        /// Read noise (RMS).
+        read_noise_e: NonNegative = 2.0, "e";
+        /// Counts per electron.
+        gain_adu_per_e: Positive = 1.0, "counts/e";
+        /// Bits of a count: counts clip to 0 … 2^bits - 1.
+        bit_depth: Count = 8, "bit";
+    }
+}
+
+record! {
+    /// The tissue between the cells and the lens.
+    pub struct Tissue {
+        /// Attenuation length of the excitation light on its diffuse way in (470 nm).
+        scatter_mfp_excitation_um: Positive = 600.0, "µm";
+        /// Attenuation length of the image-forming emission light on its way out (525 nm).
+        scatter_mfp_emission_um: Positive = 100.0, "µm";
+        /// Blur σ gained per µm of depth.
+        scatter_blur_per_um: NonNegative = 0.05, "µm/µm";
+    }
+}
+
+record! {
+    /// How the recording is taken.
+    pub struct Acquisition {
+        /// The objective.
+        optics: Optics => Optics::default(), "";
+        /// The image sensor.
+        image_sensor: ImageSensor => ImageSensor::default(), "";
+        /// The tissue.
+        tissue: Tissue => Tissue::default(), "";
+        /// Frames per second.
+        fps: Positive = 20.0, "Hz";
+        /// Length of the recording.
+        duration_s: Positive = 150.0, "s";
+        /// Depth of the focal plane below the tissue surface; "auto" = where most cells are detectable.
+        focal_depth_in_tissue_um: Auto<NonNegative> => Auto::Auto, "µm";
+        /// Working distance of the scope, recorded for surgery planning; changes nothing in the image.
+        front_working_distance_um: Option<Positive> => None, "µm";
+    }
+}
+
+impl ImageSensor {
+    /// Largest possible count, `2^bit_depth - 1`; `u64::MAX` from 64 bits on.
+    #[must_use]
+    pub fn max_count(&self) -> u64 {
+        1_u64.checked_shl(self.bit_depth.get()).map_or(u64::MAX, |n| n - 1)
+    }
+}
+
+impl Acquisition {
+    /// Size of a pixel in the tissue (µm): pitch over magnification.
+    #[must_use]
+    pub fn pixel_size_um(&self) -> f64 {
+        self.image_sensor.pixel_pitch_um.get() / self.optics.magnification.get()
+    }
+
+    /// Field of view (height, width) in px.
+    #[must_use]
+    pub fn fov_px(&self) -> [usize; 2] {
+        [self.image_sensor.n_px_height.get() as usize, self.image_sensor.n_px_width.get() as usize]
+    }
+
+    /// Field of view (height, width) in µm.
+    #[must_use]
+    pub fn fov_um(&self) -> [f64; 2] {
+        let pixel_um = self.pixel_size_um();
+        self.fov_px().map(|n| n as f64 * pixel_um)
+    }
+
+    /// Frames of the recording, `duration_s * fps` rounded, ties to even. Saturates at `usize::MAX`.
+    #[must_use]
+    pub fn n_frames(&self) -> usize {
+        self.n_frames_f64() as usize
+    }
+
+    /// The same as a float, for numbers of frames that no integer holds.
+    #[must_use]
+    pub(crate) fn n_frames_f64(&self) -> f64 {
+        (self.duration_s.get() * self.fps.get()).round_ties_even()
+    }
+
+    /// A length in µm as px.
+    #[must_use]
+    pub fn um_to_px(&self, um: f64) -> f64 {
+        um / self.pixel_size_um()
+    }
+
+    /// A time in seconds as frames.
+    #[must_use]
+    pub fn s_to_frame(&self, s: f64) -> f64 {
+        s * self.fps.get()
+    }
+
+    /// Position (row, col) in px, on an array of `shape` (height, width) centred on the optical axis, of the place (y, x) µm.
+    #[must_use]
+    pub fn um_to_index(&self, y_um: f64, x_um: f64, shape: [usize; 2]) -> [f64; 2] {
+        let pixel_um = self.pixel_size_um();
+        [(shape[0] as f64 - 1.0) / 2.0 + y_um / pixel_um, (shape[1] as f64 - 1.0) / 2.0 + x_um / pixel_um]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_and_frames() {
+        let a = Acquisition::default();
+        assert_eq!((a.pixel_size_um(), a.fov_um(), a.n_frames()), (0.375, [96.0, 96.0], 3000));
+        assert_eq!(a.um_to_index(0.0, 0.375, [3, 4]), [1.0, 2.5]);
+    }
+
+    #[test]
+    fn half_frames_round_to_even() {
+        let frames = |s: f64| {
+            Acquisition { fps: Positive::lit(1.0), duration_s: Positive::lit(s), ..Acquisition::default() }.n_frames()
+        };
+        assert_eq!([frames(0.5), frames(1.5), frames(2.5)], [0, 2, 2]);
+        assert_eq!(frames(f64::MAX), usize::MAX);
+    }
+
+    #[test]
+    fn the_largest_count_does_not_overflow() {
+        let bits = |n| ImageSensor { bit_depth: Count::lit(n), ..ImageSensor::default() }.max_count();
+        assert_eq!([bits(1), bits(8), bits(16), bits(63)], [1, 255, 65535, (1 << 63) - 1]);
+        assert_eq!([bits(64), bits(u32::MAX)], [u64::MAX; 2]);
+    }
+}

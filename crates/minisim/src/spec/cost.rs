@@ -1,0 +1,345 @@
+//! What a spec will cost, before anything is allocated.
+
+use std::fmt;
+
+use super::{Finding, Report, Spec, StoreDtype};
+use crate::{
+    physics::optics::OpticalModel,
+    steps::{
+        BrainMotion, CellActivity, CellOptics, Domain, Morphology, NeuronPopulation, Neuropil, PlaceNeurons,
+        Vasculature,
+    },
+};
+
+/// What cannot be simulated on any machine.
+pub mod limits {
+    /// Most frames of a recording.
+    pub const MAX_FRAMES: f64 = 2_147_483_648.0; // 2^31
+    /// Most cells on the canvas.
+    pub const MAX_CELLS: f64 = 2e7;
+    /// Most pixels of the canvas.
+    pub const MAX_CANVAS_PX: f64 = 268_435_456.0; // 2^28
+    /// Most bits of a count: beyond 24, single-precision pixels are not exact.
+    pub const MAX_BIT_DEPTH: u32 = 24;
+    /// Most bins of the spike grid per frame.
+    pub const MAX_BINS_PER_FRAME: f64 = 1e6;
+}
+
+/// Bytes of a cell's traces per frame while a scene is built and rendered: calcium and intact share (f64), spikes and
+/// brightness course (32 bit), one f64 of scratch.
+const TRACE_BYTES: f64 = 28.0;
+/// Bytes of the same in the ground truth on disk: C, S and bleaching as f64.
+const STORED_TRACE_BYTES: f64 = 24.0;
+/// Longest dendrite as a share of its nominal length.
+const LONGEST_DENDRITE: f64 = 1.25;
+/// Blur kernels are cut at this many σ.
+const BLUR_REACH_SIGMA: f64 = 4.0;
+
+/// The estimated cost of a simulation. All numbers are floats, so that absurd specs give absurd numbers and no overflow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Cost {
+    /// Field of view (height, width) px.
+    pub fov_px: [f64; 2],
+    /// Canvas (height, width) px: the field of view and the motion margin.
+    pub canvas_px: [f64; 2],
+    /// Cells on the canvas, before those that the margin hides are dropped.
+    pub n_cells: f64,
+    /// Frames.
+    pub n_frames: f64,
+    /// Memory of the scene (bytes): traces, footprints and maps. The movie is streamed and not in it.
+    pub memory_bytes: f64,
+    /// The traces' part of it: cells × frames.
+    pub trace_bytes: f64,
+    /// The footprints' part of it: cells × pixels of each, sharp and blurred.
+    pub footprint_bytes: f64,
+    /// The movie, and the snapshots if they are kept, in their container (bytes): what a recording in memory takes on top.
+    pub movie_bytes: f64,
+    /// Movie and ground truth on disk before compression (bytes).
+    pub disk_bytes: f64,
+}
+
+impl Spec {
+    /// Estimates the cost of simulating the spec. Allocates nothing.
+    #[must_use]
+    pub fn cost(&self) -> Cost {
+        let acquisition = &self.acquisition;
+        let pixel_um = acquisition.pixel_size_um();
+        let fov_px = acquisition.fov_px().map(|n| n as f64);
+        let margin_px = self.step::<BrainMotion>().map_or(0.0, |motion| (motion.reach_um() / pixel_um).ceil() + 1.0);
+        let canvas_px = fov_px.map(|n| n + 2.0 * margin_px);
+        let (fov_area, canvas_area) = (fov_px[0] * fov_px[1], canvas_px[0] * canvas_px[1]);
+        let n_frames = acquisition.n_frames_f64();
+
+        let canvas_um2 = canvas_area * pixel_um * pixel_um;
+        let (mut n_cells, mut planted_px, mut observed_px) = (0.0, 0.0, 0.0);
+        let blurred = self.step::<CellOptics>().is_some();
+        for population in self.step::<PlaceNeurons>().map(PlaceNeurons::all_populations).unwrap_or_default() {
+            let n = expected_cells(&population, canvas_um2);
+            let side_px = footprint_side_px(&population, pixel_um);
+            let reach_px = BLUR_REACH_SIGMA * self.largest_sigma_um(&population) / pixel_um;
+            n_cells += n;
+            planted_px += n * (side_px * side_px).min(canvas_area);
+            if blurred {
+                observed_px += n * ((side_px + 2.0 * reach_px) * (side_px + 2.0 * reach_px)).min(canvas_area);
+            }
+        }
+        let traces = if self.step::<CellActivity>().is_some() { n_cells * n_frames } else { 0.0 };
+
+        let components = self.step::<Neuropil>().map_or(0.0, |n| f64::from(n.n_components.get()));
+        let vessels =
+            if self.step::<Vasculature>().is_some_and(|v| v.enabled && !v.layers.is_empty()) { 1.0 } else { 0.0 };
+        let scope_maps = self.steps.iter().filter(|s| s.domain() == Domain::Sensor).count() as f64;
+        // Fields are made in double precision and kept in single for rendering, in double for the ground truth.
+        let maps_bytes =
+            canvas_area * (12.0 * components + 20.0 * vessels) + fov_area * (12.0 * scope_maps + 8.0 * components);
+        let courses_bytes = n_frames * (20.0 * components + 32.0);
+        let trace_bytes = TRACE_BYTES * traces;
+        let footprint_bytes = 4.0 * (planted_px + observed_px) + 200.0 * n_cells;
+        let memory_bytes = trace_bytes + footprint_bytes + maps_bytes + courses_bytes;
+
+        let sample_bytes = match self.output.store_dtype {
+            StoreDtype::Uint8 => 1.0,
+            StoreDtype::Uint16 => 2.0,
+            StoreDtype::Float32 => 4.0,
+            StoreDtype::Float64 => 8.0,
+        };
+        let mut frame_px = if self.steps.iter().any(|s| s.domain() != Domain::Cell) { fov_area } else { 0.0 };
+        if self.output.save_intermediates {
+            frame_px += self
+                .steps
+                .iter()
+                .map(|s| match s.domain() {
+                    Domain::Cell => 0.0,
+                    Domain::Tissue => canvas_area,
+                    Domain::Motion | Domain::Sensor => fov_area,
+                })
+                .sum::<f64>();
+        }
+        let movie_bytes = n_frames * frame_px * sample_bytes;
+        let truth_bytes = STORED_TRACE_BYTES * traces
+            + 4.0 * planted_px
+            + 100.0 * n_cells
+            + 8.0 * fov_area * (components + vessels + scope_maps)
+            + n_frames * (8.0 * components + 16.0);
+        Cost {
+            fov_px,
+            canvas_px,
+            n_cells,
+            n_frames,
+            memory_bytes,
+            trace_bytes,
+            footprint_bytes,
+            movie_bytes,
+            disk_bytes: movie_bytes + truth_bytes,
+        }
+    }
+
+    /// Blur σ (µm) of the population's most blurred cell; with auto focus the focal plane is taken at half their depths.
+    fn largest_sigma_um(&self, population: &NeuronPopulation) -> f64 {
+        let model = OpticalModel::new(&self.acquisition);
+        let extent = population.depth_extent_um();
+        let focal = match self.acquisition.focal_depth_in_tissue_um.given() {
+            Some(depth) => depth.get(),
+            None => 0.5 * (extent[0] + extent[1]),
+        };
+        extent
+            .map(|z| {
+                let (sharp, defocus) = (model.focused_sigma_um(z), model.defocus_sigma_um(z, focal));
+                (sharp * sharp + defocus * defocus).sqrt()
+            })
+            .into_iter()
+            .fold(0.0, f64::max)
+    }
+}
+
+/// Cells of a population on `area_um2`.
+fn expected_cells(population: &NeuronPopulation, area_um2: f64) -> f64 {
+    if let Some(positions) = &population.positions_um {
+        return positions.len() as f64;
+    }
+    let [top, bottom] = population.depth_range_um;
+    let thickness_um = (bottom - top).max(2.0 * population.soma_radius_um.get());
+    (population.density_per_mm3.get() * (area_um2 / 1e6) * (thickness_um / 1e3)).round_ties_even()
+}
+
+/// Side of the square that a sharp footprint fits in.
+fn footprint_side_px(population: &NeuronPopulation, pixel_um: f64) -> f64 {
+    let soma_um = population.soma_radius_um.get() * (1.0 + population.irregularity.get());
+    let reach_um = match population.morphology {
+        Morphology::Soma => soma_um,
+        Morphology::Cytosolic => soma_um + LONGEST_DENDRITE * population.dendrite_length_um.get(),
+    };
+    2.0 * reach_um / pixel_um + 3.0
+}
+
+impl Cost {
+    /// Checks what no machine can simulate.
+    ///
+    /// # Errors
+    /// Every quantity beyond its limit (see [`limits`]), with what to change.
+    pub fn check_simulable(&self, spec: &Spec) -> Result<(), Report> {
+        let acquisition = &spec.acquisition;
+        let (fps, duration_s) = (acquisition.fps.get(), acquisition.duration_s.get());
+        let mut findings = Vec::new();
+        let mut refuse = |path: &str, value: String, rule: String, remedy: &str| {
+            findings.push(Finding::error(path, value, rule, remedy));
+        };
+        if beyond(self.n_frames, limits::MAX_FRAMES) {
+            refuse(
+                "acquisition.duration_s",
+                format!("{duration_s:?}"),
+                format!(
+                    "{} frames (duration_s * fps) are more than the {} that can be simulated",
+                    count(self.n_frames),
+                    count(limits::MAX_FRAMES)
+                ),
+                "shorten duration_s or lower fps",
+            );
+        } else if self.n_frames < 1.0 {
+            refuse(
+                "acquisition.duration_s",
+                format!("{duration_s:?}"),
+                format!("at {fps} fps the recording rounds to no frame at all"),
+                "make it at least one frame long (1 / fps seconds)",
+            );
+        }
+        let canvas_px = self.canvas_px[0] * self.canvas_px[1];
+        if beyond(canvas_px, limits::MAX_CANVAS_PX) {
+            let [height, width] = self.canvas_px.map(count);
+            let [fov_height, fov_width] = self.fov_px;
+            let by_motion = canvas_px > 4.0 * fov_height * fov_width;
+            refuse(
+                if by_motion { "steps.brain_motion.max_shift_um" } else { "acquisition.image_sensor.n_px_height" },
+                if by_motion {
+                    spec.step::<BrainMotion>().map(|m| format!("{:?}", m.reach_um())).unwrap_or_default()
+                } else {
+                    count(fov_height)
+                },
+                format!(
+                    "the canvas (field of view and motion margin) of {height} × {width} px has more than the {} pixels \
+                     that can be simulated",
+                    count(limits::MAX_CANVAS_PX)
+                ),
+                if by_motion {
+                    "lower the motion, or use larger pixels (pixel_pitch_um, less magnification)"
+                } else {
+                    "lower n_px_height and n_px_width"
+                },
+            );
+        }
+        if beyond(self.n_cells, limits::MAX_CELLS) {
+            refuse(
+                "steps.place_neurons.density_per_mm3",
+                density(spec),
+                format!(
+                    "{} cells in the tissue under the canvas are more than the {} that can be simulated",
+                    count(self.n_cells),
+                    count(limits::MAX_CELLS)
+                ),
+                "lower the density, or make depth_range_um or the field of view smaller",
+            );
+        }
+        let bits = acquisition.image_sensor.bit_depth.get();
+        if bits > limits::MAX_BIT_DEPTH {
+            refuse(
+                "acquisition.image_sensor.bit_depth",
+                bits.to_string(),
+                format!("counts of more than {} bits are not exact in single precision", limits::MAX_BIT_DEPTH),
+                "lower bit_depth; cameras have 8 to 16",
+            );
+        }
+        if let Some(activity) = spec.step::<CellActivity>() {
+            let hz = activity.spike_sim_hz.get();
+            if beyond(hz / fps, limits::MAX_BINS_PER_FRAME) {
+                refuse(
+                    "steps.cell_activity.spike_sim_hz",
+                    format!("{hz:?}"),
+                    format!(
+                        "{} bins per frame are more than the {} that can be simulated",
+                        count(hz / fps),
+                        count(limits::MAX_BINS_PER_FRAME)
+                    ),
+                    "lower spike_sim_hz; 300 Hz resolves single spikes",
+                );
+            }
+        }
+        if findings.is_empty() { Ok(()) } else { Err(Report { findings }) }
+    }
+
+    /// Checks that the scene fits into `limit_bytes` of memory. The movie is streamed and does not count.
+    ///
+    /// # Errors
+    /// When it does not, with the part that is largest and what to change.
+    pub fn check(&self, limit_bytes: f64) -> Result<(), Report> {
+        if !beyond(self.memory_bytes, limit_bytes) {
+            return Ok(());
+        }
+        let rest = self.memory_bytes - self.trace_bytes - self.footprint_bytes;
+        let (path, value, remedy) = if self.trace_bytes >= self.footprint_bytes.max(rest) {
+            (
+                "acquisition.duration_s",
+                format!("{} cells × {} frames", count(self.n_cells), count(self.n_frames)),
+                "shorten duration_s or lower density_per_mm3",
+            )
+        } else if self.footprint_bytes >= rest {
+            (
+                "steps.place_neurons.density_per_mm3",
+                format!("{} cells with their footprints", count(self.n_cells)),
+                "lower the density, make the field of view smaller, or use larger pixels",
+            )
+        } else {
+            (
+                "acquisition.image_sensor.n_px_height",
+                format!("{} × {} px", count(self.canvas_px[0]), count(self.canvas_px[1])),
+                "make the field of view or the motion smaller",
+            )
+        };
+        let rule = format!(
+            "the scene takes about {}, more than the {} there are",
+            bytes(self.memory_bytes),
+            bytes(limit_bytes)
+        );
+        Err(Report::of(Finding::error(path, value, rule, remedy)))
+    }
+}
+
+/// Whether `n` exceeds `limit` or is no number at all (infinity times 0).
+fn beyond(n: f64, limit: f64) -> bool {
+    n.is_nan() || n > limit
+}
+
+/// The densities as written.
+fn density(spec: &Spec) -> String {
+    let populations = spec.step::<PlaceNeurons>().map(PlaceNeurons::all_populations).unwrap_or_default();
+    populations.iter().map(|p| format!("{:?}", p.density_per_mm3.get())).collect::<Vec<_>>().join(", ")
+}
+
+/// A number of things, readable at any size.
+fn count(n: f64) -> String {
+    if n < 1e7 { format!("{n:.0}") } else { format!("{n:.3e}") }
+}
+
+/// A number of bytes, readable at any size.
+fn bytes(n: f64) -> String {
+    let (mut n, mut unit) = (n, "B");
+    for larger in ["kB", "MB", "GB", "TB"] {
+        if n < 1000.0 {
+            break;
+        }
+        (n, unit) = (n / 1000.0, larger);
+    }
+    if n < 10.0 && unit != "B" { format!("{n:.1} {unit}") } else { format!("{n:.0} {unit}") }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [height, width] = self.fov_px.map(count);
+        let [canvas_height, canvas_width] = self.canvas_px.map(count);
+        writeln!(f, "  frames  {} of {height} × {width} px", count(self.n_frames))?;
+        writeln!(f, "  canvas  {canvas_height} × {canvas_width} px")?;
+        writeln!(f, "  cells   about {}", count(self.n_cells))?;
+        writeln!(f, "  memory  about {} (the movie is streamed)", bytes(self.memory_bytes))?;
+        writeln!(f, "  disk    about {} before compression", bytes(self.disk_bytes))
+    }
+}

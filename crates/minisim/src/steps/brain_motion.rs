@@ -1,0 +1,268 @@
+//! The brain moves under the scope.
+//!
+//! # What it models
+//! Rigid displacement of the tissue against the sensor: the stride of a running animal on top of slower sloshing.
+//!
+//! # Model
+//! Each frame shows the canvas shifted by (dy, dx) px, bilinearly interpolated, cropped to the field of view. The displacement
+//! is one of three:
+//! - `physical`: a damped oscillator `x'' + 2 ζ ω x' + ω² x = a(t)` per axis, driven by a wandering sinusoid on the locomotion
+//!   axis and by red noise on both; each response starts at 0 and has unit RMS radius, they are mixed by
+//!   `locomotion_fraction`, scaled so that the 99th percentile of the radius is `motion_amplitude_um`, and clamped to the disc
+//!   of `max_shift_um`;
+//! - `walk`: a random walk of N(0, `walk_step_um`) per axis and frame, pulled back onto that disc;
+//! - `trajectory_um`: given, frame by frame.
+//!
+//! # Sources
+//! A driven damped oscillator is the simplest body with a resonance; stride rate and amplitudes are those usual in miniscope
+//! recordings of running mice, and conventions.
+//!
+//! # Leaves out
+//! Rotation, shear and other non-rigid motion, axial motion, rolling shutter.
+//!
+//! # Records
+//! `shifts`.
+
+mod oscillator;
+
+pub use oscillator::Oscillator;
+use oscillator::{Slosh, Stride};
+use super::{Domain, Step};
+use crate::{
+    layer::Layer,
+    math,
+    rng::Key,
+    scene::Builder,
+    spec::{
+        Checker, Fraction, NonNegative, Positive,
+        record::{choices, record},
+    },
+    truth::{Declared, Dim, Stored, TruthData},
+};
+
+/// Rate of the oscillator's integration; rounded to whole steps a frame (Hz).
+const SIMULATION_HZ: f64 = 300.0;
+
+choices! {
+    /// How the displacement comes about.
+    pub enum MotionModel {
+        /// A driven damped oscillator.
+        Physical = "physical",
+        /// A random walk.
+        Walk = "walk",
+    }
+}
+
+choices! {
+    /// A direction in the image.
+    pub enum Axis {
+        /// Along the columns: down.
+        Y = "y",
+        /// Along the rows: right.
+        X = "x",
+    }
+}
+
+record! {
+    /// Moves the brain under the scope.
+    pub struct BrainMotion: step {
+        /// "physical" = a driven damped oscillator, "walk" = a random walk.
+        model: MotionModel => MotionModel::Physical, "";
+        /// Explicit displacement (dy, dx) of every frame; overrides the model.
+        trajectory_um: Option<Vec<[f64; 2]>> => None, "µm";
+        /// Largest displacement of the models.
+        max_shift_um: Positive = 15.0, "µm";
+        /// Stride frequency (physical).
+        locomotion_freq_hz: Positive = 7.0, "Hz";
+        /// 99th percentile of the displacement (physical).
+        motion_amplitude_um: Positive = 10.0, "µm";
+        /// Axis of the stride (physical).
+        locomotion_axis: Axis => Axis::Y, "";
+        /// Resonance frequency of the brain in the skull (physical).
+        resonance_freq_hz: Positive = 6.0, "Hz";
+        /// Damping ratio of that resonance (physical).
+        damping_ratio: Positive = 0.5, "";
+        /// Share of the motion that is stride; the rest is sloshing (physical).
+        locomotion_fraction: Fraction = 0.25, "";
+        /// Standard deviation of a step per axis and frame (walk).
+        walk_step_um: NonNegative = 0.3, "µm";
+    }
+}
+
+impl BrainMotion {
+    /// Largest displacement on either axis (µm) that the canvas must have room for.
+    #[must_use]
+    pub fn reach_um(&self) -> f64 {
+        self.trajectory_um.as_deref().map_or(self.max_shift_um.get(), largest_component)
+    }
+}
+
+fn largest_component(trajectory_um: &[[f64; 2]]) -> f64 {
+    trajectory_um.iter().flatten().fold(0.0, |largest, v| largest.max(v.abs()))
+}
+
+impl Step for BrainMotion {
+    const KIND: &'static str = "brain_motion";
+    const DOMAIN: Domain = Domain::Motion;
+    const RECORDS: &'static [Declared] = &[Declared {
+        name: "shifts",
+        dims: &[Dim::Frame, Dim::Axis],
+        unit: "px",
+        doc: "Displacement (dy, dx) of the tissue in each frame; a correction is its negative.",
+        stored: Stored::WhenPresent,
+    }];
+
+    fn check(&self, cx: &mut Checker<'_>) {
+        let (amplitude, limit) = (self.motion_amplitude_um.get(), self.max_shift_um.get());
+        if self.model == MotionModel::Physical && amplitude > limit {
+            cx.error(
+                "motion_amplitude_um",
+                format!("{amplitude:?}"),
+                format!("must not exceed max_shift_um ({limit} µm)"),
+                "lower the amplitude or raise max_shift_um",
+            );
+        }
+        let (extent_field, extent_um) = match (&self.trajectory_um, self.model) {
+            (Some(trajectory), _) => {
+                let bad = trajectory.iter().enumerate().filter(|(_, p)| !p.iter().all(|v| v.is_finite()));
+                for (i, p) in bad.take(10) {
+                    cx.error(
+                        &format!("trajectory_um[{i}]"),
+                        format!("{p:?}"),
+                        "must be finite",
+                        "write ordinary numbers",
+                    );
+                }
+                ("trajectory_um", largest_component(trajectory))
+            }
+            (None, MotionModel::Physical) => ("motion_amplitude_um", amplitude),
+            (None, MotionModel::Walk) => ("max_shift_um", limit),
+        };
+        let Some(acquisition) = cx.acquisition() else { return };
+        let n_frames = acquisition.n_frames();
+        if let Some(trajectory) = &self.trajectory_um
+            && trajectory.len() != n_frames
+        {
+            cx.error(
+                "trajectory_um",
+                format!("{} displacements", trajectory.len()),
+                format!("must have one (dy, dx) for each of the {n_frames} frames (duration_s * fps)"),
+                "change the trajectory, or acquisition.duration_s",
+            );
+        }
+        let fov_um = acquisition.fov_um();
+        let side_um = fov_um[0].min(fov_um[1]);
+        if extent_um > 0.05 * side_um {
+            cx.warn(
+                extent_field,
+                format!("{extent_um:?}"),
+                format!("the motion exceeds 5 % of the smaller side of the field of view ({side_um:.1} µm)"),
+                "lower it if such strong motion is not meant",
+            );
+        }
+    }
+
+    fn build(&self, scene: &mut Builder<'_>) {
+        let pixel_um = scene.acquisition().pixel_size_um();
+        let n_frames = scene.n_frames();
+        let path_um = match (&self.trajectory_um, self.model) {
+            (Some(path), _) => path.clone(),
+            (None, MotionModel::Physical) => self.physical_um(scene),
+            (None, MotionModel::Walk) => self.walk_um(scene.key("walk"), n_frames),
+        };
+        let px: Vec<[f64; 2]> = path_um.iter().take(n_frames).map(|v| v.map(|um| um / pixel_um)).collect();
+        // One pixel more than the largest shift, for the interpolation's second neighbour.
+        scene.set_margin((self.reach_um() / pixel_um).ceil() as usize + 1);
+        scene.record("shifts", &[px.len(), 2], TruthData::F64(px.concat()));
+        scene.push(Layer::Shift { px });
+    }
+}
+
+impl BrainMotion {
+    /// Displacement (dy, dx) in µm of each frame under the physical model.
+    fn physical_um(&self, scene: &Builder<'_>) -> Vec<[f64; 2]> {
+        let window = scene.calibration_frames();
+        let n_frames = scene.n_frames().max(window);
+        let steps = ((SIMULATION_HZ / scene.fps()).round_ties_even() as usize).max(1);
+        let dt_s = 1.0 / (steps as f64 * scene.fps());
+        let oscillator = || Oscillator::new(self.resonance_freq_hz.get(), self.damping_ratio.get(), dt_s);
+        let (mut stride_y, mut slosh_y, mut slosh_x) = (oscillator(), oscillator(), oscillator());
+        let mut stride = Stride::new(scene.key("stride"), self.locomotion_freq_hz.get(), dt_s);
+        let mut slosh = Slosh::new(scene.key("slosh"), dt_s);
+        let mut strides = Vec::with_capacity(n_frames);
+        let mut sloshes = Vec::with_capacity(n_frames);
+        for _ in 0..n_frames {
+            let (mut along, mut free) = (0.0, [0.0; 2]);
+            for _ in 0..steps {
+                along += stride_y.step(stride.next());
+                let [y, x] = slosh.next();
+                free[0] += slosh_y.step(y);
+                free[1] += slosh_x.step(x);
+            }
+            let mean = along / steps as f64;
+            strides.push(match self.locomotion_axis {
+                Axis::Y => [mean, 0.0],
+                Axis::X => [0.0, mean],
+            });
+            sloshes.push(free.map(|v| v / steps as f64));
+        }
+        normalise(&mut strides, window);
+        normalise(&mut sloshes, window);
+        let share = self.locomotion_fraction.get();
+        let mut path: Vec<[f64; 2]> = strides
+            .iter()
+            .zip(&sloshes)
+            .map(|(a, b)| std::array::from_fn(|k| share * a[k] + (1.0 - share) * b[k]))
+            .collect();
+        let p99 = percentile(path[..window].iter().map(|v| math::hypot(v[0], v[1])).collect(), 0.99);
+        let scale = if p99 > 0.0 { self.motion_amplitude_um.get() / p99 } else { 0.0 };
+        for shift in &mut path {
+            *shift = onto_disc(shift.map(|v| v * scale), self.max_shift_um.get());
+        }
+        path
+    }
+
+    /// Displacement (dy, dx) in µm of each frame under the random walk.
+    fn walk_um(&self, key: Key, n_frames: usize) -> Vec<[f64; 2]> {
+        let mut at = [0.0; 2];
+        (0..n_frames)
+            .map(|frame| {
+                if frame > 0 {
+                    let n = key.normal_pair(0, frame as u64);
+                    at = std::array::from_fn(|k| at[k] + self.walk_step_um.get() * n[k]);
+                    at = onto_disc(at, self.max_shift_um.get());
+                }
+                at
+            })
+            .collect()
+    }
+}
+
+/// Starts the path at zero and scales it to unit RMS radius over its first `window` frames.
+fn normalise(path: &mut [[f64; 2]], window: usize) {
+    let Some(first) = path.first().copied() else { return };
+    path.iter_mut().for_each(|v| *v = [v[0] - first[0], v[1] - first[1]]);
+    let square: f64 = path[..window].iter().map(|v| v[0] * v[0] + v[1] * v[1]).sum();
+    let rms = (square / window as f64).sqrt();
+    if rms > 0.0 {
+        path.iter_mut().for_each(|v| *v = [v[0] / rms, v[1] / rms]);
+    }
+}
+
+/// The point itself, or the nearest one on the disc of this radius.
+fn onto_disc(at: [f64; 2], radius: f64) -> [f64; 2] {
+    let r = math::hypot(at[0], at[1]);
+    if r > radius { at.map(|v| v * radius / r) } else { at }
+}
+
+/// The `share` quantile, interpolated between the two nearest values.
+fn percentile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = share * (values.len().max(1) - 1) as f64;
+    let low = at.floor() as usize;
+    match (values.get(low), values.get(low + 1)) {
+        (Some(a), Some(b)) => a + (b - a) * (at - low as f64),
+        (Some(a), None) => *a,
+        _ => 0.0,
+    }
+}

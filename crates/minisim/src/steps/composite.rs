@@ -1,0 +1,45 @@
+//! The cells become light.
+//!
+//! # What it models
+//! The sum of all cells' fluorescence in the image plane.
+//!
+//! # Model
+//! `movie += Σ A_i * C_i(t) * B_i(t)`: observed footprints where the optics step ran, else planted; bleaching where that step
+//! ran. Cells without a trace contribute nothing. The movie after this step is the stage `cells_only`.
+//!
+//! # Sources
+//! Fluorescence of separate emitters adds up.
+//!
+//! # Leaves out
+//! Re-absorption of emitted light by other cells.
+//!
+//! # Records
+//! Nothing.
+
+use rayon::prelude::*;
+
+use super::{Domain, Step};
+use crate::{layer::TissueLayer, scene::Builder, spec::record::record};
+
+record! {
+    /// Adds the cells' light to the movie.
+    pub struct Composite: step {}
+}
+
+impl Step for Composite {
+    const KIND: &'static str = "composite";
+    const STAGE: &'static str = "cells_only";
+    const DOMAIN: Domain = Domain::Tissue;
+
+    fn build(&self, scene: &mut Builder<'_>) {
+        let patches = scene.observed_footprints();
+        let cells = scene.cells();
+        // A cell without a trace is dark.
+        let Some(traces) = &cells.traces else { return };
+        let courses = match &cells.intact {
+            None => traces.c.par_iter().map(|c| *c as f32).collect(),
+            Some(intact) => traces.c.par_iter().zip(intact).map(|(c, b)| (c * b) as f32).collect(),
+        };
+        scene.push(TissueLayer::Sparse { patches, courses }.into());
+    }
+}

@@ -1,0 +1,86 @@
+//! Excitation light that leaks onto the sensor.
+//!
+//! # What it models
+//! A constant glow, fixed to the scope, that no cell emits: excitation light through the filters, autofluorescence of the
+//! optics.
+//!
+//! # Model
+//! `movie += level`, or `level * exp(-r² / 2σ²)` around the centre of the field of view.
+//!
+//! # Sources
+//! Convention.
+//!
+//! # Leaves out
+//! Change over time.
+//!
+//! # Records
+//! `leakage`.
+
+use super::{Domain, Step};
+use crate::{
+    layer::ScopeLayer,
+    math,
+    scene::{Builder, scope_map},
+    spec::{
+        NonNegative, Positive,
+        record::{choices, record},
+    },
+    truth::{Declared, Dim, Stored, TruthData},
+};
+
+choices! {
+    /// Where the leaked light falls.
+    pub enum LeakageProfile {
+        /// Everywhere alike.
+        Uniform = "uniform",
+        /// A Gaussian around the centre.
+        Gaussian = "gaussian",
+    }
+}
+
+record! {
+    /// Adds a constant glow of the scope itself.
+    pub struct Leakage: step {
+        /// "uniform" = everywhere alike, "gaussian" = brightest in the centre.
+        profile: LeakageProfile => LeakageProfile::Gaussian, "";
+        /// Brightness at the centre.
+        level: NonNegative = 0.1, "fluorescence units";
+        /// Width of the Gaussian; null = a quarter of the smaller side of the field of view.
+        sigma_um: Option<Positive> => None, "µm";
+    }
+}
+
+impl Step for Leakage {
+    const KIND: &'static str = "leakage";
+    const DOMAIN: Domain = Domain::Sensor;
+    const RECORDS: &'static [Declared] = &[Declared {
+        name: "leakage",
+        dims: &[Dim::Height, Dim::Width],
+        unit: "fluorescence units",
+        doc: "Light added to each pixel in every frame.",
+        stored: Stored::WhenPresent,
+    }];
+
+    fn build(&self, scene: &mut Builder<'_>) {
+        let canvas = scene.canvas();
+        let level = self.level.get();
+        let [h, w] = canvas.fov;
+        let field = match self.profile {
+            LeakageProfile::Uniform => vec![level; h * w],
+            LeakageProfile::Gaussian => {
+                let [fov_h, fov_w] = canvas.fov_um();
+                let sigma = self.sigma_um.map_or(fov_h.min(fov_w) / 4.0, |s| s.get());
+                (0..h * w)
+                    .map(|i| {
+                        let y = canvas.um_from_fov_px(0, (i / w) as i64) / sigma;
+                        let x = canvas.um_from_fov_px(1, (i % w) as i64) / sigma;
+                        level * math::exp(-0.5 * (y * y + x * x))
+                    })
+                    .collect()
+            }
+        };
+        let map = scope_map(canvas, &field);
+        scene.record("leakage", &canvas.fov, TruthData::F64(field));
+        scene.push(ScopeLayer::Glow { map }.into());
+    }
+}

@@ -1,0 +1,200 @@
+//! The glow between the cells.
+//!
+//! # What it models
+//! Out-of-focus light of axons, dendrites and cells too deep to be seen: smooth in space, slow in time, partly following the
+//! population's activity.
+//!
+//! # Model
+//! `movie += amplitude * mean_k(S_k(y, x) * T_k(t))`. `S_k` is white noise low-passed at `spatial_sigma_um`, shifted to
+//! minimum 0, divided by its peak, and rescaled so that all components have the same mean.
+//! `T_k = (1 - c) * exp(0.4 OU - 0.08) + c * P(t)`: OU is a unit-variance Ornstein-Uhlenbeck process of time constant
+//! `temporal_tau_s`, `P` the summed trace of the cells in the field of view through a causal one-pole low-pass of
+//! `population_tau_s`, divided by its expected mean. Without traces c = 0; with bleaching T is multiplied by those cells'
+//! mean share of intact indicator.
+//!
+//! # Sources
+//! Background of one-photon recordings as smooth low-rank structure: Zhou et al., eLife 7:e28728 (2018), CNMF-E.
+//!
+//! # Leaves out
+//! Structured neuropil (bundles, layers), its own bleaching rate, haemodynamic signals.
+//!
+//! # Records
+//! `neuropil_temporal`, `neuropil_spatial`, `neuropil_population`.
+
+use rayon::prelude::*;
+
+use super::{Domain, Step};
+use crate::{
+    cells::range_of,
+    layer::{Map, TissueLayer},
+    math,
+    physics::{
+        lowpass::{UnitOu, one_pole},
+        noise::{Lattice, smooth_noise},
+    },
+    scene::{Builder, Canvas},
+    spec::{Count, Fraction, Positive, record::record},
+    truth::{Declared, Dim, Stored, TruthData},
+};
+
+/// Standard deviation of the logarithm of a component's own fluctuation, whose mean is 1.
+const DRIFT_LOG_SD: f64 = 0.4;
+
+record! {
+    /// Adds a smooth, slow background glow.
+    pub struct Neuropil: step {
+        /// Low-pass σ of the maps: the size of the blobs.
+        spatial_sigma_um: Positive = 40.0, "µm";
+        /// Time constant of the glow's own fluctuation.
+        temporal_tau_s: Positive = 10.0, "s";
+        /// Time constant with which the glow follows the cells.
+        population_tau_s: Positive = 1.5, "s";
+        /// Brightness.
+        amplitude: Positive = 0.5, "fluorescence units";
+        /// Number of maps, each with its own time course.
+        n_components: Count = 3, "";
+        /// Share of the time course that follows the cells' summed activity.
+        population_coupling: Fraction = 0.7, "";
+    }
+}
+
+impl Step for Neuropil {
+    const KIND: &'static str = "neuropil";
+    const DOMAIN: Domain = Domain::Tissue;
+    const RECORDS: &'static [Declared] = &[
+        Declared {
+            name: "neuropil_temporal",
+            dims: &[Dim::Component, Dim::Frame],
+            unit: "",
+            doc: "Time course of each neuropil component.",
+            stored: Stored::WhenPresent,
+        },
+        Declared {
+            name: "neuropil_spatial",
+            dims: &[Dim::Component, Dim::Height, Dim::Width],
+            unit: "",
+            doc: "Map of each neuropil component over the field of view at rest.",
+            stored: Stored::WhenPresent,
+        },
+        Declared {
+            name: "neuropil_population",
+            dims: &[Dim::Frame],
+            unit: "",
+            doc: "The low-passed activity of the cells that the neuropil follows.",
+            stored: Stored::WhenPresent,
+        },
+    ];
+
+    fn build(&self, scene: &mut Builder<'_>) {
+        let (n_frames, fps) = (scene.n_frames(), scene.fps());
+        let canvas = scene.canvas();
+        let n = self.n_components.get() as usize;
+
+        let lattice = Lattice::new(self.spatial_sigma_um.get(), canvas.pixel_um);
+        let key = scene.key("field");
+        let [rows, cols] =
+            [0, 1].map(|axis| canvas.fov_indices(axis).map(|i| canvas.um_from_fov_px(axis, i)).collect::<Vec<_>>());
+        let mut maps: Vec<Vec<f64>> = (0..n)
+            .into_par_iter()
+            .map(|k| normalised(canvas, smooth_noise(key, k as u64, &lattice, &rows, &cols)))
+            .collect();
+        equalise_means(canvas, &mut maps);
+
+        let driver = population_driver(scene, self.population_tau_s.get() * fps);
+        let coupling = if driver.is_some() { self.population_coupling.get() } else { 0.0 };
+        let fade = mean_intact(scene);
+        let drift = scene.key("drift");
+        let courses: Vec<Vec<f64>> = (0..n)
+            .map(|k| {
+                let mut ou = UnitOu::new(1.0, self.temporal_tau_s.get() * fps, drift.normal(k as u64, 0));
+                (0..n_frames)
+                    .map(|t| {
+                        let own = math::exp(DRIFT_LOG_SD * ou.value() - 0.5 * DRIFT_LOG_SD * DRIFT_LOG_SD);
+                        ou.step(drift.normal(k as u64, t as u64 + 1));
+                        let shared = driver.as_ref().map_or(0.0, |p| p[t]);
+                        let fade = fade.as_ref().map_or(1.0, |b| b[t]);
+                        ((1.0 - coupling) * own + coupling * shared) * fade
+                    })
+                    .collect()
+            })
+            .collect();
+
+        let [h, w] = canvas.fov;
+        scene.record("neuropil_temporal", &[n, n_frames], TruthData::F64(courses.concat()));
+        let fov_maps: Vec<Vec<f64>> = maps.iter().map(|m| canvas.crop(m)).collect();
+        scene.record("neuropil_spatial", &[n, h, w], TruthData::F64(fov_maps.concat()));
+        if let Some(driver) = driver {
+            scene.record("neuropil_population", &[n_frames], TruthData::F64(driver));
+        }
+        let share = self.amplitude.get() / n as f64;
+        scene.push(
+            TissueLayer::LowRank {
+                maps: maps.iter().map(|m| Map::new(canvas.shape(), m)).collect(),
+                courses: courses.iter().map(|c| c.iter().map(|v| (share * v) as f32).collect()).collect(),
+            }
+            .into(),
+        );
+    }
+}
+
+/// Shifted to minimum 0 and scaled to peak 1 over the field of view. In the margin a value may lie outside; there it is held
+/// at 0 from below, as light cannot be negative.
+fn normalised(canvas: Canvas, mut field: Vec<f64>) -> Vec<f64> {
+    let [low, high] = range_of(&canvas.crop(&field));
+    let scale = if high > low { 1.0 / (high - low) } else { 0.0 };
+    // A field without any contrast is an even haze.
+    field.iter_mut().for_each(|v| *v = if scale > 0.0 { ((*v - low) * scale).max(0.0) } else { 1.0 });
+    field
+}
+
+/// Scales the components so that all have the same mean over the field of view: the average of their means.
+fn equalise_means(canvas: Canvas, maps: &mut [Vec<f64>]) {
+    let means: Vec<f64> = maps
+        .iter()
+        .map(|m| {
+            let fov = canvas.crop(m);
+            fov.iter().sum::<f64>() / fov.len() as f64
+        })
+        .collect();
+    let common = means.iter().sum::<f64>() / means.len() as f64;
+    for (map, mean) in maps.iter_mut().zip(means) {
+        if mean > 0.0 {
+            map.iter_mut().for_each(|v| *v *= common / mean);
+        }
+    }
+}
+
+/// The summed trace of the field of view's cells, low-passed and divided by its expected mean; `None` without activity.
+fn population_driver(scene: &mut Builder<'_>, tau_frames: f64) -> Option<Vec<f64>> {
+    let n_frames = scene.n_frames();
+    let cells = scene.cells();
+    let traces = cells.traces.as_ref()?;
+    let mut sum = vec![0.0; n_frames];
+    let mut expected = 0.0;
+    for (i, _) in cells.in_fov.iter().enumerate().filter(|(_, inside)| **inside) {
+        sum.iter_mut().zip(&traces.c[i * n_frames..]).for_each(|(s, c)| *s += c);
+        expected += traces.expected[i];
+    }
+    if expected <= 0.0 {
+        return None;
+    }
+    let mut driver = one_pole(&sum, tau_frames);
+    driver.iter_mut().for_each(|v| *v /= expected);
+    Some(driver)
+}
+
+/// Mean share of intact fluorophore of the field of view's cells, if they bleach.
+fn mean_intact(scene: &mut Builder<'_>) -> Option<Vec<f64>> {
+    let n_frames = scene.n_frames();
+    let cells = scene.cells();
+    let intact = cells.intact.as_ref()?;
+    let inside: Vec<usize> = (0..cells.len()).filter(|i| cells.in_fov[*i]).collect();
+    if inside.is_empty() {
+        return None;
+    }
+    let mut mean = vec![0.0; n_frames];
+    for i in &inside {
+        mean.iter_mut().zip(&intact[i * n_frames..]).for_each(|(m, b)| *m += b / inside.len() as f64);
+    }
+    Some(mean)
+}

@@ -1,0 +1,164 @@
+//! Blood vessels shade what lies below them.
+//!
+//! # What it models
+//! Dark, branching shadows of vessels between the cells and the lens, out of focus according to their depth.
+//!
+//! # Model
+//! Trees grow from random edges of the field inwards: a branch advances `step_per_radius * r`, its heading drifts by
+//! N(0, `tortuosity_deg`), with `branch_prob` per step it splits by Murray's law, and it ends below `min_radius_um` or outside
+//! the field. A segment's blood path at distance d is `2 sqrt(r² - d²)` µm; paths add. A layer lets through
+//! `1 - opacity * (1 - exp(-absorption_per_um * path))`, blurred by diffraction, scatter and defocus at its depth; layers
+//! multiply.
+//!
+//! # Sources
+//! Murray's law: C. D. Murray, PNAS 12:207 (1926). Absorption: Beer-Lambert.
+//!
+//! # Leaves out
+//! Vessel pulsation and dilation, blood flow, the third dimension within a layer.
+//!
+//! # Records
+//! `vasculature_mask`, `vessel_overlap_fraction`.
+
+mod tree;
+
+pub use tree::{Segment, blood_path_um, grow_tree, transmission};
+use rayon::prelude::*;
+
+use super::{Domain, Step};
+use crate::{
+    footprint::Patch,
+    layer::{Map, Tissue, TissueLayer},
+    physics::blur::{Border, blur_field},
+    scene::{Builder, Canvas},
+    spec::{Checker, Count, FractionBelowOne, MajorShare, NonNegative, Positive, PositiveFraction, record::record},
+    truth::{Declared, Dim, Stored, TruthData},
+};
+
+/// How far outside the field of view vessels exist (µm), unless the motion margin reaches farther.
+const WORLD_MARGIN_UM: f64 = 25.0;
+
+record! {
+    /// One sheet of vessels at one depth.
+    pub struct VesselLayer {
+        /// Depth below the tissue surface.
+        depth_um: NonNegative = 30.0, "µm";
+        /// Vessels that enter the field.
+        n_roots: Count = 4, "";
+        /// Radius of an entering vessel.
+        root_radius_um: Positive = 22.0, "µm";
+        /// Radius at which a branch ends.
+        min_radius_um: Positive = 2.0, "µm";
+        /// Largest share of light that a vessel takes.
+        opacity: PositiveFraction = 0.85, "";
+        /// Absorption of blood per µm of path.
+        absorption_per_um: Positive = 0.04, "1/µm";
+        /// Chance per step that a branch splits.
+        branch_prob: FractionBelowOne = 0.2, "";
+        /// Standard deviation of the heading's drift per step.
+        tortuosity_deg: NonNegative = 8.0, "deg";
+        /// Angle between the children of a branch point.
+        branch_angle_deg: NonNegative = 30.0, "deg";
+        /// Share of the blood flow that the larger child keeps.
+        branch_area_main: MajorShare = 0.7, "";
+        /// Length of a step in radii.
+        step_per_radius: Positive = 1.5, "";
+    }
+}
+
+record! {
+    /// Casts the shadows of blood vessels.
+    pub struct Vasculature: step {
+        /// Whether the vessels are there.
+        enabled: bool => false, "";
+        /// The sheets of vessels; an empty list = none.
+        layers: Vec<VesselLayer> => Vec::new(), "";
+    }
+}
+
+impl Step for Vasculature {
+    const KIND: &'static str = "vasculature";
+    const DOMAIN: Domain = Domain::Tissue;
+    const RECORDS: &'static [Declared] = &[
+        Declared {
+            name: "vasculature_mask",
+            dims: &[Dim::Height, Dim::Width],
+            unit: "",
+            doc: "Share of light that the vessels let through, over the field of view at rest.",
+            stored: Stored::WhenPresent,
+        },
+        Declared {
+            name: "vessel_overlap_fraction",
+            dims: &[Dim::Unit],
+            unit: "",
+            doc: "Share of each cell's light that the vessels take.",
+            stored: Stored::WhenPresent,
+        },
+    ];
+
+    fn check(&self, cx: &mut Checker<'_>) {
+        for (i, layer) in self.layers.iter().enumerate() {
+            let (min, root) = (layer.min_radius_um.get(), layer.root_radius_um.get());
+            if min >= root {
+                cx.error(
+                    &format!("layers[{i}].min_radius_um"),
+                    format!("{min:?}"),
+                    format!("must be less than root_radius_um ({root} µm), else no vessel grows"),
+                    "make the thinnest vessel thinner or the roots wider",
+                );
+            }
+        }
+    }
+
+    fn build(&self, scene: &mut Builder<'_>) {
+        if !self.enabled || self.layers.is_empty() {
+            return;
+        }
+        let canvas = scene.canvas();
+        let focal = scene.focal_depth_um();
+        let model = *scene.optical();
+        // The vessels' world ends a fixed way outside the field of view, so the motion margin moves none of them.
+        let grid_margin = canvas.margin.max((WORLD_MARGIN_UM / canvas.pixel_um).ceil() as usize);
+        let world = Canvas { margin: grid_margin, ..canvas };
+        let beyond_um = WORLD_MARGIN_UM.max(canvas.margin as f64 * canvas.pixel_um);
+        let half_um = canvas.fov_um().map(|v| v / 2.0 + beyond_um);
+        let [rows, cols] =
+            [0, 1].map(|axis| world.fov_indices(axis).map(|i| world.um_from_fov_px(axis, i)).collect::<Vec<_>>());
+        let mut mask = vec![1.0; rows.len() * cols.len()];
+        for (index, layer) in self.layers.iter().enumerate() {
+            let key = scene.key("tree").derive(index as u64);
+            let segments: Vec<Segment> =
+                (0..u64::from(layer.n_roots.get())).flat_map(|root| grow_tree(key, root, layer, half_um)).collect();
+            let path = blood_path_um(&segments, &rows, &cols);
+            let sharp = transmission(&path, layer.opacity.get(), layer.absorption_per_um.get());
+            let depth = layer.depth_um.get();
+            let sigma_px = model.point_spread(depth, focal).sigma_px;
+            let blurred = blur_field(&sharp, world.shape(), sigma_px, Border::Replicate);
+            mask.iter_mut().zip(blurred).for_each(|(m, b)| *m *= b);
+        }
+        let cut = Canvas { margin: grid_margin - canvas.margin, fov: canvas.shape(), ..canvas };
+        let mask = cut.crop(&mask);
+        scene.record("vasculature_mask", &canvas.fov, TruthData::F64(canvas.crop(&mask)));
+        let footprints = scene.observed_footprints();
+        let width = canvas.shape()[1];
+        let overlap: Vec<f64> = footprints.par_iter().map(|patch| overlap_fraction(patch, &mask, width)).collect();
+        if !overlap.is_empty() {
+            scene.record("vessel_overlap_fraction", &[overlap.len()], TruthData::F64(overlap));
+        }
+        let map: Map<Tissue> = Map::new(canvas.shape(), &mask);
+        scene.set_tissue_transmission(map.clone());
+        scene.push(TissueLayer::Transmission { map }.into());
+    }
+}
+
+/// Share of a footprint's light that the vessels take: `1 - Σ(A M)/Σ(A)`.
+fn overlap_fraction(patch: &Patch, mask: &[f64], width: usize) -> f64 {
+    let (mut all, mut passed) = (0.0, 0.0);
+    for r in 0..patch.height {
+        let at = (patch.row as usize + r) * width + patch.col as usize;
+        for (weight, m) in patch.row_weights(r).iter().zip(&mask[at..]) {
+            all += f64::from(*weight);
+            passed += f64::from(*weight) * m;
+        }
+    }
+    if all > 0.0 { 1.0 - passed / all } else { 0.0 }
+}

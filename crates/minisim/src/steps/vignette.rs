@@ -1,0 +1,63 @@
+//! The lens passes less light from the edges.
+//!
+//! # What it models
+//! Vignetting of the emission path, fixed to the scope.
+//!
+//! # Model
+//! `movie *= 1 - (1 - falloff) * (r / r_max)^exponent`, r from the centre of the field of view plus the offset, r_max to the
+//! farthest corner.
+//!
+//! # Sources
+//! A radial power law; `exponent` 4 and a wide lens give the cos⁴ law.
+//!
+//! # Leaves out
+//! Hard apertures, colour.
+//!
+//! # Records
+//! `vignette`.
+
+use super::{Domain, Step};
+use crate::{
+    layer::{Path, ScopeLayer},
+    physics::falloff::radial_falloff,
+    scene::{Builder, scope_map},
+    spec::{Checker, Fraction, Positive, record::record},
+    truth::{Declared, Dim, Stored, TruthData},
+};
+
+record! {
+    /// Dims the collected light towards the edges.
+    pub struct Vignette: step {
+        /// Collected light at the farthest corner, relative to the centre; 1 = even.
+        falloff: Fraction = 0.5, "";
+        /// How abruptly it falls: 2 = parabola.
+        exponent: Positive = 2.0, "";
+        /// Centre of the lens (y, x) from the optical axis.
+        center_offset_um: [f64; 2] => [0.0, 0.0], "µm";
+    }
+}
+
+impl Step for Vignette {
+    const KIND: &'static str = "vignette";
+    const DOMAIN: Domain = Domain::Sensor;
+    const RECORDS: &'static [Declared] = &[Declared {
+        name: "vignette",
+        dims: &[Dim::Height, Dim::Width],
+        unit: "",
+        doc: "Share of light that the lens passes to each pixel, relative to the best place.",
+        stored: Stored::WhenPresent,
+    }];
+
+    fn check(&self, cx: &mut Checker<'_>) {
+        cx.finite("center_offset_um", &self.center_offset_um);
+    }
+
+    fn build(&self, scene: &mut Builder<'_>) {
+        let canvas = scene.canvas();
+        let [dy, dx] = self.center_offset_um;
+        let field = radial_falloff(canvas.fov, canvas.fov_px_from_um(dy, dx), self.falloff.get(), self.exponent.get());
+        let map = scope_map(canvas, &field);
+        scene.record("vignette", &canvas.fov, TruthData::F64(field));
+        scene.push(ScopeLayer::Transmission { map, path: Path::Emission }.into());
+    }
+}

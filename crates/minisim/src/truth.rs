@@ -1,0 +1,305 @@
+//! The ground truth: the planted footprints and a table of arrays that the steps declare.
+//!
+//! Saving, loading, sub-setting and the Python attributes loop over the table; nothing lists its arrays a second time.
+
+use rayon::prelude::*;
+
+use crate::footprint::FootprintStack;
+
+/// What an axis of a truth array counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dim {
+    /// Cells.
+    Unit,
+    /// Frames.
+    Frame,
+    /// Field-of-view rows.
+    Height,
+    /// Field-of-view columns.
+    Width,
+    /// Neuropil components.
+    Component,
+    /// A short fixed axis such as (z, y, x).
+    Axis,
+}
+
+impl Dim {
+    /// The axis name used in files (`_ARRAY_DIMENSIONS`) and documentation.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unit => "unit",
+            Self::Frame => "frame",
+            Self::Height => "height",
+            Self::Width => "width",
+            Self::Component => "component",
+            Self::Axis => "axis",
+        }
+    }
+}
+
+/// How an array is declared: its name, axes, unit and meaning.
+#[derive(Debug, PartialEq)]
+pub struct Declared {
+    /// Name in files, in Rust and in Python: the published package's where it has one.
+    pub name: &'static str,
+    /// Axes, slowest first.
+    pub dims: &'static [Dim],
+    /// Physical unit, empty when dimensionless.
+    pub unit: &'static str,
+    /// One line for people.
+    pub doc: &'static str,
+    /// How the published package treats the array.
+    pub stored: Stored,
+}
+
+/// How the published package treats an array, which decides where files list it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// Every recording holds it.
+    Always,
+    /// Listed in `gt_present` when there.
+    WhenPresent,
+    /// Only ours: beside the others, never listed.
+    Extra,
+}
+
+/// The numbers of a truth array, row-major.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TruthData {
+    /// Real numbers.
+    F64(Vec<f64>),
+    /// Counts.
+    U32(Vec<u32>),
+    /// Flags.
+    Bool(Vec<bool>),
+}
+
+impl TruthData {
+    /// Number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F64(v) => v.len(),
+            Self::U32(v) => v.len(),
+            Self::Bool(v) => v.len(),
+        }
+    }
+
+    /// True when there is no element.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A copy as real numbers; flags become 0 and 1.
+    #[must_use]
+    pub fn to_f64(&self) -> Vec<f64> {
+        match self {
+            Self::F64(v) => v.clone(),
+            Self::U32(v) => v.iter().map(|x| f64::from(*x)).collect(),
+            Self::Bool(v) => v.iter().map(|x| f64::from(u8::from(*x))).collect(),
+        }
+    }
+}
+
+/// One array of the ground truth.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TruthArray {
+    /// Its declaration.
+    pub declared: &'static Declared,
+    /// Length of each axis.
+    pub shape: Vec<usize>,
+    /// The numbers.
+    pub data: TruthData,
+}
+
+/// Arrays that every recording has, whatever its steps.
+pub const COMMON: &[Declared] = &[
+    Declared {
+        name: "in_focus",
+        dims: &[Dim::Unit],
+        unit: "",
+        doc: "Whether the cell lies within the depth of field of the focal surface at its place; true without an optics step.",
+        stored: Stored::Always,
+    },
+    Declared {
+        name: "detectable",
+        dims: &[Dim::Unit],
+        unit: "",
+        doc: "Whether the cell's largest transient stands at least DETECT_SNR_THRESHOLD times above the sensor's noise floor.",
+        stored: Stored::Always,
+    },
+    Declared {
+        name: "peak_snr",
+        dims: &[Dim::Unit],
+        unit: "",
+        doc: "Detection SNR of the cell's largest transient; absent without a sensor step.",
+        stored: Stored::Extra,
+    },
+];
+
+/// Everything that is exactly known about a recording. Arrays whose step did not run are absent.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct GroundTruth {
+    /// Sharp footprints, peak 1, sparse, in canvas coordinates; one a cell.
+    pub planted: FootprintStack,
+    /// Resolved depth of the focal plane (µm); `None` without an optics step.
+    pub focal_depth_um: Option<f64>,
+    /// The declared arrays, in declaration order.
+    pub arrays: Vec<TruthArray>,
+}
+
+impl GroundTruth {
+    /// Number of cells.
+    #[must_use]
+    pub fn n_units(&self) -> usize {
+        self.planted.len()
+    }
+
+    /// The array called `name`, if its step ran.
+    #[must_use]
+    pub fn array(&self, name: &str) -> Option<&TruthArray> {
+        self.arrays.iter().find(|a| a.declared.name == name)
+    }
+
+    /// The array called `name` as real numbers, if it is there and holds real numbers.
+    #[must_use]
+    pub fn f64s(&self, name: &str) -> Option<&[f64]> {
+        match &self.array(name)?.data {
+            TruthData::F64(v) => Some(v),
+            _ => None,
+        }
+    }
+
+    /// The array called `name` as flags, if it is there and holds flags.
+    #[must_use]
+    pub fn flags(&self, name: &str) -> Option<&[bool]> {
+        match &self.array(name)?.data {
+            TruthData::Bool(v) => Some(v),
+            _ => None,
+        }
+    }
+
+    /// Clean calcium traces, `(unit, frame)`, fluorescence units.
+    #[must_use]
+    pub fn c(&self) -> &[f64] {
+        self.f64s("C").unwrap_or_default()
+    }
+
+    /// Spikes in each frame, `(unit, frame)`.
+    #[must_use]
+    pub fn s(&self) -> &[u32] {
+        match self.array("S").map(|a| &a.data) {
+            Some(TruthData::U32(v)) => v,
+            _ => &[],
+        }
+    }
+
+    /// Cell centres `(unit, 3)` as (z, y, x) in µm, y and x from the optical axis.
+    #[must_use]
+    pub fn centers_um(&self) -> &[f64] {
+        self.f64s("centers_um").unwrap_or_default()
+    }
+
+    /// Whether each cell stands out of the sensor's noise, `(unit,)`.
+    #[must_use]
+    pub fn detectable(&self) -> &[bool] {
+        self.flags("detectable").unwrap_or_default()
+    }
+
+    /// Whether each cell lies within the depth of field, `(unit,)`.
+    #[must_use]
+    pub fn in_focus(&self) -> &[bool] {
+        self.flags("in_focus").unwrap_or_default()
+    }
+
+    /// Depth of each cell below the tissue surface (µm).
+    #[must_use]
+    pub fn depth_um(&self) -> Vec<f64> {
+        self.centers_um().iter().step_by(3).copied().collect()
+    }
+}
+
+impl TruthArray {
+    /// The array restricted to the units whose flag is set; arrays without a unit axis stay as they are.
+    #[must_use]
+    pub fn with_units(self, keep: &[bool]) -> Self {
+        if self.declared.dims.first() != Some(&Dim::Unit) || keep.iter().all(|k| *k) {
+            return self;
+        }
+        let stride: usize = self.shape[1..].iter().product();
+        fn pick<T>(values: Vec<T>, stride: usize, keep: &[bool]) -> Vec<T> {
+            let mut at = 0;
+            let mut values = values;
+            values.retain(|_| {
+                at += 1;
+                keep[(at - 1) / stride]
+            });
+            values.shrink_to_fit();
+            values
+        }
+        let mut shape = self.shape;
+        shape[0] = keep.iter().filter(|k| **k).count();
+        let data = if stride == 0 {
+            self.data
+        } else {
+            match self.data {
+                TruthData::F64(v) => TruthData::F64(pick(v, stride, keep)),
+                TruthData::U32(v) => TruthData::U32(pick(v, stride, keep)),
+                TruthData::Bool(v) => TruthData::Bool(pick(v, stride, keep)),
+            }
+        };
+        Self { declared: self.declared, shape, data }
+    }
+}
+
+impl GroundTruth {
+    /// The truth restricted to the units whose flag is set: every array with a unit axis, and the footprints.
+    #[must_use]
+    pub fn subset(&self, keep: &[bool]) -> Self {
+        let patches = self.planted.patches.iter().zip(keep).filter(|(_, k)| **k).map(|(p, _)| p.clone()).collect();
+        Self {
+            planted: FootprintStack { patches, ..self.planted.clone_without_patches() },
+            focal_depth_um: self.focal_depth_um,
+            arrays: self.arrays.iter().map(|a| a.clone().with_units(keep)).collect(),
+        }
+    }
+
+    /// The truth of the detectable cells only: what an analysis can be asked to find. With `require_in_focus`, cells outside
+    /// the depth of field are left out too.
+    #[must_use]
+    pub fn detectable_subset(&self, require_in_focus: bool) -> Self {
+        let in_focus = self.in_focus();
+        let keep: Vec<bool> = (0..self.n_units())
+            .map(|i| {
+                self.detectable().get(i).copied().unwrap_or(false)
+                    && (!require_in_focus || in_focus.get(i).copied().unwrap_or(true))
+            })
+            .collect();
+        self.subset(&keep)
+    }
+
+    /// Cell centres `(row, col)` on the field of view, in px.
+    #[must_use]
+    pub fn centers_px(&self, pixel_size_um: f64) -> Vec<[f64; 2]> {
+        let [h, w] = self.planted.fov_shape;
+        let at = |n: usize, um: f64| (n as f64 - 1.0) / 2.0 + um / pixel_size_um;
+        self.centers_um().chunks_exact(3).map(|c| [at(h, c[1]), at(w, c[2])]).collect()
+    }
+
+    /// The footprints as the sensor sees them, sparse: `gain * (planted ⊛ Gaussian(sigma_px))`. They are not stored; the two
+    /// numbers a cell regenerate them identically. Planted footprints where no optics step ran.
+    #[must_use]
+    pub fn observed_footprints(&self) -> FootprintStack {
+        let canvas = self.planted.canvas_shape;
+        let patches = match (self.f64s("observed_sigma_px"), self.f64s("observed_gain")) {
+            (Some(sigma), Some(gain)) => {
+                let cells = self.planted.patches.par_iter().zip(sigma.par_iter().zip(gain));
+                cells.map(|(p, (s, g))| crate::physics::blur::degrade_footprint(p, *s, *g, canvas)).collect()
+            }
+            _ => self.planted.patches.clone(),
+        };
+        FootprintStack { patches, ..self.planted.clone_without_patches() }
+    }
+}

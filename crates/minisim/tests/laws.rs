@@ -1,0 +1,365 @@
+//! Laws that hold for every step, present and future: a recording is a function of time, and effects are separate.
+
+mod common;
+
+use std::collections::BTreeSet;
+
+use minisim::{
+    GroundTruth, MemorySink, Options, Scene,
+    footprint::Patch,
+    layer::{Layer, ScopeLayer, TissueLayer},
+    recording::{Pixels, Recording},
+    render, simulate, simulate_into,
+    spec::{Format, Spec},
+    steps::{AnyStep, KINDS},
+    truth::Dim,
+};
+use proptest::{prelude::*, test_runner::RngSeed};
+use serde_json::json;
+
+/// All steps, small enough to be quick, with vessels and bleaching that show.
+fn full() -> Spec {
+    let steps = json!([
+        { "kind": "place_neurons", "density_per_mm3": 60000.0, "soma_radius_um": 5.0, "morphology": "cytosolic",
+          "depth_range_um": [40, 140] },
+        { "kind": "cell_activity" },
+        { "kind": "bleaching", "bleach_susceptibility": 1e-3 },
+        { "kind": "optics" },
+        { "kind": "composite" },
+        { "kind": "neuropil", "spatial_sigma_um": 20.0 },
+        { "kind": "vasculature", "enabled": true, "layers": [{ "depth_um": 20, "root_radius_um": 9 }] },
+        { "kind": "brain_motion", "motion_amplitude_um": 3.0, "max_shift_um": 4.0 },
+        { "kind": "illumination_profile" },
+        { "kind": "vignette" },
+        { "kind": "leakage" },
+        { "kind": "sensor", "photons_per_unit": 600.0 },
+    ]);
+    let mut spec = json!({
+        "acquisition": {
+            "fps": 20.0, "duration_s": 1.5,
+            "image_sensor": { "n_px_height": 44, "n_px_width": 53, "pixel_pitch_um": 16.0 },
+        },
+        "seed": 11, "steps": [],
+    });
+    spec["steps"] = steps;
+    common::spec(&spec)
+}
+
+fn set(spec: &Spec, path: &str, value: &str) -> Spec {
+    spec.set(path, value).unwrap_or_else(|e| panic!("{e}")).spec
+}
+
+fn without(spec: &Spec, kind: &str) -> Spec {
+    spec.without_step(kind).unwrap_or_else(|e| panic!("{e}")).spec
+}
+
+fn bytes(pixels: &Pixels) -> Vec<u8> {
+    match pixels {
+        Pixels::U8(v) => v.clone(),
+        Pixels::U16(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        Pixels::F32(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+        Pixels::F64(v) => v.iter().flat_map(|x| x.to_le_bytes()).collect(),
+    }
+}
+
+fn with_threads<T: Send>(n: usize, f: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(n).build().expect("a pool").install(f)
+}
+
+#[test]
+fn any_split_and_any_thread_count_give_the_same_bytes() {
+    let spec = full();
+    let one = with_threads(1, || simulate(&spec).expect("valid"));
+    let two = with_threads(2, || simulate(&spec).expect("valid"));
+    let five = with_threads(5, || simulate(&spec).expect("valid"));
+    assert!(one == two && one == five);
+    let scene = Scene::new(&spec).expect("valid");
+    let n = scene.n_frames;
+    let all = render(&scene, 0..n, None).expect("stages exist");
+    assert_eq!(bytes(&all.clone().converted(one.observed.pixels.sample())), bytes(&one.observed.pixels));
+    for stage in scene.stages.iter().map(|s| s.name) {
+        let all = bytes(&render(&scene, 0..n, Some(stage)).expect("stages exist"));
+        for cut in [1, 7, 8, 13, n - 1] {
+            let mut parts = bytes(&render(&scene, 0..cut, Some(stage)).expect("stages exist"));
+            parts.extend(bytes(&render(&scene, cut..n, Some(stage)).expect("stages exist")));
+            assert_eq!(parts, all, "{stage} cut at {cut}");
+        }
+        let single = bytes(&render(&scene, n - 2..n - 1, Some(stage)).expect("stages exist"));
+        let len = single.len();
+        assert_eq!(single, all[(n - 2) * len..(n - 1) * len], "{stage}: one frame alone");
+    }
+}
+
+#[test]
+fn longer_is_a_continuation() {
+    let short = simulate(&full()).expect("valid");
+    let spec = set(&full(), "acquisition.duration_s", "4.0");
+    let long = simulate(&spec).expect("valid");
+    let n = short.observed.pixels.len();
+    assert_eq!(short.observed.pixels.to_f32(0..n), long.observed.pixels.to_f32(0..n));
+    // Beyond the calibration window too.
+    let scene = Scene::new(&set(&full(), "acquisition.duration_s", "75.0")).expect("valid");
+    let first = render(&scene, 0..short.observed.shape[0], None).expect("stages exist");
+    assert_eq!(first.to_f32(0..n), short.observed.pixels.to_f32(0..n));
+    let (a, b) = (&short.ground_truth, &long.ground_truth);
+    assert_eq!(a.focal_depth_um, b.focal_depth_um);
+    for array in &a.arrays {
+        let other = b.array(array.declared.name).expect("same steps");
+        let frames = array.declared.dims.iter().position(|d| *d == Dim::Frame);
+        match (array.declared.name, frames) {
+            // These summarise the whole recording.
+            ("detectable" | "peak_snr", _) => {}
+            (_, None) => assert_eq!(array.data.to_f64(), other.data.to_f64(), "{}", array.declared.name),
+            (name, Some(axis)) => {
+                let after: usize = array.shape[axis + 1..].iter().product();
+                let (n, m) = (array.shape[axis] * after, other.shape[axis] * after);
+                let (x, y) = (array.data.to_f64(), other.data.to_f64());
+                for (short, long) in x.chunks_exact(n).zip(y.chunks_exact(m)) {
+                    assert_eq!(short, &long[..n], "{name}");
+                }
+            }
+        }
+    }
+}
+
+/// A layer as it acts on the field of view: canvas maps and footprints are cropped to it.
+fn in_fov(scene: &Scene, layer: &Layer) -> String {
+    let canvas = scene.canvas;
+    let stack = |p: &Patch| {
+        let m = canvas.margin as i32;
+        p.cropped(m, m, canvas.fov[0], canvas.fov[1])
+    };
+    match layer {
+        Layer::Tissue(TissueLayer::Sparse { patches, courses }) => {
+            let n = courses.len() / patches.len().max(1);
+            let cells = patches.iter().zip(courses.chunks_exact(n.max(1))).map(|(p, c)| (stack(p), c.to_vec()));
+            format!("{:?}", cells.collect::<Vec<_>>())
+        }
+        Layer::Tissue(TissueLayer::LowRank { maps, courses }) => {
+            format!("{:?} {courses:?}", maps.iter().map(|m| canvas.crop(&m.data)).collect::<Vec<_>>())
+        }
+        Layer::Tissue(TissueLayer::Transmission { map }) => format!("{:?}", canvas.crop(&map.data)),
+        Layer::Shift { px } => format!("{px:?}"),
+        Layer::Scope(ScopeLayer::Digitise(d)) => format!("{:?} {:?}", d.model(), d.key()),
+        Layer::Scope(layer) => format!("{layer:?}"),
+    }
+}
+
+#[test]
+fn removing_a_step_changes_nothing_that_did_not_ask_for_it() {
+    let spec = full();
+    let whole = Scene::new(&spec).expect("valid");
+    // Who depends on whom, as noted while building, including what comes through others.
+    let mut depends: BTreeSet<(&str, &str)> = whole.couplings.clone();
+    loop {
+        let more: Vec<_> = depends
+            .iter()
+            .flat_map(|(a, b)| depends.iter().filter(move |(c, _)| c == b).map(move |(_, d)| (*a, *d)))
+            .filter(|pair| !depends.contains(pair))
+            .collect();
+        if more.is_empty() {
+            break;
+        }
+        depends.extend(more);
+    }
+    // The canvas is only as wide as the motion needs: who asks for it gets pixels added, not changed. The cells are tested
+    // on their own below, as some of the margin come into view.
+    let margin_only = |asker: &str, answerer: &str| answerer == "brain_motion" && asker != "composite";
+    for kind in KINDS {
+        let less = Scene::new(&without(&spec, kind)).expect("valid");
+        for stage in &less.stages {
+            let asker = if stage.name == "cells_only" { "composite" } else { stage.name };
+            if depends.contains(&(asker, *kind)) && !margin_only(asker, kind) {
+                continue;
+            }
+            let before = whole.stages.iter().find(|s| s.name == stage.name).and_then(|s| s.layer.as_ref());
+            let (before, after) = (before.map(|l| in_fov(&whole, l)), stage.layer.as_ref().map(|l| in_fov(&less, l)));
+            assert!(before == after, "removing {kind} changed {}", stage.name);
+        }
+    }
+}
+
+#[test]
+fn motion_keeps_every_cell_of_the_field() {
+    let spec = full();
+    let moving = Scene::new(&spec).expect("valid").into_ground_truth(None);
+    let still = Scene::new(&without(&spec, "brain_motion")).expect("valid").into_ground_truth(None);
+    assert!(still.n_units() > 5 && moving.n_units() > still.n_units());
+    assert_eq!(moving.focal_depth_um, still.focal_depth_um);
+    let n = still.n_units();
+    for name in ["C", "S", "centers_um", "amplitude_per_cell", "bleaching", "observed_sigma_px", "observed_gain"] {
+        let (a, b) = (moving.array(name).expect("there"), still.array(name).expect("there"));
+        let len = b.data.len();
+        assert_eq!(a.data.to_f64()[..len], b.data.to_f64(), "{name}");
+    }
+    for name in ["vasculature_mask", "neuropil_spatial", "neuropil_temporal", "illumination", "in_focus", "leakage"] {
+        let (a, b) = (moving.array(name).expect("there"), still.array(name).expect("there"));
+        assert_eq!(a.data.to_f64()[..b.data.len()], b.data.to_f64(), "{name}");
+    }
+    let (a, b) = (moving.observed_footprints(), still.observed_footprints());
+    let mut whole = 0;
+    for i in 0..n {
+        assert_eq!(
+            moving.planted.dense_in_fov(&moving.planted.patches[i]),
+            still.planted.dense_in_fov(&still.planted.patches[i])
+        );
+        // A cell at the border is cut by a still canvas, so less of its light is spread; all others look the same.
+        let p = &still.planted.patches[i];
+        let [h, w] = still.planted.fov_shape.map(|n| n as i32);
+        if p.row > 0 && p.col > 0 && p.row + (p.height as i32) < h && p.col + (p.width as i32) < w {
+            whole += 1;
+            assert_eq!(a.dense_in_fov(&a.patches[i]), b.dense_in_fov(&b.patches[i]));
+        }
+    }
+    assert!(whole > 0);
+}
+
+#[test]
+fn more_is_a_superset() {
+    let sparse = Scene::new(&without(&full(), "brain_motion")).expect("valid").into_ground_truth(None);
+    let dense = set(&without(&full(), "brain_motion"), "steps.place_neurons.density_per_mm3", "120000");
+    let dense = Scene::new(&dense).expect("valid").into_ground_truth(None);
+    assert!(dense.n_units() > sparse.n_units() + 5);
+    for name in ["centers_um", "C", "S", "amplitude_per_cell", "bleaching"] {
+        let (a, b) = (dense.array(name).expect("there"), sparse.array(name).expect("there"));
+        assert_eq!(a.data.to_f64()[..b.data.len()], b.data.to_f64(), "{name}");
+    }
+    assert_eq!(dense.planted.patches[..sparse.n_units()], sparse.planted.patches);
+}
+
+#[test]
+fn until_truncates_the_light_not_the_answers() {
+    let spec = full();
+    let whole = simulate(&spec).expect("valid");
+    let until = |stage: &str| -> Recording {
+        let options = Options { until: Some(stage), ..Options::default() };
+        simulate_into(&spec, MemorySink::default(), options).expect("valid").output
+    };
+    for step in &spec.steps {
+        for name in [step.kind(), step.stage()] {
+            let part = until(name);
+            assert_eq!(part.ground_truth.n_units(), whole.ground_truth.n_units(), "{name}");
+            if let Some(focal) = part.ground_truth.focal_depth_um {
+                assert_eq!(Some(focal), whole.ground_truth.focal_depth_um);
+            }
+            let movie = !["place_neurons", "cell_activity", "bleaching", "optics"].contains(&step.kind());
+            assert_eq!(part.observed.shape[0], if movie { whole.observed.shape[0] } else { 0 }, "{name}");
+        }
+    }
+    assert_eq!(until("sensor"), whole);
+    let early = until("neuropil").ground_truth;
+    assert!(early.array("illumination").is_none() && early.array("neuropil_spatial").is_some());
+    let options = Options { until: Some("teleport"), ..Options::default() };
+    let error = simulate_into(&spec, MemorySink::default(), options).expect_err("no such stage").to_string();
+    assert!(error.contains("teleport") && error.contains("cells_only"), "{error}");
+}
+
+#[test]
+fn snapshots_are_the_stages() {
+    let spec = set(&full(), "output.save_intermediates", "true");
+    let recording = simulate(&spec).expect("valid");
+    let scene = Scene::new(&spec).expect("valid");
+    let names: Vec<&str> = recording.snapshots.iter().map(|(n, _)| n.as_str()).collect();
+    assert_eq!(names, scene.stages.iter().map(|s| s.name).collect::<Vec<_>>());
+    let observed = recording.observed.pixels.to_f32(0..recording.observed.pixels.len());
+    assert_eq!(recording.stage("sensor").expect("kept").frame(3), recording.observed.frame(3));
+    // Keeping snapshots does not change the film.
+    let plain = simulate(&full()).expect("valid");
+    assert_eq!(observed, plain.observed.pixels.to_f32(0..observed.len()));
+    // Before the motion the canvas is kept, after it the field of view.
+    assert!(recording.stage("composite").expect("kept").shape[1] > recording.observed.shape[1]);
+    for name in ["brain_motion", "vignette"] {
+        let kept = recording.stage(name).expect("kept");
+        let rendered = render(&scene, 5..6, Some(name)).expect("stages exist");
+        assert_eq!(kept.frame(5), rendered.to_f32(0..rendered.len()), "{name}");
+    }
+}
+
+#[test]
+fn any_subset_of_steps_is_valid() {
+    let steps = full().steps.clone();
+    for mask in (0_u32..1 << KINDS.len()).step_by(37) {
+        let some: Vec<AnyStep> =
+            steps.iter().enumerate().filter(|(i, _)| mask >> i & 1 == 1).map(|(_, s)| s.clone()).collect();
+        let mut spec = full();
+        for kind in KINDS {
+            if !some.iter().any(|s| s.kind() == *kind) {
+                spec = without(&spec, kind);
+            }
+        }
+        let spec = set(&spec, "acquisition.duration_s", "0.2");
+        let recording = simulate(&spec).unwrap_or_else(|e| panic!("{mask:b}: {e}"));
+        let finite = (0..recording.observed.pixels.len()).all(|i| recording.observed.pixels.get(i).is_finite());
+        assert!(finite, "{mask:b}");
+        assert_complete(&recording.ground_truth, &spec);
+    }
+}
+
+fn assert_complete(truth: &GroundTruth, spec: &Spec) {
+    let (n, t) = (truth.n_units(), spec.acquisition.n_frames());
+    for name in ["C", "S", "centers_um", "amplitude_per_cell", "in_focus", "detectable"] {
+        let array = truth.array(name).unwrap_or_else(|| panic!("{name} is always there"));
+        assert_eq!(array.shape[0], n, "{name}");
+        assert_eq!(array.shape.iter().product::<usize>(), array.data.len(), "{name}");
+        if ["C", "S"].contains(&name) {
+            assert_eq!(array.shape[1], t);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, rng_seed: RngSeed::Fixed(20), ..ProptestConfig::default() })]
+
+    /// Random small specs: threads, chunking and duration change no bit, nothing panics, nothing is not a number.
+    #[test]
+    fn random_specs_are_functions_of_time(
+        seed in any::<u64>(),
+        size in (12_u32..50, 12_u32..50),
+        pitch in 4.0_f64..30.0,
+        na in 0.1_f64..0.6,
+        fps in prop::sample::select(vec![3.0, 7.5, 20.0, 30.0]),
+        motion in prop::sample::select(vec!["physical", "walk"]),
+        morphology in prop::sample::select(vec!["soma", "cytosolic"]),
+        curvature in prop::option::of(800.0_f64..4000.0),
+        bits in 6_u32..13,
+        mask in any::<u16>(),
+    ) {
+        let steps: Vec<_> = [
+            json!({ "kind": "place_neurons", "density_per_mm3": 40000.0, "soma_radius_um": 4.0, "morphology": morphology }),
+            json!({ "kind": "cell_activity", "tau_decay_s": 0.6 }),
+            json!({ "kind": "bleaching" }),
+            json!({ "kind": "optics" }),
+            json!({ "kind": "composite" }),
+            json!({ "kind": "neuropil" }),
+            json!({ "kind": "vasculature", "enabled": true, "layers": [{ "root_radius_um": 6.0 }] }),
+            json!({ "kind": "brain_motion", "model": motion, "max_shift_um": 6.0, "motion_amplitude_um": 4.0 }),
+            json!({ "kind": "illumination_profile" }),
+            json!({ "kind": "vignette" }),
+            json!({ "kind": "leakage" }),
+            json!({ "kind": "sensor" }),
+        ].into_iter().enumerate().filter(|(i, _)| mask >> i & 1 == 0).map(|(_, s)| s).collect();
+        let spec = json!({
+            "acquisition": {
+                "fps": fps, "duration_s": 1.2,
+                "optics": { "na": na, "field_curvature_radius_um": curvature },
+                "image_sensor": { "n_px_height": size.0, "n_px_width": size.1, "pixel_pitch_um": pitch, "bit_depth": bits },
+            },
+            "seed": seed, "steps": steps,
+        });
+        // Tiny fields may be refused (a soma larger than the field); that is not this test's subject.
+        let Ok(checked) = Spec::from_text(&spec.to_string(), Format::Json) else { return Ok(()) };
+        let spec = checked.spec;
+        let one = with_threads(1, || simulate(&spec)).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        let two = with_threads(2, || simulate(&spec)).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        // NaN amplitudes of cells without activity are equal to themselves here.
+        prop_assert_eq!(format!("{one:?}"), format!("{two:?}"));
+        let longer = Scene::new(&set(&spec, "acquisition.duration_s", "2.9")).expect("valid");
+        let n = one.observed.pixels.len();
+        if longer.stages.is_empty() {
+            return Ok(());
+        }
+        let first = render(&longer, 0..one.observed.shape[0], None).expect("stages exist");
+        prop_assert_eq!(first.to_f32(0..n), one.observed.pixels.to_f32(0..n));
+        prop_assert!(one.observed.pixels.to_f32(0..n).iter().all(|v| v.is_finite()));
+    }
+}

@@ -1,0 +1,353 @@
+//! The camera's counts against their exact distribution: Poisson electrons plus normal read noise, floored and clipped.
+//!
+//! All seeds are fixed, so the tests never flake. Each family of tests would raise a false alarm for one choice of seeds in
+//! a thousand (Šidák's correction over its members). The slow twin draws a thousand million counts:
+//! `cargo test --release --test noise -- --ignored`.
+
+use minisim::{
+    math,
+    render::kernels::digitise::{Count, DigitiseModel, Digitiser},
+    rng::Key,
+};
+
+/// Probability that a family of tests fails although all is well.
+const FALSE_ALARM: f64 = 1e-3;
+
+/// Standard normal distribution function.
+fn phi(x: f64) -> f64 {
+    0.5 * math::erfc(-x / std::f64::consts::SQRT_2)
+}
+
+fn poisson_pmf(k: f64, lambda: f64) -> f64 {
+    math::exp(k * math::ln(lambda) - lambda - math::ln_gamma(k + 1.0))
+}
+
+/// The exact distribution of counts at a mean of `lambda` electrons: the first count and the probabilities from there on.
+fn exact_distribution(lambda: f64, model: &DigitiseModel) -> (usize, Vec<f64>) {
+    let (read, gain, max) = (model.read_noise_e, model.gain_adu_per_e, f64::from(model.max_count));
+    let count_of = |electrons: f64| (electrons * gain).floor().clamp(0.0, max) as usize;
+    let spread = 12.0 * lambda.sqrt() + 40.0;
+    let (k_first, k_last) = ((lambda - spread).floor().max(0.0), (lambda + spread).ceil());
+    let first = count_of(k_first - 9.0 * read);
+    let mut pmf = vec![0.0; count_of(k_last + 9.0 * read) - first + 1];
+    let mut k = k_first;
+    while k <= k_last {
+        let p = if lambda > 0.0 { poisson_pmf(k, lambda) } else { f64::from(u8::from(k == 0.0)) };
+        if read == 0.0 {
+            pmf[count_of(k) - first] += p;
+        } else {
+            let (low, high) = (count_of(k - 9.0 * read), count_of(k + 9.0 * read));
+            for count in low..=high {
+                let c = count as f64;
+                // Clipping gathers everything beyond the ends.
+                let below = if count == 0 { 0.0 } else { phi((c / gain - k) / read) };
+                let upto = if c == max { 1.0 } else { phi(((c + 1.0) / gain - k) / read) };
+                pmf[count - first] += p * (upto - below);
+            }
+        }
+        k += 1.0;
+    }
+    let total: f64 = pmf.iter().sum();
+    assert!((total - 1.0).abs() < 1e-6, "the reference for {lambda} sums to {total}");
+    pmf.iter_mut().for_each(|p| *p /= total);
+    (first, pmf)
+}
+
+/// A camera and the mean electrons to try on it.
+struct Case {
+    model: DigitiseModel,
+    lambdas: Vec<f64>,
+}
+
+/// Means below, on and between the ways counts are drawn; cameras that clip some of them and not others.
+fn cases() -> Vec<Case> {
+    let all =
+        [0.0, 0.01, 0.1, 0.5, 1.0, 3.0, 9.99, 10.0, 12.5, 30.0, 77.3, 100.0, 255.0, 256.5, 1000.0, 5000.0, 70_000.25];
+    let bright = [900_000.5, 1_048_575.9, 1_048_576.0, 1_060_000.0, 3e6];
+    let model = |electrons_per_unit, read_noise_e, gain_adu_per_e, max_count| DigitiseModel {
+        electrons_per_unit,
+        read_noise_e,
+        gain_adu_per_e,
+        max_count,
+    };
+    vec![
+        Case { model: model(1.0, 2.0, 1.0, 255), lambdas: all.to_vec() },
+        Case { model: model(64.0, 0.0, 1.0, 4095), lambdas: all.to_vec() },
+        Case { model: model(0.5, 3.7, 0.23, 1023), lambdas: all.to_vec() },
+        Case { model: model(1.0, 0.3, 2.5, 65535), lambdas: all.to_vec() },
+        Case { model: model(1.0, 25.0, 1.0, (1 << 17) - 1), lambdas: all.to_vec() },
+        Case { model: model(1.0, 1.5, 1.0, (1 << 22) - 1), lambdas: bright.to_vec() },
+    ]
+}
+
+/// Upper tail of the chi-square distribution by Wilson and Hilferty's normal score.
+fn chi_square_score(chi2: f64, degrees: f64) -> f64 {
+    let spread = 2.0 / (9.0 * degrees);
+    (math::cbrt(chi2 / degrees) - 1.0 + spread) / spread.sqrt()
+}
+
+/// A normal score and what it belongs to.
+type Score = (f64, String);
+
+/// Fails for every score that the family's error rate does not allow, on either side.
+fn check_scores(scores: &[Score]) {
+    let level = -math::exp_m1(math::ln_1p(-FALSE_ALARM) / scores.len() as f64);
+    let failures: Vec<_> = scores.iter().filter(|(z, _)| z.is_nan() || 2.0 * phi(-z.abs()) < level).collect();
+    assert!(failures.is_empty(), "{} of {} at p < {level:.1e}: {failures:#?}", failures.len(), scores.len());
+}
+
+/// Draws about `draws` counts in all and compares each histogram's shape, mean and variance with the exact ones.
+fn check_distribution(seed: u64, draws: u64) {
+    let cases = cases();
+    let n_lambdas: usize = cases.iter().map(|case| case.lambdas.len()).sum();
+    let mut scores: Vec<Score> = Vec::new();
+    for (number, case) in cases.iter().enumerate() {
+        let n = case.lambdas.len();
+        let camera = Digitiser::new(case.model, Key::new(seed, "noise test", "counts").derive(number as u64));
+        // The means take turns from pixel to pixel, so that every lane of a group meets every one of them.
+        let intensity: Vec<f32> =
+            (0..n * 4096).map(|i| (case.lambdas[i % n] / case.model.electrons_per_unit) as f32).collect();
+        let references: Vec<_> = intensity[..n]
+            .iter()
+            .map(|&x| exact_distribution(f64::from(x) * case.model.electrons_per_unit, &case.model))
+            .collect();
+        let mut histograms: Vec<_> = references.iter().map(|(_, pmf)| vec![0_u64; pmf.len()]).collect();
+        let n_frames = draws / n_lambdas as u64 / 4096 + 1;
+        let mut counts = vec![0.0_f32; intensity.len()];
+        for frame in 0..n_frames {
+            camera.digitise(frame, 0, &intensity, &mut counts);
+            for (i, &count) in counts.iter().enumerate() {
+                let bin = (count as usize).checked_sub(references[i % n].0);
+                let bin = bin.and_then(|bin| histograms[i % n].get_mut(bin));
+                *bin.unwrap_or_else(|| panic!("mean {}: {count} is impossible", case.lambdas[i % n])) += 1;
+            }
+        }
+        let total = (n_frames * 4096) as f64;
+        for ((lambda, (first, pmf)), histogram) in case.lambdas.iter().zip(&references).zip(&histograms) {
+            let name = |what: &str| format!("{what} at mean {lambda} of {:?}", case.model);
+            if let Some(z) = chi_square(pmf, histogram, total) {
+                scores.push((z, name("shape")));
+            }
+            let moment = |about: f64, power: usize, weights: &dyn Fn(usize) -> f64| -> f64 {
+                (0..pmf.len())
+                    .map(|bin| weights(bin) * [(first + bin) as f64 - about; 4][..power].iter().product::<f64>())
+                    .sum()
+            };
+            let (exact, observed) = (|bin| pmf[bin], |bin| histogram[bin] as f64 / total);
+            let mean = moment(0.0, 1, &exact);
+            let variance = moment(mean, 2, &exact);
+            // Where nearly all pixels clip, the sample moments are far from normal.
+            if variance > 0.05 {
+                let fourth = moment(mean, 4, &exact);
+                scores.push((moment(mean, 1, &observed) / (variance / total).sqrt(), name("mean")));
+                let excess = moment(mean, 2, &observed) - variance;
+                scores.push((excess / ((fourth - variance * variance) / total).sqrt(), name("variance")));
+            }
+        }
+    }
+    assert!(scores.len() > 150, "{} scores", scores.len());
+    check_scores(&scores);
+}
+
+/// Score of a histogram; bins are merged until each expects ten draws. None if a single bin remains.
+fn chi_square(pmf: &[f64], histogram: &[u64], total: f64) -> Option<f64> {
+    let mut bins: Vec<[f64; 2]> = Vec::new();
+    let mut open = [0.0, 0.0];
+    for (&p, &n) in pmf.iter().zip(histogram) {
+        open = [open[0] + p * total, open[1] + n as f64];
+        if open[0] >= 10.0 {
+            bins.push(std::mem::take(&mut open));
+        }
+    }
+    let last = bins.last_mut()?;
+    *last = [last[0] + open[0], last[1] + open[1]];
+    let chi2: f64 = bins.iter().map(|[expected, n]| (n - expected) * (n - expected) / expected).sum();
+    (bins.len() > 1).then(|| chi_square_score(chi2, (bins.len() - 1) as f64))
+}
+
+#[test]
+fn counts_follow_their_exact_distribution() {
+    check_distribution(20, 20_000_000);
+}
+
+#[test]
+#[ignore = "slow: a thousand million draws, ten seconds in a release build"]
+fn counts_follow_their_exact_distribution_in_a_thousand_million_draws() {
+    check_distribution(21, 1_000_000_000);
+}
+
+/// Correlation of two samples, in standard deviations of its chance value.
+fn correlation_score(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
+    let n = pairs.clone().count() as f64;
+    let (a, b) = pairs.clone().fold((0.0, 0.0), |(a, b), (x, y)| (a + x / n, b + y / n));
+    let (mut xx, mut yy, mut xy) = (0.0, 0.0, 0.0);
+    for (x, y) in pairs {
+        xx += (x - a) * (x - a);
+        yy += (y - b) * (y - b);
+        xy += (x - a) * (y - b);
+    }
+    xy / (xx * yy).sqrt() * n.sqrt()
+}
+
+#[test]
+fn counts_are_independent_of_one_another() {
+    const PIXELS: usize = 1 << 20;
+    let mut scores: Vec<Score> = Vec::new();
+    // Mostly shot noise from each of the tables, then mostly read noise; the mean is far from clipping.
+    for (lambda, read_noise_e) in [(0.7, 0.0), (77.3, 2.0), (600.0, 0.0), (5000.0, 1.0), (400.0, 60.0)] {
+        let model = DigitiseModel { electrons_per_unit: 1.0, read_noise_e, gain_adu_per_e: 1.0, max_count: 65535 };
+        let frames: Vec<Vec<f64>> = [(1, 0), (1, 1), (1, 2), (1, 1 << 32), (2, 0)]
+            .into_iter()
+            .map(|(seed, frame)| {
+                let mut counts = vec![0_u16; PIXELS];
+                let camera = Digitiser::new(model, Key::new(seed, "noise test", "independence"));
+                camera.digitise(frame, 0, &vec![lambda; PIXELS], &mut counts);
+                counts.into_iter().map(|c| f64::from(c) - f64::from(lambda)).collect()
+            })
+            .collect();
+        // Squared deviations too: values can be uncorrelated and still share their size.
+        let mut score = |name: String, a: &[f64], b: &[f64]| {
+            let pairs = a.iter().copied().zip(b.iter().copied());
+            let both = [correlation_score(pairs.clone()), correlation_score(pairs.map(|(x, y)| (x * x, y * y)))];
+            scores.extend(both.map(|z| (z, format!("{name}, mean {lambda}, read noise {read_noise_e}"))));
+        };
+        for distance in [1, 2, 3, 4, 8, 15, 16, 17, 32, 48, 64, 128, 608, PIXELS / 2] {
+            score(format!("pixels {distance} apart"), &frames[0][distance..], &frames[0][..PIXELS - distance]);
+        }
+        for (name, other) in ["next frame", "frame after that", "frame 2^32", "next seed"].into_iter().zip(&frames[1..])
+        {
+            score(name.to_owned(), &frames[0], other);
+        }
+    }
+    check_scores(&scores);
+}
+
+#[test]
+fn halves_and_neighbours_of_random_words_are_uncorrelated() {
+    let key = Key::new(8, "noise test", "words");
+    let mut words = vec![0_u32; 1 << 20];
+    key.fill_words(0, 0, &mut words);
+    let low = |w: u32| f64::from(w & 0xffff);
+    let high = |w: u32| f64::from(w >> 16);
+    let mut scores = vec![
+        (correlation_score(words.iter().map(|&w| (low(w), high(w)))), "halves of a word".to_owned()),
+        (correlation_score(words.windows(2).map(|w| (low(w[0]), high(w[1])))), "low, then high half".to_owned()),
+    ];
+    for distance in [1, 2, 3, 4, 64] {
+        let pairs = words.iter().zip(&words[distance..]).map(|(&a, &b)| (high(a), high(b)));
+        scores.push((correlation_score(pairs), format!("words {distance} apart")));
+    }
+    // The same addresses under a neighbouring seed, entity and purpose.
+    for (name, key, entity) in
+        [("seed", Key::new(9, "noise test", "words"), 0), ("entity", key, 1), ("purpose", key.derive("other"), 0)]
+    {
+        let mut others = vec![0_u32; words.len()];
+        key.fill_words(entity, 0, &mut others);
+        let pairs = words.iter().zip(&others).map(|(&a, &b)| (high(a), high(b)));
+        scores.push((correlation_score(pairs), format!("another {name}")));
+    }
+    check_scores(&scores);
+}
+
+/// Digitises a ramp from darkness past saturation in one go.
+fn ramp<T: Count>(camera: &Digitiser, frame: u64, n: usize) -> (Vec<f32>, Vec<T>) {
+    let intensity: Vec<f32> = (0..n).map(|i| i as f32 * 0.37 - 20.0).collect();
+    let mut counts = vec![T::default(); n];
+    camera.digitise(frame, 0, &intensity, &mut counts);
+    (intensity, counts)
+}
+
+fn camera(max_count: u32) -> Digitiser {
+    let model = DigitiseModel { electrons_per_unit: 1.0, read_noise_e: 2.0, gain_adu_per_e: 1.0, max_count };
+    Digitiser::new(model, Key::new(42, "sensor", "photons"))
+}
+
+#[test]
+fn a_count_does_not_depend_on_how_the_image_is_cut() {
+    let camera = camera(65535);
+    for frame in [0, 7, u64::MAX] {
+        let (intensity, whole) = ramp::<u16>(&camera, frame, 5000);
+        let mut cut = Key::new(1, "noise test", "cuts").derive(frame);
+        for trial in 0..20 {
+            let mut parts = Vec::new();
+            cut = cut.derive(trial);
+            while parts.len() < whole.len() {
+                let start = parts.len();
+                let end = whole.len().min(start + 1 + cut.below(0, start as u64, 1 + 10 * trial) as usize);
+                parts.resize(end, 0_u16);
+                camera.digitise(frame, start as u64, &intensity[start..end], &mut parts[start..end]);
+            }
+            assert_eq!(parts, whole, "trial {trial}");
+        }
+    }
+}
+
+#[test]
+fn a_count_does_not_depend_on_its_neighbours() {
+    let camera = camera(65535);
+    let (mut intensity, whole) = ramp::<u16>(&camera, 0, 640);
+    // All others dark, so that the pixel's group takes other ways than before.
+    for i in 0..intensity.len() {
+        let mut alone = [0.0; 640];
+        alone[i] = std::mem::take(&mut intensity[i]);
+        let mut counts = [0_u16; 640];
+        camera.digitise(0, 0, &alone, &mut counts);
+        assert_eq!(counts[i], whole[i], "pixel {i}");
+    }
+}
+
+#[test]
+fn sample_types_hold_the_same_counts() {
+    let camera = camera(255);
+    let (_, bytes) = ramp::<u8>(&camera, 3, 3000);
+    let (_, words) = ramp::<u16>(&camera, 3, 3000);
+    let (_, floats) = ramp::<f32>(&camera, 3, 3000);
+    assert!(bytes.contains(&0) && bytes.contains(&255) && bytes.contains(&100));
+    for ((byte, word), float) in bytes.iter().zip(&words).zip(&floats) {
+        assert_eq!((u16::from(*byte), f32::from(*byte)), (*word, *float));
+    }
+}
+
+#[test]
+fn any_intensity_is_digitised() {
+    let dark = DigitiseModel { electrons_per_unit: 70.0, read_noise_e: 0.0, gain_adu_per_e: 1.0, max_count: 4095 };
+    let camera = Digitiser::new(dark, Key::new(1, "noise test", "extremes"));
+    let intensity = [f32::NAN, -1.0, f32::NEG_INFINITY, 0.0, -0.0, 1e-38, f32::INFINITY, 1e30, f32::MAX, 1e4];
+    let mut counts = [1_u16; 10];
+    camera.digitise(0, 0, &intensity, &mut counts);
+    assert_eq!(counts, [0, 0, 0, 0, 0, 0, 4095, 4095, 4095, 4095]);
+
+    // Slices of different lengths: the shorter one counts.
+    let mut counts = [9_u16; 3];
+    camera.digitise(0, u64::MAX, &[0.0; 2], &mut counts);
+    assert_eq!(counts, [0, 0, 9]);
+
+    // Senseless models yield something, and quickly.
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e-300, 1e300] {
+        for model in [
+            DigitiseModel { electrons_per_unit: bad, ..dark },
+            DigitiseModel { read_noise_e: bad, ..dark },
+            DigitiseModel { gain_adu_per_e: bad, ..dark },
+            DigitiseModel { gain_adu_per_e: bad, max_count: u32::MAX, ..dark },
+        ] {
+            let mut counts = [0.0_f32; 10];
+            Digitiser::new(model, Key::new(1, "noise test", "extremes")).digitise(0, 0, &intensity, &mut counts);
+            assert!(counts.iter().all(|&c| c >= 0.0 && f64::from(c) <= f64::from(model.max_count)), "{model:?}");
+        }
+    }
+}
+
+#[test]
+fn counts_are_the_same_bits_everywhere_and_for_ever() {
+    // Fowler, Noll and Vo's hash. Movies are made from these counts: if this moves, so does every recording.
+    let hash = |counts: Vec<f32>| {
+        counts.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, &c| (h ^ u64::from(c as u32)).wrapping_mul(0x100_0000_01b3))
+    };
+    // The last one reaches 2.2 million electrons, where counts are drawn by rejection.
+    let hashes = [(1.0, 255), (1.0, 4095), (10.0, 65535), (300.0, 1 << 22)].map(|(electrons_per_unit, max_count)| {
+        let model = DigitiseModel { electrons_per_unit, read_noise_e: 2.0, gain_adu_per_e: 1.0, max_count };
+        hash(ramp(&Digitiser::new(model, Key::new(42, "sensor", "photons")), 5, 20_000).1)
+    });
+    let expected = [0xa795_881c_fdce_809e, 0x990f_01a7_f6d9_55bc, 0x06c4_1298_7665_4289, 0x0e95_b97f_4af4_374a];
+    assert_eq!(hashes, expected, "{hashes:#x?}");
+}

@@ -1,0 +1,71 @@
+//! `cargo xtask`: what a person or CI runs to generate, check and measure the repository.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its terminal")]
+
+mod bench;
+mod codegen;
+mod python;
+mod test;
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  test [--quick] [--slow]     format, lints, all tests, docs, and the files against other programs
+                              --quick  without the other programs (no Python needed)
+                              --slow   adds the wide statistical sweeps
+  codegen [--check]           write the generated files (schema/), or fail if they are stale
+  bench [--peer] [--seconds N]
+                              one table of speed and memory; --peer adds the published Python package
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let has = |flag: &str| args.iter().any(|a| a == flag);
+    let value = |flag: &str| args.iter().position(|a| a == flag).and_then(|i| args.get(i + 1));
+    let result = match args.first().map(String::as_str) {
+        Some("test") => test::run(has("--quick"), has("--slow")),
+        Some("codegen") => codegen::run(has("--check")),
+        Some("bench") => {
+            let seconds = value("--seconds").map_or(Ok(60.0), |s| s.parse::<f64>());
+            seconds.map_err(Into::into).and_then(|s| bench::run(has("--peer"), s))
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The repository's root.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
+}
+
+/// Runs a command in the repository's root, showing it first.
+fn run(command: &mut Command) -> Result {
+    let shown: Vec<String> =
+        std::iter::once(command.get_program()).chain(command.get_args()).map(|a| a.to_string_lossy().into()).collect();
+    println!("$ {}", shown.join(" "));
+    let status = command.current_dir(root()).status().map_err(|e| format!("could not start {}: {e}", shown[0]))?;
+    if status.success() { Ok(()) } else { Err(format!("{} failed: {status}", shown.join(" ")).into()) }
+}
+
+/// `cargo` with arguments.
+fn cargo(args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args);
+    command
+}

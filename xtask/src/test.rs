@@ -1,0 +1,31 @@
+//! The whole test suite, as CI runs it.
+
+use std::process::Command;
+
+use crate::{Result, cargo, python};
+
+/// Runs everything; `quick` leaves out what needs Python, `slow` adds the wide sweeps.
+pub(crate) fn run(quick: bool, slow: bool) -> Result {
+    crate::run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    crate::run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
+    let mut tests = cargo(&["test", "--workspace"]);
+    if !quick {
+        // The interoperability tests run when they find these.
+        let published = python::published_package()?;
+        let readers = python::current_readers()?;
+        let ffmpeg = Command::new(&readers)
+            .args(["-c", "import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe(), end='')"])
+            .output()?;
+        tests
+            .env("MINISIM_PEER_PYTHON", published)
+            .env("MINISIM_ZARR3_PYTHON", readers)
+            .env("MINISIM_FFMPEG", String::from_utf8(ffmpeg.stdout)?);
+    }
+    crate::run(&mut tests)?;
+    if slow {
+        crate::run(&mut cargo(&["test", "--workspace", "--release", "--", "--ignored"]))?;
+    }
+    crate::run(cargo(&["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+    println!("all checks passed");
+    Ok(())
+}
