@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard,
@@ -22,7 +22,8 @@ fn unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
 /// Removes what unfinished outputs of this process have written so far. For the moment before a process ends early; the
 /// sinks must not be used afterwards.
 pub fn remove_unfinished() {
-    for path in std::mem::take(&mut *unfinished()) {
+    let mut paths = unfinished();
+    for path in std::mem::take(&mut *paths) {
         remove(&path);
     }
 }
@@ -47,6 +48,12 @@ impl Pending {
         let Some(name) = target.file_name() else {
             return Err(IoError::unsuitable(target, "it has no file name; give a path that ends in one"));
         };
+        // A bare name has the empty path as its parent.
+        if let Some(folder) = target.parent().filter(|f| !f.as_os_str().is_empty())
+            && !folder.is_dir()
+        {
+            return Err(IoError::NoFolder { path: target.to_owned(), folder: folder.to_owned() });
+        }
         let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_nanos());
         let unique = COUNTER.fetch_add(1, Ordering::Relaxed);
         let mut temporary = name.to_owned();
@@ -64,31 +71,40 @@ impl Pending {
     /// Puts the finished output in its place. What is there already is replaced if `replace`, and only now.
     pub(crate) fn commit(mut self, replace: bool) -> Result<(), IoError> {
         let rename = |from: &Path, to: &Path| fs::rename(from, to).map_err(IoError::system("rename to", to));
-        if self.target.symlink_metadata().is_ok() {
-            if !replace {
-                return Err(IoError::Exists { path: self.target.clone() });
-            }
-            if self.target.is_dir() {
-                // A directory cannot be renamed over another: the old one steps aside first, and back if that fails.
-                let aside = with_suffix(&self.temporary, "-old");
-                rename(&self.target, &aside)?;
-                if let Err(error) = rename(&self.temporary, &self.target) {
-                    rename(&aside, &self.target)?;
-                    return Err(error);
-                }
-                self.done();
-                remove(&aside);
-                return Ok(());
-            }
+        let occupied = self.target.symlink_metadata().is_ok();
+        if occupied && !replace {
+            return Err(IoError::Exists { path: self.target.clone() });
         }
-        rename(&self.temporary, &self.target)?;
-        self.done();
+        if occupied {
+            // What is about to be removed must not be missed if the power fails now.
+            sync(&self.temporary).map_err(IoError::system("write", &self.target))?;
+        }
+        // Held to the end, so that `remove_unfinished` comes before all of this or after it.
+        let mut unfinished = unfinished();
+        if occupied && self.target.is_dir() {
+            // A directory cannot be renamed over another: the old one steps aside first, and back if that fails.
+            let aside = with_suffix(&self.temporary, "-old");
+            rename(&self.target, &aside)?;
+            if let Err(error) = rename(&self.temporary, &self.target) {
+                rename(&aside, &self.target)?;
+                return Err(error);
+            }
+            remove(&aside);
+        } else {
+            rename(&self.temporary, &self.target)?;
+        }
+        unfinished.remove(&self.temporary);
+        self.committed = true;
         Ok(())
     }
+}
 
-    fn done(&mut self) {
-        self.committed = true;
-        unfinished().remove(&self.temporary);
+/// Waits until a file, or all files under a directory, have reached the disk.
+fn sync(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        fs::read_dir(path)?.try_for_each(|entry| sync(&entry?.path()))
+    } else {
+        fs::File::open(path)?.sync_all()
     }
 }
 

@@ -12,6 +12,22 @@ pub enum IoError {
         /// The file.
         path: PathBuf,
     },
+    /// The rights to do it are missing.
+    #[error("could not {action} {path}: permission denied; write elsewhere, or change the rights of its folder")]
+    Permission {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The folder to write into is not there.
+    #[error("could not create {path}: {folder} is not a folder; create it, or write elsewhere")]
+    NoFolder {
+        /// The output.
+        path: PathBuf,
+        /// Its folder.
+        folder: PathBuf,
+    },
     /// The operating system refused.
     #[error("could not {action} {path}: {source}")]
     System {
@@ -88,6 +104,7 @@ impl IoError {
         let path = path.to_owned();
         move |source| match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::Permission { action, path },
             _ => Self::System { action, path, source },
         }
     }

@@ -1,12 +1,15 @@
 //! One Zarr v2 array: a `.zarray` file and its chunks.
 
 use std::{
+    borrow::Cow,
     fs,
     io::Write,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
 use minisim::recording::{Pixels, SampleType};
+use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::blosc;
@@ -16,6 +19,8 @@ use crate::error::IoError;
 const MAX_METADATA_BYTES: u64 = 1 << 20;
 /// No chunk unpacks to more than this many times its file.
 const MAX_RATIO: u64 = 260;
+/// Most bytes that an array may be said to hold; more fits no memory.
+const MAX_ARRAY_BYTES: usize = 1 << 46;
 
 /// Element types that recordings use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +43,7 @@ impl Dtype {
         (Self::Bool, "|b1", 1),
     ];
 
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         Self::ALL.iter().find(|d| d.0 == self).map_or("", |d| d.1)
     }
 
@@ -56,6 +61,36 @@ impl Dtype {
     }
 }
 
+/// A number that arrays hold.
+pub(crate) trait Element: Copy + Default + Send + Sync {
+    /// Little-endian bytes of `values`.
+    fn to_bytes(values: &[Self]) -> Vec<u8>;
+
+    /// Fills `out` from as many elements' little-endian bytes.
+    fn from_bytes(bytes: &[u8], out: &mut [Self]);
+}
+
+macro_rules! element {
+    ($($name:ident)*) => {$(
+        impl Element for $name {
+            fn to_bytes(values: &[Self]) -> Vec<u8> {
+                const N: usize = size_of::<$name>();
+                let mut out = vec![0; values.len() * N];
+                out.chunks_exact_mut(N).zip(values).for_each(|(o, v)| o.copy_from_slice(&v.to_le_bytes()));
+                out
+            }
+
+            fn from_bytes(bytes: &[u8], out: &mut [Self]) {
+                for (b, o) in bytes.as_chunks().0.iter().zip(out) {
+                    *o = Self::from_le_bytes(*b);
+                }
+            }
+        }
+    )*};
+}
+
+element! { u8 u16 i32 f32 f64 }
+
 /// Shape, chunking and type of an array.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Layout {
@@ -67,14 +102,19 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// An array that is one chunk.
-    pub(crate) fn whole(shape: &[usize], dtype: Dtype, dims: &[&str]) -> Self {
-        let chunks = shape.iter().map(|n| (*n).max(1)).collect();
+    /// An array cut along its first axis only, into chunks of about `bytes` at most and one row at least.
+    pub(crate) fn in_rows(shape: &[usize], dtype: Dtype, dims: &[&str], bytes: usize) -> Self {
+        let mut chunks: Vec<usize> = shape.iter().map(|n| (*n).max(1)).collect();
+        if let [rows, rest @ ..] = chunks.as_mut_slice() {
+            let row_bytes = rest.iter().product::<usize>() * dtype.bytes();
+            *rows = (bytes / row_bytes).clamp(1, *rows);
+        }
         Self { shape: shape.to_vec(), chunks, dtype, dims: dims.iter().map(|d| (*d).to_owned()).collect() }
     }
 
-    fn chunk_len(&self) -> usize {
-        self.chunks.iter().product()
+    /// Bytes of a chunk before compression.
+    pub(crate) fn chunk_bytes(&self) -> usize {
+        self.chunks.iter().product::<usize>() * self.dtype.bytes()
     }
 
     pub(crate) fn zarray(&self) -> Value {
@@ -99,47 +139,54 @@ impl Layout {
         json!({ "_ARRAY_DIMENSIONS": self.dims })
     }
 
-    /// Writes the metadata into `dir`, which is created.
-    pub(crate) fn create(&self, dir: &Path) -> Result<(), IoError> {
+    /// Writes the metadata into `dir`, which is created. Returns bytes written.
+    pub(crate) fn create(&self, dir: &Path) -> Result<u64, IoError> {
+        if self.chunk_bytes() > blosc::MAX_BYTES {
+            let why = format!("its rows of {} bytes are more than a chunk can hold", self.chunk_bytes());
+            return Err(IoError::unsuitable(dir, why));
+        }
         fs::create_dir_all(dir).map_err(IoError::system("create", dir))?;
-        write_json(&dir.join(".zarray"), &self.zarray())?;
-        write_json(&dir.join(".zattrs"), &self.zattrs())
+        Ok(write_json(&dir.join(".zarray"), &self.zarray())? + write_json(&dir.join(".zattrs"), &self.zattrs())?)
     }
 
-    /// The file of the chunk with this index along the first axis, the others being whole.
-    fn chunk_path(&self, dir: &Path, index: usize) -> PathBuf {
-        let rest = ".0".repeat(self.shape.len().saturating_sub(1));
-        dir.join(format!("{index}{rest}"))
-    }
-
-    /// Compresses and writes one chunk, cut along the first axis; a short last chunk is filled up. Returns bytes written.
-    pub(crate) fn write_chunk(&self, dir: &Path, index: usize, mut raw: Vec<u8>) -> Result<u64, IoError> {
-        raw.resize(self.chunk_len() * self.dtype.bytes(), 0);
+    /// Compresses and writes the chunk with this index along the first axis, the others being whole; a short last chunk is
+    /// filled up. Returns bytes written.
+    pub(crate) fn write_chunk(&self, dir: &Path, index: usize, raw: &[u8]) -> Result<u64, IoError> {
+        let mut raw = Cow::Borrowed(raw);
+        if raw.len() < self.chunk_bytes() {
+            raw.to_mut().resize(self.chunk_bytes(), 0);
+        }
         let packed = blosc::compress(&raw, self.dtype.bytes());
-        let path = self.chunk_path(dir, index);
+        let path = dir.join(format!("{index}{}", ".0".repeat(self.shape.len().saturating_sub(1))));
         let mut file = fs::File::create(&path).map_err(IoError::system("create", &path))?;
         file.write_all(&packed).map_err(IoError::system("write", &path))?;
         Ok(packed.len() as u64)
     }
-
-    /// Creates an array of one chunk with this content (little-endian bytes).
-    pub(crate) fn write_all(&self, dir: &Path, raw: Vec<u8>) -> Result<u64, IoError> {
-        self.create(dir)?;
-        if self.shape.contains(&0) { Ok(0) } else { self.write_chunk(dir, 0, raw) }
-    }
 }
 
-pub(crate) fn write_json(path: &Path, value: &Value) -> Result<(), IoError> {
-    crate::atomic::write(path, format!("{value:#}").as_bytes())
+/// Writes a file of metadata. Returns bytes written.
+pub(crate) fn write_json(path: &Path, value: &Value) -> Result<u64, IoError> {
+    let text = format!("{value:#}");
+    crate::atomic::write(path, text.as_bytes())?;
+    Ok(text.len() as u64)
+}
+
+/// Reads a small file, refusing a large one before memory is taken for it.
+pub(crate) fn read_small(path: &Path, most_bytes: u64) -> Result<Vec<u8>, IoError> {
+    let missing = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::NotFound => IoError::damaged(path, "the file is missing"),
+        _ => IoError::system("read", path)(e),
+    };
+    let length = fs::metadata(path).map_err(missing)?.len();
+    if length > most_bytes {
+        return Err(IoError::damaged(path, format!("{length} bytes are more than it can rightly have")));
+    }
+    fs::read(path).map_err(IoError::system("read", path))
 }
 
 /// Reads a file of metadata.
 pub(crate) fn read_json(path: &Path) -> Result<Value, IoError> {
-    let length = fs::metadata(path).map_err(IoError::system("read", path))?.len();
-    if length > MAX_METADATA_BYTES {
-        return Err(IoError::damaged(path, format!("{length} bytes are too many for metadata")));
-    }
-    let text = fs::read(path).map_err(IoError::system("read", path))?;
+    let text = read_small(path, MAX_METADATA_BYTES)?;
     serde_json::from_slice(&text).map_err(|e| IoError::damaged(path, format!("it is not JSON ({e})")))
 }
 
@@ -156,75 +203,98 @@ impl Array {
     pub(crate) fn open(dir: &Path) -> Result<Self, IoError> {
         let path = dir.join(".zarray");
         let meta = read_json(&path)?;
-        let sizes = |key: &str| -> Result<Vec<usize>, IoError> {
-            let list = meta[key].as_array().ok_or_else(|| IoError::damaged(&path, format!("{key} is no list")))?;
-            list.iter()
-                .map(|v| {
-                    v.as_u64()
-                        .and_then(|n| usize::try_from(n).ok())
-                        .filter(|n| *n <= 1 << 40)
-                        .ok_or_else(|| IoError::damaged(&path, format!("{key} holds {v}")))
-                })
-                .collect()
-        };
-        let (shape, chunks) = (sizes("shape")?, sizes("chunks")?);
-        let counts_fit = chunks.iter().chain(&shape).try_fold(8_usize, |n, c| n.checked_mul((*c).max(1))).is_some();
-        if shape.is_empty() || chunks.len() != shape.len() || chunks.contains(&0) || !counts_fit {
-            return Err(IoError::damaged(&path, format!("shape {shape:?} with chunks {chunks:?}")));
-        }
         if meta["zarr_format"] != json!(2) || meta["order"] != json!("C") || !meta["filters"].is_null() {
             return Err(IoError::unsupported(&path, "only zarr format 2 in C order without filters is read"));
         }
+        if meta["dimension_separator"].as_str().is_some_and(|s| s != ".") {
+            return Err(IoError::unsupported(&path, "only chunk files named with dots are read"));
+        }
         let name = meta["dtype"].as_str().unwrap_or("missing");
         let Some((dtype, ..)) = Dtype::ALL.iter().find(|d| d.1 == name) else {
-            return Err(IoError::unsupported(&path, format!("element type {name} is not one that recordings use")));
+            let known = Dtype::ALL.map(|d| d.1).join(", ");
+            return Err(IoError::unsupported(&path, format!("its element type is {name}; recordings use {known}")));
         };
+        let sizes = |key: &str| -> Result<Vec<usize>, IoError> {
+            let list = meta[key].as_array().ok_or_else(|| IoError::damaged(&path, format!("{key} is no list")))?;
+            let number = |v: &Value| v.as_u64().and_then(|n| usize::try_from(n).ok());
+            list.iter().map(|v| number(v).ok_or_else(|| IoError::damaged(&path, format!("{key} holds {v}")))).collect()
+        };
+        let (shape, chunks) = (sizes("shape")?, sizes("chunks")?);
+        let fits = |sizes: &[usize]| {
+            let bytes = sizes.iter().try_fold(dtype.bytes(), |n, size| n.checked_mul((*size).max(1)));
+            bytes.is_some_and(|n| n <= MAX_ARRAY_BYTES)
+        };
+        if shape.is_empty() || chunks.len() != shape.len() || chunks.contains(&0) || !fits(&shape) || !fits(&chunks) {
+            return Err(IoError::damaged(&path, format!("its shape is {shape:?}, in chunks of {chunks:?}")));
+        }
         let compressed = match &meta["compressor"] {
             Value::Null => false,
             c if c["id"] == json!("blosc") => true,
-            c => return Err(IoError::unsupported(&path, format!("compressor {} is not read; only Blosc is", c["id"]))),
+            c => return Err(IoError::unsupported(&path, format!("its compressor is {}; only blosc is read", c["id"]))),
         };
-        let layout = Layout { shape, chunks, dtype: *dtype, dims: Vec::new() };
-        Ok(Self { dir: dir.to_owned(), layout, compressed })
+        Ok(Self { dir: dir.to_owned(), layout: Layout { shape, chunks, dtype: *dtype, dims: Vec::new() }, compressed })
     }
 
-    /// All elements, as little-endian bytes.
-    pub(crate) fn read(&self) -> Result<Vec<u8>, IoError> {
+    /// All elements, row-major. `T` must be as wide as the array's type.
+    pub(crate) fn read<T: Element>(&self) -> Result<Vec<T>, IoError> {
         self.read_rows(0..self.layout.shape[0])
     }
 
-    /// The elements whose first index lies in `rows`; only the chunks that hold them are read.
-    pub(crate) fn read_rows(&self, rows: std::ops::Range<usize>) -> Result<Vec<u8>, IoError> {
+    /// The elements whose first index lies in `rows`; only the chunks that hold them are read. `T` must be as wide as the
+    /// array's type.
+    pub(crate) fn read_rows<T: Element>(&self, rows: Range<usize>) -> Result<Vec<T>, IoError> {
         let l = &self.layout;
-        let rank = l.shape.len();
-        let item = l.dtype.bytes();
+        if size_of::<T>() != l.dtype.bytes() {
+            return Err(IoError::damaged(&self.dir, format!("its elements are of type {}", l.dtype.name())));
+        }
         if l.shape.contains(&0) || rows.is_empty() {
             return Ok(Vec::new());
         }
-        let counts: Vec<usize> = l.shape.iter().zip(&l.chunks).map(|(n, c)| n.div_ceil(*c)).collect();
         let (first, last) = (rows.start / l.chunks[0], (rows.end - 1) / l.chunks[0]);
-        // The files must be there, and large enough to hold what they are said to hold, before memory is taken for it.
-        let mut indices = vec![vec![]];
-        for (axis, count) in counts.iter().enumerate() {
-            let range = if axis == 0 { first..last + 1 } else { 0..*count };
-            let mut more = Vec::new();
-            for index in indices {
-                for i in range.clone() {
-                    let mut index: Vec<usize> = index.clone();
-                    index.push(i);
-                    if axis + 1 == rank {
-                        self.check_size(&self.path_of(&index))?;
-                    }
-                    more.push(index);
-                }
+        let mut counts: Vec<usize> = l.shape.iter().zip(&l.chunks).map(|(n, c)| n.div_ceil(*c)).collect();
+        counts[0] = last - first + 1;
+        let n_chunks: usize = counts.iter().product();
+        let index = |mut i: usize| {
+            let mut index = vec![0; counts.len()];
+            for (axis, count) in counts.iter().enumerate().rev() {
+                index[axis] = i % count;
+                i /= count;
             }
-            indices = more;
-        }
-        let row_bytes = l.shape[1..].iter().product::<usize>() * item;
-        let mut out = vec![0; rows.len() * row_bytes];
-        for index in indices {
-            let chunk = self.read_chunk(&self.path_of(&index))?;
-            self.place(&chunk, &index, &rows, &mut out);
+            index[0] += first;
+            index
+        };
+        // The files must be there, and large enough to hold what they are said to hold, before memory is taken for it.
+        (0..n_chunks).try_for_each(|i| self.check_size(&self.path_of(&index(i))))?;
+        let row = l.shape[1..].iter().product::<usize>();
+        let mut out = Vec::new();
+        out.try_reserve_exact(rows.len() * row).map_err(|_| {
+            IoError::unsuitable(&self.dir, "there is not enough memory to read it at once; read fewer frames at a time")
+        })?;
+        out.resize(rows.len() * row, T::default());
+        if l.chunks[1..] == l.shape[1..] {
+            // Each chunk is a range of rows, so that they can be unpacked side by side.
+            let mut parts = Vec::with_capacity(n_chunks);
+            let mut rest = out.as_mut_slice();
+            for chunk in first..=last {
+                let begin = chunk * l.chunks[0];
+                let (from, to) = (rows.start.max(begin), rows.end.min(begin + l.chunks[0]));
+                let (part, more) = rest.split_at_mut((to - from) * row);
+                parts.push((chunk, (from - begin) * row, part));
+                rest = more;
+            }
+            parts.into_par_iter().try_for_each(|(chunk, skip, part)| {
+                let mut path = vec![0; l.shape.len()];
+                path[0] = chunk;
+                let bytes = self.read_chunk(&self.path_of(&path))?;
+                T::from_bytes(&bytes[skip * size_of::<T>()..][..size_of_val(part)], part);
+                Ok(())
+            })?;
+        } else {
+            for i in 0..n_chunks {
+                let index = index(i);
+                let chunk = self.read_chunk(&self.path_of(&index))?;
+                self.place(&chunk, &index, &rows, &mut out);
+            }
         }
         Ok(out)
     }
@@ -233,8 +303,10 @@ impl Array {
         self.dir.join(index.iter().map(ToString::to_string).collect::<Vec<_>>().join("."))
     }
 
-    fn check_size(&self, path: &Path) -> Result<u64, IoError> {
-        let expected = (self.layout.chunk_len() * self.layout.dtype.bytes()) as u64;
+    /// Fails unless the file of a chunk is there and has a length that a chunk can have. Zarr reads a missing chunk as zeros,
+    /// but no writer of recordings leaves one out, so here it is a loss.
+    fn check_size(&self, path: &Path) -> Result<(), IoError> {
+        let expected = self.layout.chunk_bytes() as u64;
         let length = match fs::metadata(path) {
             Ok(meta) => meta.len(),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -246,13 +318,12 @@ impl Array {
         if length < least || length > expected + 1024 {
             return Err(IoError::damaged(path, format!("{length} bytes cannot hold a chunk of {expected} bytes")));
         }
-        Ok(length)
+        Ok(())
     }
 
     fn read_chunk(&self, path: &Path) -> Result<Vec<u8>, IoError> {
-        self.check_size(path)?;
         let bytes = fs::read(path).map_err(IoError::system("read", path))?;
-        let expected = self.layout.chunk_len() * self.layout.dtype.bytes();
+        let expected = self.layout.chunk_bytes();
         if self.compressed {
             blosc::decompress(&bytes, expected).map_err(|why| IoError::damaged(path, why))
         } else if bytes.len() == expected {
@@ -263,9 +334,9 @@ impl Array {
     }
 
     /// Copies a chunk's part of `rows` into `out`.
-    fn place(&self, chunk: &[u8], index: &[usize], rows: &std::ops::Range<usize>, out: &mut [u8]) {
+    fn place<T: Element>(&self, chunk: &[u8], index: &[usize], rows: &Range<usize>, out: &mut [T]) {
         let l = &self.layout;
-        let item = l.dtype.bytes();
+        let item = size_of::<T>();
         let rank = l.shape.len();
         // Where the chunk begins and how much of it lies inside the array, per axis.
         let begin: Vec<usize> = index.iter().zip(&l.chunks).map(|(i, c)| i * c).collect();
@@ -273,7 +344,7 @@ impl Array {
         let mut high: Vec<usize> = (0..rank).map(|a| l.chunks[a].min(l.shape[a] - begin[a])).collect();
         low[0] = rows.start.saturating_sub(begin[0]);
         high[0] = high[0].min(rows.end - begin[0]);
-        let run = (high[rank - 1] - low[rank - 1]) * item;
+        let run = high[rank - 1] - low[rank - 1];
         let mut at = low.clone();
         loop {
             let (mut from, mut to) = (0, 0);
@@ -282,7 +353,7 @@ impl Array {
                 let (size, offset) = if axis == 0 { (rows.len(), rows.start) } else { (l.shape[axis], 0) };
                 to = to * size + begin[axis] + at[axis] - offset;
             }
-            out[to * item..][..run].copy_from_slice(&chunk[from * item..][..run]);
+            T::from_bytes(&chunk[from * item..][..run * item], &mut out[to..to + run]);
             // The next run: all axes but the last count up like an odometer.
             let mut axis = rank - 1;
             loop {
@@ -299,43 +370,110 @@ impl Array {
         }
     }
 
-    /// The elements as real numbers.
-    pub(crate) fn read_f64(&self) -> Result<Vec<f64>, IoError> {
-        let bytes = self.read()?;
-        Ok(match pixels(self.layout.dtype, &bytes) {
-            Some(p) => (0..p.len()).map(|i| p.get(i)).collect(),
-            None if self.layout.dtype == Dtype::I4 => ints(&bytes).into_iter().map(f64::from).collect(),
-            None => bytes.iter().map(|b| f64::from(u8::from(*b != 0))).collect(),
+    /// The elements as real numbers; `None` where they are none.
+    pub(crate) fn read_f64(&self) -> Result<Option<Vec<f64>>, IoError> {
+        Ok(match self.layout.dtype {
+            Dtype::F8 => Some(self.read()?),
+            Dtype::F4 => Some(self.read::<f32>()?.into_iter().map(f64::from).collect()),
+            _ => None,
         })
     }
 }
 
-/// Little-endian bytes as pixels, for the types that pixels have.
-pub(crate) fn pixels(dtype: Dtype, bytes: &[u8]) -> Option<Pixels> {
-    Some(match dtype {
-        Dtype::U1 => Pixels::U8(bytes.to_vec()),
-        Dtype::U2 => Pixels::U16(bytes.chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]])).collect()),
-        Dtype::F4 => Pixels::F32(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()),
-        Dtype::F8 => Pixels::F64(
-            bytes
-                .chunks_exact(8)
-                .map(|b| f64::from_le_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]))
-                .collect(),
-        ),
-        Dtype::I4 | Dtype::Bool => return None,
-    })
-}
-
 /// Pixels as little-endian bytes.
-pub(crate) fn pixel_bytes(pixels: &Pixels, range: std::ops::Range<usize>) -> Vec<u8> {
+pub(crate) fn pixel_bytes(pixels: &Pixels) -> Cow<'_, [u8]> {
     match pixels {
-        Pixels::U8(v) => v[range].to_vec(),
-        Pixels::U16(v) => v[range].iter().flat_map(|x| x.to_le_bytes()).collect(),
-        Pixels::F32(v) => v[range].iter().flat_map(|x| x.to_le_bytes()).collect(),
-        Pixels::F64(v) => v[range].iter().flat_map(|x| x.to_le_bytes()).collect(),
+        Pixels::U8(v) => Cow::Borrowed(v),
+        Pixels::U16(v) => Cow::Owned(Element::to_bytes(v)),
+        Pixels::F32(v) => Cow::Owned(Element::to_bytes(v)),
+        Pixels::F64(v) => Cow::Owned(Element::to_bytes(v)),
     }
 }
 
-pub(crate) fn ints(bytes: &[u8]) -> Vec<i32> {
-    bytes.chunks_exact(4).map(|b| i32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes an uncompressed array of `shape` holding 0, 1, 2, … by hand, chunked as asked.
+    fn ramp(dir: &Path, shape: [usize; 3], chunks: [usize; 3]) -> Array {
+        let layout = Layout { shape: shape.to_vec(), chunks: chunks.to_vec(), dtype: Dtype::F8, dims: Vec::new() };
+        let mut meta = layout.zarray();
+        meta["compressor"] = Value::Null;
+        write_json(&dir.join(".zarray"), &meta).expect("written");
+        let counts: Vec<usize> = shape.iter().zip(chunks).map(|(n, c)| n.div_ceil(c)).collect();
+        for i in 0..counts[0] {
+            for j in 0..counts[1] {
+                for k in 0..counts[2] {
+                    let mut raw = Vec::new();
+                    for a in 0..chunks[0] {
+                        for b in 0..chunks[1] {
+                            for c in 0..chunks[2] {
+                                let at = [i * chunks[0] + a, j * chunks[1] + b, k * chunks[2] + c];
+                                let inside = at.iter().zip(shape).all(|(p, n)| *p < n);
+                                let value = if inside { (at[0] * shape[1] + at[1]) * shape[2] + at[2] } else { 9999 };
+                                raw.extend((value as f64).to_le_bytes());
+                            }
+                        }
+                    }
+                    fs::write(dir.join(format!("{i}.{j}.{k}")), raw).expect("written");
+                }
+            }
+        }
+        Array::open(dir).expect("an array")
+    }
+
+    #[test]
+    fn any_chunking_reads_the_same() {
+        for chunks in [[1, 4, 5], [2, 4, 5], [3, 4, 5], [7, 4, 5], [9, 4, 5], [2, 3, 2], [7, 1, 5], [3, 8, 8], [1, 1, 1]] {
+            let dir = tempfile::tempdir().expect("a folder");
+            let array = ramp(dir.path(), [7, 4, 5], chunks);
+            for from in 0..7 {
+                for to in from..=7 {
+                    let want: Vec<f64> = (from * 20..to * 20).map(|i| i as f64).collect();
+                    assert_eq!(array.read_rows::<f64>(from..to).expect("read"), want, "{chunks:?} {from}..{to}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn claims_are_checked_before_memory_is_taken() {
+        let dir = tempfile::tempdir().expect("a folder");
+        ramp(dir.path(), [7, 4, 5], [2, 4, 5]);
+        let path = dir.path().join(".zarray");
+        let good = read_json(&path).expect("metadata");
+        let with = |key: &str, value: Value| {
+            let mut meta = good.clone();
+            meta[key] = value;
+            write_json(&path, &meta).expect("written");
+            Array::open(dir.path()).and_then(|a| a.read::<f64>())
+        };
+        assert!(with("shape", json!([7, 4, 5])).is_ok());
+        for shape in [json!([1_u64 << 40, 4, 5]), json!([1_u64 << 62, 4, 5]), json!([u64::MAX, 4, 5]), json!([-1, 4, 5])] {
+            assert!(with("shape", shape.clone()).is_err(), "{shape}");
+        }
+        for shape in [json!([7, 4]), json!([7, 4, 5, 1]), json!([]), json!("7"), json!([7.5, 4, 5]), Value::Null] {
+            assert!(with("shape", shape.clone()).is_err(), "{shape}");
+        }
+        for chunks in [json!([0, 4, 5]), json!([1_u64 << 40, 4, 5]), json!([u64::MAX, 4, 5]), json!([3, 4, 5]), json!([2])] {
+            assert!(with("chunks", chunks.clone()).is_err(), "{chunks}");
+        }
+        for (key, value) in [
+            ("dtype", json!(">f8")),
+            ("dtype", json!("<f4")),
+            ("dtype", json!([["a", "<f8"]])),
+            ("order", json!("F")),
+            ("filters", json!([{"id": "delta"}])),
+            ("zarr_format", json!(3)),
+            ("compressor", json!({"id": "zlib", "level": 1})),
+            ("compressor", json!({"id": "blosc"})),
+            ("dimension_separator", json!("/")),
+        ] {
+            let open = with(key, value.clone());
+            assert!(open.is_err(), "{key} {value}");
+        }
+        fs::remove_file(dir.path().join("3.0.0")).expect("removed");
+        let error = with("shape", json!([7, 4, 5])).expect_err("a chunk is gone").to_string();
+        assert!(error.contains("3.0.0") && error.contains("missing"), "{error}");
+    }
 }

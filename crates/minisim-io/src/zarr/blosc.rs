@@ -18,7 +18,10 @@ const MIN_SPLIT_BYTES: usize = 128;
 /// LZ4 cannot shrink further than this, so a header that claims more is a lie.
 const MAX_RATIO: usize = 260;
 
-/// Compresses `raw`, elements of `typesize` bytes, with byte shuffle.
+/// Most bytes that one container may hold.
+pub(crate) const MAX_BYTES: usize = i32::MAX as usize - HEADER;
+
+/// Compresses `raw`, at most [`MAX_BYTES`] bytes of elements of `typesize` bytes, with byte shuffle.
 pub(crate) fn compress(raw: &[u8], typesize: usize) -> Vec<u8> {
     let n_blocks = raw.len().div_ceil(BLOCK);
     let starts = HEADER + 4 * n_blocks;
@@ -129,7 +132,7 @@ pub(crate) fn decompress(chunk: &[u8], expected: usize) -> Result<Vec<u8>, Strin
 /// Puts the first bytes of all elements first, then the second bytes, and so on.
 fn shuffle(raw: &[u8], typesize: usize, out: &mut [u8]) {
     let n = raw.len() / typesize;
-    for byte in 0..typesize {
+    for byte in 0..typesize.min(raw.len()) {
         let plane = &mut out[byte * n..(byte + 1) * n];
         plane.iter_mut().zip(raw[byte..].iter().step_by(typesize)).for_each(|(o, r)| *o = *r);
     }
@@ -138,7 +141,7 @@ fn shuffle(raw: &[u8], typesize: usize, out: &mut [u8]) {
 
 fn unshuffle(shuffled: &[u8], typesize: usize, out: &mut [u8]) {
     let n = out.len() / typesize;
-    for byte in 0..typesize {
+    for byte in 0..typesize.min(shuffled.len()) {
         let plane = &shuffled[byte * n..(byte + 1) * n];
         out[byte..].iter_mut().step_by(typesize).zip(plane).for_each(|(o, s)| *o = *s);
     }

@@ -1,49 +1,57 @@
 //! The recording directory `NAME.zarr`: a Zarr v2 group that zarr-python, xarray and the published package read.
+//!
+//! Movies are chunked by frames only, so that any range of frames reads whole chunks and a writer owns whole chunks. Counts
+//! of spikes are stored as floats and flags as booleans, as the published package does; arrays that only we have lie beside
+//! the others and are not listed in `gt_present`.
 
 mod array;
 mod blosc;
 mod reader;
 
 use std::{
+    borrow::Cow,
     fs,
     path::{Path, PathBuf},
 };
 
 use minisim::{
     GroundTruth, Recording, Sink,
-    recording::{Pixels, SampleType},
-    sink::{Block, Header, SinkError},
+    footprint::FootprintStack,
+    recording::{Movie, Pixels, SampleType},
+    sink::{Block, Header, SinkError, Track},
+    steps,
     truth::{Stored, TruthData},
 };
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::{Written, atomic::Pending, error::IoError};
-use array::{Dtype, Layout, pixel_bytes, write_json};
+use array::{Dtype, Element, Layout, pixel_bytes, write_json};
 pub use reader::{Loaded, Reader, load};
 
 /// Version of the layout, which the published package checks.
-pub(crate) const FORMAT_VERSION: u64 = 2;
+const FORMAT_VERSION: u64 = 2;
 /// Raw bytes of a movie chunk, roughly: large enough to compress well, small enough to read single frames.
-const CHUNK_BYTES: usize = 4 << 20;
+const MOVIE_CHUNK_BYTES: usize = 4 << 20;
+/// The same for the ground truth, which is read whole.
+const TRUTH_CHUNK_BYTES: usize = 32 << 20;
+/// What a recording must hold to be one of the published package's too: spikes as floats, flags as booleans.
+const SPIKES: &str = "S";
+const FLAGS: [&str; 2] = ["in_focus", "detectable"];
+
+/// The stages that a snapshot may be named after, in the order of light.
+fn stages() -> impl Iterator<Item = &'static str> {
+    steps::KINDS.iter().map(|kind| steps::stage_name(kind))
+}
 
 /// How to write a recording.
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct ZarrOptions {
     /// Replace an existing recording once the new one is complete.
     pub overwrite: bool,
 }
 
-impl ZarrOptions {
-    /// The options with `overwrite` set.
-    #[must_use]
-    pub fn overwrite(self, overwrite: bool) -> Self {
-        Self { overwrite }
-    }
-}
-
-/// Writes a recording while its frames are rendered.
+/// Writes a recording while its frames are rendered. The memory it needs does not grow with the duration.
 #[derive(Debug)]
 pub struct ZarrSink {
     target: PathBuf,
@@ -60,13 +68,17 @@ impl ZarrSink {
     /// A sink that will write the directory `path`.
     ///
     /// # Errors
-    /// When `path` exists and may not be replaced, or its folder does not exist.
+    /// When `path` exists and may not be replaced, or nothing can be written beside it.
     pub fn create(path: impl AsRef<Path>, options: ZarrOptions) -> Result<Self, IoError> {
         let target = path.as_ref().to_owned();
         refuse_existing(&target, options.overwrite)?;
         let pending = Pending::new(&target)?;
         fs::create_dir(pending.path()).map_err(IoError::system("create", &target))?;
         Ok(Self { target, pending, options, header: None, tracks: Vec::new(), bytes: 0, consolidated: Map::new() })
+    }
+
+    fn unsuitable(&self, why: impl Into<String>) -> IoError {
+        IoError::unsuitable(&self.target, why)
     }
 
     fn root(&self) -> &Path {
@@ -77,136 +89,152 @@ impl ZarrSink {
         let dir = self.root().join(name);
         fs::create_dir_all(&dir).map_err(IoError::system("create", &dir))?;
         let prefix = if name.is_empty() { String::new() } else { format!("{name}/") };
-        if let Some(attributes) = attributes {
-            write_json(&dir.join(".zattrs"), &attributes)?;
-            self.consolidated.insert(format!("{prefix}.zattrs"), attributes);
+        for (file, value) in [(".zattrs", attributes), (".zgroup", Some(json!({ "zarr_format": 2 })))] {
+            if let Some(value) = value {
+                self.bytes += write_json(&dir.join(file), &value)?;
+                self.consolidated.insert(format!("{prefix}{file}"), value);
+            }
         }
-        let group = json!({ "zarr_format": 2 });
-        write_json(&dir.join(".zgroup"), &group)?;
-        self.consolidated.insert(format!("{prefix}.zgroup"), group);
         Ok(())
     }
 
-    fn note(&mut self, name: &str, layout: &Layout) {
+    /// Creates an array without its chunks; its directory.
+    fn array(&mut self, name: &str, layout: &Layout) -> Result<PathBuf, IoError> {
+        let dir = self.root().join(name);
+        self.bytes += layout.create(&dir)?;
         self.consolidated.insert(format!("{name}/.zarray"), layout.zarray());
         self.consolidated.insert(format!("{name}/.zattrs"), layout.zattrs());
+        Ok(dir)
     }
 
-    fn array(&mut self, name: &str, layout: &Layout, raw: Vec<u8>) -> Result<(), IoError> {
-        self.note(name, layout);
-        self.bytes += layout.write_all(&self.root().join(name), raw)?;
+    /// Writes a whole array of the ground truth; `bytes` turns elements into those of the layout's type.
+    fn truth_array<T: Sync>(
+        &mut self,
+        name: &str,
+        layout: &Layout,
+        elements: &[T],
+        bytes: impl Fn(&[T]) -> Vec<u8> + Sync,
+    ) -> Result<(), IoError> {
+        if layout.shape.iter().product::<usize>() != elements.len() {
+            return Err(self.unsuitable(format!("{name} has {} elements, shape {:?}", elements.len(), layout.shape)));
+        }
+        let dir = self.array(&format!("ground_truth/{name}"), layout)?;
+        let parts = elements.par_chunks(layout.chunks.iter().product());
+        let written = parts.enumerate().map(|(i, part)| layout.write_chunk(&dir, i, &bytes(part)));
+        self.bytes += written.collect::<Result<Vec<u64>, IoError>>()?.iter().sum::<u64>();
         Ok(())
     }
 
-    fn begin_tracks(&mut self, header: &Header) -> Result<(), IoError> {
+    fn planted(&mut self, stack: &FootprintStack) -> Result<(), IoError> {
+        let attributes = json!({
+            "canvas_shape": stack.canvas_shape,
+            "fov_offset": stack.fov_offset,
+            "fov_shape": stack.fov_shape,
+        });
+        self.group("ground_truth/planted", Some(attributes))?;
+        let pairs = Layout::in_rows(&[stack.len(), 2], Dtype::I4, &["unit", "axis"], TRUTH_CHUNK_BYTES);
+        let offsets: Vec<i32> = stack.patches.iter().flat_map(|p| [p.row, p.col]).collect();
+        self.truth_array("planted/offsets", &pairs, &offsets, Element::to_bytes)?;
+        let shapes: Vec<i32> = stack.patches.iter().flat_map(|p| [p.height as i32, p.width as i32]).collect();
+        self.truth_array("planted/shapes", &pairs, &shapes, Element::to_bytes)?;
+        if stack.patches.iter().any(|p| p.data.len() != p.height * p.width) {
+            return Err(self.unsuitable("a footprint has more or fewer weights than pixels"));
+        }
+        let data: Vec<f32> = stack.patches.iter().flat_map(|p| &p.data).copied().collect();
+        let layout = Layout::in_rows(&[data.len()], Dtype::F4, &["pixel"], TRUTH_CHUNK_BYTES);
+        self.truth_array("planted/data", &layout, &data, Element::to_bytes)
+    }
+
+    fn ground_truth(&mut self, truth: &GroundTruth) -> Result<(), IoError> {
+        self.group("ground_truth", Some(json!({ "focal_depth_um": truth.focal_depth_um })))?;
+        self.planted(&truth.planted)?;
+        for array in &truth.arrays {
+            let name = array.declared.name;
+            let dims: Vec<&str> = array.declared.dims.iter().map(|d| d.name()).collect();
+            let layout = |dtype| Layout::in_rows(&array.shape, dtype, &dims, TRUTH_CHUNK_BYTES);
+            match &array.data {
+                TruthData::F64(v) => self.truth_array(name, &layout(Dtype::F8), v, Element::to_bytes),
+                TruthData::U32(v) => self.truth_array(name, &layout(Dtype::F8), v, |part| {
+                    Element::to_bytes(&part.iter().map(|n| f64::from(*n)).collect::<Vec<f64>>())
+                }),
+                TruthData::Bool(v) => self
+                    .truth_array(name, &layout(Dtype::Bool), v, |part| part.iter().map(|flag| u8::from(*flag)).collect()),
+            }?;
+        }
+        Ok(())
+    }
+
+    /// Creates the arrays of the movies; `containers` says how each is stored.
+    fn open(&mut self, header: &Header, containers: &[SampleType]) -> Result<(), IoError> {
+        if self.header.is_some() {
+            return Err(self.unsuitable("its movies were announced twice"));
+        }
+        if header.tracks.first().is_none_or(|t| t.stage.is_some()) {
+            return Err(self.unsuitable("the observed movie must be announced first"));
+        }
         if header.tracks.len() > 1 {
             self.group("snapshots", None)?;
         }
-        for (i, track) in header.tracks.iter().enumerate() {
+        // Asked here, where the run's own thread pool is still around us: a run on one thread writes on one, too.
+        let parallel = rayon::current_num_threads() > 1;
+        for (track, sample) in header.tracks.iter().zip(containers) {
             let name = track.stage.map_or_else(|| "observed".to_owned(), |stage| format!("snapshots/{stage}"));
-            let sample = header.container(i);
-            let frame_bytes = track.height * track.width * sample.bytes();
-            let frames_per_chunk = (CHUNK_BYTES / frame_bytes.max(1)).clamp(1, header.n_frames.max(1));
-            let layout = Layout {
-                shape: vec![header.n_frames, track.height, track.width],
-                chunks: vec![frames_per_chunk, track.height, track.width],
-                dtype: Dtype::of(sample),
-                dims: ["frame", "height", "width"].map(str::to_owned).to_vec(),
-            };
-            let dir = self.root().join(&name);
-            layout.create(&dir)?;
-            self.note(&name, &layout);
-            self.tracks.push(TrackWriter { dir, layout, sample, waiting: Vec::new(), next_chunk: 0 });
+            if !holds(*sample, track.rendered) {
+                return Err(self.unsuitable(format!(
+                    "{name} is rendered as {:?}, which {sample:?} cannot hold; set output.store_dtype to float32",
+                    track.rendered
+                )));
+            }
+            let shape = [header.n_frames, track.height, track.width];
+            let layout =
+                Layout::in_rows(&shape, Dtype::of(*sample), &["frame", "height", "width"], MOVIE_CHUNK_BYTES);
+            let dir = self.array(&name, &layout)?;
+            let (waiting, n_frames, n_chunks) = (Vec::new(), 0, 0);
+            self.tracks.push(TrackWriter { dir, layout, sample: *sample, parallel, waiting, n_frames, n_chunks });
         }
         self.header = Some(header.clone());
         Ok(())
     }
 
+    fn take(&mut self, track: usize, first_frame: usize, pixels: &Pixels) -> Result<(), IoError> {
+        let due = self.tracks.get(track).map(|t| t.n_frames);
+        if due != Some(first_frame) {
+            return Err(self.unsuitable(format!("frame {first_frame} of movie {track} came where {due:?} is due")));
+        }
+        self.bytes += self.tracks[track].push(pixels)?;
+        Ok(())
+    }
+
     fn complete(mut self, truth: &GroundTruth) -> Result<Written, IoError> {
-        let header = self.header.take().ok_or_else(|| IoError::unsuitable(&self.target, "no frame was delivered"))?;
+        let Some(header) = self.header.take() else {
+            return Err(self.unsuitable("no movie was announced"));
+        };
         for track in &mut self.tracks {
             self.bytes += track.flush()?;
         }
-        self.group("ground_truth", Some(json!({ "focal_depth_um": truth.focal_depth_um })))?;
-        let stack = &truth.planted;
-        self.group(
-            "ground_truth/planted",
-            Some(json!({
-                "canvas_shape": stack.canvas_shape,
-                "fov_offset": stack.fov_offset,
-                "fov_shape": stack.fov_shape,
-            })),
-        )?;
-        let n = stack.len();
-        let pairs = |of: &dyn Fn(&minisim::footprint::Patch) -> [i32; 2]| -> Vec<u8> {
-            stack.patches.iter().flat_map(of).flat_map(i32::to_le_bytes).collect()
-        };
-        let offsets = pairs(&|p| [p.row, p.col]);
-        let shapes = pairs(&|p| [p.height as i32, p.width as i32]);
-        let data: Vec<u8> = stack.patches.iter().flat_map(|p| &p.data).flat_map(|v| v.to_le_bytes()).collect();
-        let planted = "ground_truth/planted";
-        self.array(&format!("{planted}/offsets"), &Layout::whole(&[n, 2], Dtype::I4, &["unit", "axis"]), offsets)?;
-        self.array(&format!("{planted}/shapes"), &Layout::whole(&[n, 2], Dtype::I4, &["unit", "axis"]), shapes)?;
-        self.array(&format!("{planted}/data"), &Layout::whole(&[data.len() / 4], Dtype::F4, &["pixel"]), data)?;
-        for array in &truth.arrays {
-            let (dtype, raw) = match &array.data {
-                TruthData::F64(v) => (Dtype::F8, v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>()),
-                // As the published package stores counts.
-                TruthData::U32(v) => (Dtype::F8, v.iter().flat_map(|x| f64::from(*x).to_le_bytes()).collect()),
-                TruthData::Bool(v) => (Dtype::Bool, v.iter().map(|x| u8::from(*x)).collect()),
-            };
-            let dims: Vec<&str> = array.declared.dims.iter().map(|d| d.name()).collect();
-            self.array_in_rows(&format!("ground_truth/{}", array.declared.name), &array.shape, dtype, &dims, raw)?;
+        if let Some(short) = self.tracks.iter().find(|t| t.n_frames != header.n_frames) {
+            return Err(self.unsuitable(format!("{} of {} frames came", short.n_frames, header.n_frames)));
         }
-        let spec = format!("{}\n", header.spec.pretty_json());
-        crate::atomic::write(&self.root().join("spec.json"), spec.trim_end().as_bytes())?;
+        self.ground_truth(truth)?;
+        let spec = header.spec.pretty_json();
+        crate::atomic::write(&self.root().join("spec.json"), spec.as_bytes())?;
+        self.bytes += spec.len() as u64;
         let present: Vec<&str> =
             truth.arrays.iter().filter(|a| a.declared.stored == Stored::WhenPresent).map(|a| a.declared.name).collect();
         let mut snapshots: Vec<&str> = header.tracks.iter().filter_map(|t| t.stage).collect();
         snapshots.sort_unstable();
         // The root's metadata comes last: without it nothing takes the directory for a recording.
-        self.group(
-            "",
-            Some(json!({
-                "format_version": FORMAT_VERSION,
-                "gt_present": present,
-                "snapshot_names": snapshots,
-                "spec_cache_key": header.spec.cache_key(),
-            })),
-        )?;
+        let attributes = json!({
+            "format_version": FORMAT_VERSION,
+            "gt_present": present,
+            "snapshot_names": snapshots,
+            "spec_cache_key": header.spec.cache_key(),
+        });
+        self.group("", Some(attributes))?;
         let consolidated = json!({ "metadata": self.consolidated, "zarr_consolidated_format": 1 });
-        write_json(&self.root().join(".zmetadata"), &consolidated)?;
-        let (path, bytes) = (self.target, self.bytes);
+        self.bytes += write_json(&self.root().join(".zmetadata"), &consolidated)?;
         self.pending.commit(self.options.overwrite)?;
-        Ok(Written { path, bytes })
-    }
-
-    /// Writes an array in one chunk, or cut along its first axis where that would be more than Blosc can hold.
-    fn array_in_rows(
-        &mut self,
-        name: &str,
-        shape: &[usize],
-        dtype: Dtype,
-        dims: &[&str],
-        raw: Vec<u8>,
-    ) -> Result<(), IoError> {
-        const MOST: usize = 64 << 20;
-        if raw.len() <= MOST {
-            return self.array(name, &Layout::whole(shape, dtype, dims), raw);
-        }
-        let row_bytes = raw.len() / shape[0];
-        let mut layout = Layout::whole(shape, dtype, dims);
-        layout.chunks[0] = (MOST / row_bytes).max(1);
-        self.note(name, &layout);
-        let dir = self.root().join(name);
-        layout.create(&dir)?;
-        let written: Result<Vec<u64>, IoError> = raw
-            .par_chunks(layout.chunks[0] * row_bytes)
-            .enumerate()
-            .map(|(i, part)| layout.write_chunk(&dir, i, part.to_vec()))
-            .collect();
-        self.bytes += written?.iter().sum::<u64>();
-        Ok(())
+        Ok(Written { path: self.target, bytes: self.bytes })
     }
 }
 
@@ -214,16 +242,26 @@ impl Sink for ZarrSink {
     type Output = Written;
 
     fn begin(&mut self, header: &Header) -> Result<(), SinkError> {
-        Ok(self.begin_tracks(header)?)
+        let containers: Vec<SampleType> = (0..header.tracks.len()).map(|i| header.container(i)).collect();
+        Ok(self.open(header, &containers)?)
     }
 
     fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError> {
-        self.bytes += self.tracks[block.track].push(block.pixels)?;
-        Ok(())
+        Ok(self.take(block.track, block.first_frame, block.pixels)?)
     }
 
     fn finish(self, truth: GroundTruth) -> Result<Written, SinkError> {
         Ok(self.complete(&truth)?)
+    }
+}
+
+/// Whether every pixel of type `rendered` keeps its value in the container; floats may lose digits, but not their range.
+fn holds(container: SampleType, rendered: SampleType) -> bool {
+    use SampleType::{F32, F64, U8, U16};
+    match container {
+        F32 | F64 => true,
+        U16 => matches!(rendered, U8 | U16),
+        U8 => rendered == U8,
     }
 }
 
@@ -233,46 +271,59 @@ struct TrackWriter {
     dir: PathBuf,
     layout: Layout,
     sample: SampleType,
+    parallel: bool,
     /// Bytes of frames that do not fill a chunk yet.
     waiting: Vec<u8>,
-    next_chunk: usize,
+    /// Frames taken and chunks written so far.
+    n_frames: usize,
+    n_chunks: usize,
 }
 
 impl TrackWriter {
-    fn chunk_bytes(&self) -> usize {
-        self.layout.chunks.iter().product::<usize>() * self.sample.bytes()
-    }
-
-    /// Takes more frames; writes the chunks that they complete, in parallel.
+    /// Takes more frames and writes the chunks that they complete. Returns bytes written.
     fn push(&mut self, pixels: &Pixels) -> Result<u64, IoError> {
-        let converted;
-        let pixels = if pixels.sample() == self.sample {
-            pixels
-        } else {
-            converted = pixels.clone().converted(self.sample);
-            &converted
+        let frame = self.layout.shape[1] * self.layout.shape[2];
+        if frame == 0 || !pixels.len().is_multiple_of(frame) {
+            let why = format!("{} pixels came, no whole number of frames of {frame}", pixels.len());
+            return Err(IoError::unsuitable(&self.dir, why));
+        }
+        self.n_frames += pixels.len() / frame;
+        let pixels = match pixels {
+            same if same.sample() == self.sample => Cow::Borrowed(same),
+            other => Cow::Owned(other.clone().converted(self.sample)),
         };
-        self.waiting.extend(pixel_bytes(pixels, 0..pixels.len()));
-        let size = self.chunk_bytes();
-        let full = self.waiting.len() / size;
-        let rest = self.waiting.split_off(full * size);
-        let chunks = std::mem::replace(&mut self.waiting, rest);
-        let first = self.next_chunk;
-        self.next_chunk += full;
-        let written: Result<Vec<u64>, IoError> = chunks
-            .par_chunks(size)
-            .enumerate()
-            .map(|(i, raw)| self.layout.write_chunk(&self.dir, first + i, raw.to_vec()))
-            .collect();
+        let bytes = pixel_bytes(&pixels);
+        // Chunks are cut from what waits and what came, without joining the two.
+        let size = self.layout.chunk_bytes();
+        let missing = if self.waiting.is_empty() { 0 } else { bytes.len().min(size - self.waiting.len()) };
+        let (joining, bytes) = bytes.split_at(missing);
+        self.waiting.extend_from_slice(joining);
+        let (full, rest) = bytes.split_at(bytes.len() / size * size);
+        let mut chunks: Vec<&[u8]> = full.chunks(size).collect();
+        if self.waiting.len() == size {
+            chunks.insert(0, &self.waiting);
+        }
+        let first = self.n_chunks;
+        self.n_chunks += chunks.len();
+        let write = |(i, raw): (usize, &&[u8])| self.layout.write_chunk(&self.dir, first + i, raw);
+        let written: Result<Vec<u64>, IoError> = if self.parallel {
+            chunks.par_iter().enumerate().map(write).collect()
+        } else {
+            chunks.iter().enumerate().map(write).collect()
+        };
+        if self.waiting.len() == size {
+            self.waiting.clear();
+        }
+        self.waiting.extend_from_slice(rest);
         Ok(written?.iter().sum())
     }
 
+    /// Writes the last, short chunk. Returns bytes written.
     fn flush(&mut self) -> Result<u64, IoError> {
         if self.waiting.is_empty() {
             return Ok(0);
         }
-        let raw = std::mem::take(&mut self.waiting);
-        self.layout.write_chunk(&self.dir, self.next_chunk, raw)
+        self.layout.write_chunk(&self.dir, self.n_chunks, &std::mem::take(&mut self.waiting))
     }
 }
 
@@ -292,38 +343,39 @@ fn refuse_existing(target: &Path, overwrite: bool) -> Result<(), IoError> {
     }
 }
 
-/// Writes a recording that is in memory.
+/// Writes a recording that is in memory, each movie as it is held there.
 ///
 /// # Errors
-/// As [`ZarrSink`].
+/// When `path` exists and may not be replaced, cannot be written, or the recording's parts do not fit together.
 pub fn save(recording: &Recording, path: impl AsRef<Path>, options: ZarrOptions) -> Result<Written, IoError> {
     let mut sink = ZarrSink::create(path, options)?;
-    let track = |stage: Option<&'static str>, movie: &minisim::recording::Movie| minisim::sink::Track {
-        stage,
+    let n_frames = recording.observed.shape[0];
+    let mut movies: Vec<(Option<&'static str>, &Movie)> = vec![(None, &recording.observed)];
+    for (name, movie) in &recording.snapshots {
+        let Some(stage) = stages().find(|stage| stage == name) else {
+            return Err(sink.unsuitable(format!("its snapshot {name:?} is named after no stage")));
+        };
+        movies.push((Some(stage), movie));
+    }
+    let tracks = movies.iter().map(|(stage, movie)| Track {
+        stage: *stage,
         height: movie.shape[1],
         width: movie.shape[2],
         rendered: movie.pixels.sample(),
-    };
-    let mut tracks = vec![track(None, &recording.observed)];
-    let stages = minisim::run::movie_stages(&recording.spec);
-    for (name, movie) in &recording.snapshots {
-        let stage =
-            stages.iter().find(|s| *s == name).copied().ok_or_else(|| {
-                IoError::unsuitable(&sink.target, format!("its snapshot {name} is no stage of its spec"))
-            })?;
-        tracks.push(track(Some(stage), movie));
-    }
+    });
     let header = Header {
         spec: recording.spec.clone(),
-        n_frames: recording.observed.shape[0],
-        tracks,
+        n_frames,
+        tracks: tracks.collect(),
         stored: recording.observed.pixels.sample(),
         max_count: None,
     };
-    sink.begin_tracks(&header)?;
-    let movies = std::iter::once(&recording.observed).chain(recording.snapshots.iter().map(|(_, m)| m));
-    for (writer, movie) in sink.tracks.iter_mut().zip(movies) {
-        sink.bytes += writer.push(&movie.pixels)?;
+    let containers: Vec<SampleType> = movies.iter().map(|(_, movie)| movie.pixels.sample()).collect();
+    sink.open(&header, &containers)?;
+    for (track, (_, movie)) in movies.iter().enumerate() {
+        if !movie.pixels.is_empty() {
+            sink.take(track, 0, &movie.pixels)?;
+        }
     }
     sink.complete(&recording.ground_truth)
 }

@@ -8,16 +8,16 @@ use std::{
 use minisim::{
     GroundTruth, Recording, Spec,
     footprint::{FootprintStack, Patch},
-    recording::{Movie, SampleType},
-    spec::Format,
+    recording::{Movie, Pixels, SampleType},
     steps,
-    truth::{Declared, TruthArray, TruthData},
+    truth::{Dim, Stored, TruthArray, TruthData},
 };
 use serde_json::Value;
 
 use super::{
-    FORMAT_VERSION,
-    array::{Array, Dtype, ints, pixels, read_json},
+    FLAGS, FORMAT_VERSION, SPIKES,
+    array::{Array, Dtype, read_json, read_small},
+    stages,
 };
 use crate::error::IoError;
 
@@ -57,8 +57,10 @@ pub fn load(path: impl AsRef<Path>) -> Result<Loaded, IoError> {
 #[derive(Debug)]
 pub struct Reader {
     root: PathBuf,
+    attributes: Value,
     spec: Spec,
     observed: Array,
+    present: Vec<String>,
     snapshot_names: Vec<String>,
     warnings: Vec<String>,
 }
@@ -77,41 +79,44 @@ impl Reader {
         if !root.join(".zgroup").is_file() || !root.join(".zattrs").is_file() {
             return Err(alien("it holds no zarr group; if its name contains .tmp-, it was never completed"));
         }
-        let attributes = read_json(&root.join(".zattrs"))?;
+        let attributes = group_attributes(&root)?;
         match &attributes["format_version"] {
             Value::Null => return Err(alien("its attributes have no format_version, so something else wrote it")),
             v if v.as_u64() == Some(FORMAT_VERSION) => {}
             v => return Err(IoError::Version { path: root, found: v.to_string(), expected: FORMAT_VERSION }),
         }
         let spec_path = root.join("spec.json");
-        let length = std::fs::metadata(&spec_path).map_err(IoError::system("read", &spec_path))?.len();
-        if length > MAX_SPEC_BYTES {
-            return Err(IoError::damaged(&spec_path, format!("{length} bytes are too many for a spec")));
-        }
-        let text = std::fs::read(&spec_path).map_err(IoError::system("read", &spec_path))?;
-        let text = String::from_utf8(text).map_err(|_| IoError::damaged(&spec_path, "it is not UTF-8 text"))?;
-        let spec = Spec::from_text(&text, Format::Json)
+        let text = String::from_utf8(read_small(&spec_path, MAX_SPEC_BYTES)?)
+            .map_err(|_| IoError::damaged(&spec_path, "it is not UTF-8 text"))?;
+        let spec = Spec::from_json(&text)
             .map_err(|report| IoError::damaged(&spec_path, format!("it is not a valid spec\n{report}")))?
             .spec;
         let mut warnings = Vec::new();
-        let stored_key = attributes["spec_cache_key"].as_str().unwrap_or("none");
-        if stored_key != spec.cache_key() {
+        let (stored_key, key) = (attributes["spec_cache_key"].as_str().unwrap_or("none"), spec.cache_key());
+        if stored_key != key {
             warnings.push(format!(
-                "{}: the recording was made from a spec with cache key {stored_key}, but spec.json now has {}",
-                root.display(),
-                spec.cache_key()
+                "{}: the recording was made from a spec with cache key {stored_key}, but spec.json now has {key}",
+                root.display()
             ));
         }
-        let names = attributes["snapshot_names"].as_array().cloned().unwrap_or_default();
-        let snapshot_names = names
-            .iter()
-            .map(|n| n.as_str().filter(|n| minisim::run::movie_stages(&spec).contains(n)).map(ToOwned::to_owned))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| {
-                IoError::damaged(&root.join(".zattrs"), "snapshot_names lists what is no stage of the spec")
-            })?;
+        let names = |key: &str| -> Result<Vec<String>, IoError> {
+            let list = attributes[key].as_array().and_then(|list| {
+                list.iter().map(|name| name.as_str().map(ToOwned::to_owned)).collect::<Option<Vec<_>>>()
+            });
+            list.ok_or_else(|| IoError::damaged(&root.join(".zattrs"), format!("{key} is {}", attributes[key])))
+        };
+        let present = names("gt_present")?;
+        for name in present.iter().filter(|name| steps::declared(name).is_none()) {
+            warnings.push(format!("{}: the ground truth {name} is not known here and is left out", root.display()));
+        }
+        let kept = names("snapshot_names")?;
+        if let Some(name) = kept.iter().find(|name| !stages().any(|stage| stage == *name)) {
+            let why = format!("snapshot_names lists {name:?}, which is no stage");
+            return Err(IoError::damaged(&root.join(".zattrs"), why));
+        }
+        let snapshot_names = stages().filter(|stage| kept.iter().any(|k| k == stage)).map(ToOwned::to_owned).collect();
         let observed = movie_array(&root.join("observed"))?;
-        Ok(Self { root, spec, observed, snapshot_names, warnings })
+        Ok(Self { root, attributes, spec, observed, present, snapshot_names, warnings })
     }
 
     /// What was simulated.
@@ -135,7 +140,7 @@ impl Reader {
     /// How the observed movie is stored.
     #[must_use]
     pub fn sample(&self) -> SampleType {
-        sample_of(self.observed.layout.dtype)
+        sample_of(self.observed.layout.dtype).unwrap_or(SampleType::F32)
     }
 
     /// What may not be as it seems.
@@ -144,7 +149,13 @@ impl Reader {
         &self.warnings
     }
 
-    /// Stages whose movie was kept.
+    /// The attributes of the directory, as they are stored.
+    #[must_use]
+    pub fn attributes(&self) -> &Value {
+        &self.attributes
+    }
+
+    /// Stages whose movie was kept, in the order of light.
     #[must_use]
     pub fn snapshot_names(&self) -> &[String] {
         &self.snapshot_names
@@ -170,31 +181,55 @@ impl Reader {
                 format!("no snapshot {name} was kept (kept: {kept}); simulate with output.save_intermediates = true");
             return Err(IoError::unsupported(&self.root, why));
         }
-        movie(&movie_array(&self.root.join("snapshots").join(name))?, frames)
+        let dir = self.root.join("snapshots").join(name);
+        let array = movie_array(&dir)?;
+        if array.layout.shape[0] != self.n_frames() {
+            let why = format!("it has {} frames, the observed movie {}", array.layout.shape[0], self.n_frames());
+            return Err(IoError::damaged(&dir, why));
+        }
+        movie(&array, frames)
     }
 
-    /// One array of the ground truth; `None` if its step did not run.
+    /// The array `name` of the ground truth; `None` if its step did not run.
     ///
     /// # Errors
-    /// When the array is damaged.
-    pub fn truth_array(&self, declared: &'static Declared) -> Result<Option<TruthArray>, IoError> {
+    /// When there is no such array in any recording, or it is damaged.
+    pub fn truth_array(&self, name: &str) -> Result<Option<TruthArray>, IoError> {
+        let Some(declared) = steps::declared(name) else {
+            let known = steps::all_declared().map(|d| d.name).collect::<Vec<_>>().join(", ");
+            let why = format!("{name} is no array of a ground truth; those are {known}");
+            return Err(IoError::unsupported(&self.root, why));
+        };
         let dir = self.root.join("ground_truth").join(declared.name);
-        if !dir.join(".zarray").exists() {
+        let there = match declared.stored {
+            Stored::Always => true,
+            Stored::WhenPresent => self.present.iter().any(|p| p == declared.name),
+            Stored::Extra => dir.is_dir(),
+        };
+        if !there {
             return Ok(None);
         }
         let array = Array::open(&dir)?;
         let shape = array.layout.shape.clone();
         if shape.len() != declared.dims.len() {
-            return Err(IoError::damaged(
-                &dir,
-                format!("its shape is {shape:?}, it must have {} axes", declared.dims.len()),
-            ));
+            let why = format!("its shape is {shape:?}, it must have {} axes", declared.dims.len());
+            return Err(IoError::damaged(&dir, why));
         }
-        let values = array.read_f64()?;
-        let data = match (declared.name, array.layout.dtype) {
-            (_, Dtype::Bool) => TruthData::Bool(values.iter().map(|v| *v != 0.0).collect()),
-            ("S", _) => TruthData::U32(values.iter().map(|v| *v as u32).collect()),
-            _ => TruthData::F64(values),
+        let wrong_type = || IoError::damaged(&dir, format!("its elements are of type {}", array.layout.dtype.name()));
+        let data = if FLAGS.contains(&declared.name) {
+            if array.layout.dtype != Dtype::Bool {
+                return Err(wrong_type());
+            }
+            TruthData::Bool(array.read::<u8>()?.into_iter().map(|b| b != 0).collect())
+        } else {
+            let values = array.read_f64()?.ok_or_else(wrong_type)?;
+            if declared.name == SPIKES {
+                let count = |v: &f64| (*v == f64::from(*v as u32)).then_some(*v as u32);
+                let counts: Option<Vec<u32>> = values.iter().map(count).collect();
+                TruthData::U32(counts.ok_or_else(|| IoError::damaged(&dir, "it holds what is no number of spikes"))?)
+            } else {
+                TruthData::F64(values)
+            }
         };
         Ok(Some(TruthArray { declared, shape, data }))
     }
@@ -205,37 +240,41 @@ impl Reader {
     /// When a part is missing or damaged, or the parts do not fit together.
     pub fn ground_truth(&self) -> Result<GroundTruth, IoError> {
         let dir = self.root.join("ground_truth");
-        let attributes = read_json(&dir.join(".zattrs"))?;
+        let attributes = group_attributes(&dir)?;
+        let focal_depth_um = match &attributes["focal_depth_um"] {
+            Value::Null => None,
+            Value::Number(n) => n.as_f64(),
+            v => return Err(IoError::damaged(&dir.join(".zattrs"), format!("focal_depth_um is {v}"))),
+        };
         let planted = self.planted(&dir.join("planted"))?;
-        let (n, t) = (planted.len(), self.spec.acquisition.n_frames());
+        // Axes of the same name are of the same length, wherever they occur. A recording that stops among the cell steps
+        // has traces but no frames, so the frames are compared among the arrays of the truth only.
+        let [height, width] = planted.fov_shape;
+        let mut lengths = vec![(Dim::Unit, planted.len()), (Dim::Height, height), (Dim::Width, width)];
+        if self.n_frames() > 0 {
+            lengths.push((Dim::Frame, self.n_frames()));
+        }
         let mut arrays = Vec::new();
         for declared in steps::all_declared() {
-            let path = dir.join(declared.name);
-            match self.truth_array(declared)? {
-                Some(array) => {
-                    let wrong = declared.dims.iter().zip(&array.shape).any(|(dim, len)| match dim {
-                        minisim::truth::Dim::Unit => *len != n,
-                        minisim::truth::Dim::Frame => *len != t,
-                        _ => false,
-                    });
-                    if wrong {
-                        let why = format!("its shape is {:?} for {n} cells and {t} frames", array.shape);
-                        return Err(IoError::damaged(&path, why));
+            let Some(array) = self.truth_array(declared.name)? else { continue };
+            for (dim, length) in declared.dims.iter().zip(&array.shape).filter(|(dim, _)| **dim != Dim::Axis) {
+                match lengths.iter().find(|(known, _)| known == dim) {
+                    None => lengths.push((*dim, *length)),
+                    Some((_, expected)) if expected == length => {}
+                    Some((_, expected)) => {
+                        let why = format!("its {} axis is {length} long, elsewhere it is {expected}", dim.name());
+                        return Err(IoError::damaged(&dir.join(declared.name), why));
                     }
-                    arrays.push(array);
                 }
-                None if declared.stored == minisim::truth::Stored::Always => {
-                    return Err(IoError::damaged(&path, "the array is missing"));
-                }
-                None => {}
             }
+            arrays.push(array);
         }
-        Ok(GroundTruth { planted, focal_depth_um: attributes["focal_depth_um"].as_f64(), arrays })
+        Ok(GroundTruth { planted, focal_depth_um, arrays })
     }
 
     fn planted(&self, dir: &Path) -> Result<FootprintStack, IoError> {
         let path = dir.join(".zattrs");
-        let attributes = read_json(&path)?;
+        let attributes = group_attributes(dir)?;
         let pair = |key: &str| -> Result<[usize; 2], IoError> {
             let values: Vec<usize> = attributes[key]
                 .as_array()
@@ -244,23 +283,20 @@ impl Reader {
             <[usize; 2]>::try_from(values).map_err(|_| IoError::damaged(&path, format!("{key} is {}", attributes[key])))
         };
         let canvas_shape = pair("canvas_shape")?;
-        let typed = |name: &str, dtype: Dtype| -> Result<Array, IoError> {
+        let open = |name: &str, dtype: Dtype, columns: &[usize]| -> Result<Array, IoError> {
             let array = Array::open(&dir.join(name))?;
-            if array.layout.dtype == dtype {
-                Ok(array)
-            } else {
-                Err(IoError::damaged(&dir.join(name), "its element type is wrong"))
+            if array.layout.dtype == dtype && array.layout.shape[1..] == *columns {
+                return Ok(array);
             }
+            let why = format!("its shape is {:?}, its type {}", array.layout.shape, array.layout.dtype.name());
+            Err(IoError::damaged(&dir.join(name), why))
         };
-        let offsets = ints(&typed("offsets", Dtype::I4)?.read()?);
-        let shapes = ints(&typed("shapes", Dtype::I4)?.read()?);
-        let data = match pixels(Dtype::F4, &typed("data", Dtype::F4)?.read()?) {
-            Some(minisim::recording::Pixels::F32(v)) => v,
-            _ => Vec::new(),
-        };
+        let offsets: Vec<i32> = open("offsets", Dtype::I4, &[2])?.read()?;
+        let shapes: Vec<i32> = open("shapes", Dtype::I4, &[2])?.read()?;
+        let data: Vec<f32> = open("data", Dtype::F4, &[])?.read()?;
         let bad = |why: String| IoError::damaged(dir, why);
-        if offsets.len() != shapes.len() || offsets.len() % 2 != 0 {
-            return Err(bad("offsets and shapes do not belong together".to_owned()));
+        if offsets.len() != shapes.len() {
+            return Err(bad(format!("there are {} offsets but {} shapes", offsets.len() / 2, shapes.len() / 2)));
         }
         let mut rest = data.as_slice();
         let mut patches = Vec::with_capacity(offsets.len() / 2);
@@ -286,34 +322,52 @@ impl Reader {
         if (0..2).any(|i| fov_offset[i] + fov_shape[i] > canvas_shape[i]) {
             return Err(bad("the field of view does not fit on the canvas".to_owned()));
         }
+        if fov_shape != self.shape()[1..] {
+            return Err(bad(format!("the field of view is {fov_shape:?} px, a frame {:?}", &self.shape()[1..])));
+        }
         Ok(FootprintStack { canvas_shape, fov_offset, fov_shape, patches })
     }
 }
 
-fn sample_of(dtype: Dtype) -> SampleType {
+/// The attributes of the group `dir`.
+fn group_attributes(dir: &Path) -> Result<Value, IoError> {
+    let path = dir.join(".zgroup");
+    let group = read_json(&path)?;
+    if group["zarr_format"].as_u64() != Some(2) {
+        return Err(IoError::unsupported(&path, format!("its zarr_format is {}; 2 is read", group["zarr_format"])));
+    }
+    read_json(&dir.join(".zattrs"))
+}
+
+fn sample_of(dtype: Dtype) -> Option<SampleType> {
     match dtype {
-        Dtype::U1 | Dtype::Bool => SampleType::U8,
-        Dtype::U2 => SampleType::U16,
-        Dtype::F4 | Dtype::I4 => SampleType::F32,
-        Dtype::F8 => SampleType::F64,
+        Dtype::U1 => Some(SampleType::U8),
+        Dtype::U2 => Some(SampleType::U16),
+        Dtype::F4 => Some(SampleType::F32),
+        Dtype::F8 => Some(SampleType::F64),
+        Dtype::I4 | Dtype::Bool => None,
     }
 }
 
 fn movie_array(dir: &Path) -> Result<Array, IoError> {
     let array = Array::open(dir)?;
-    let typed = matches!(array.layout.dtype, Dtype::U1 | Dtype::U2 | Dtype::F4 | Dtype::F8);
-    if array.layout.shape.len() == 3 && typed {
-        Ok(array)
-    } else {
-        Err(IoError::damaged(dir, format!("shape {:?} of {:?} is no movie", array.layout.shape, array.layout.dtype)))
+    if array.layout.shape.len() == 3 && sample_of(array.layout.dtype).is_some() {
+        return Ok(array);
     }
+    let why = format!("shape {:?} of {} is no movie", array.layout.shape, array.layout.dtype.name());
+    Err(IoError::damaged(dir, why))
 }
 
 fn movie(array: &Array, frames: Range<usize>) -> Result<Movie, IoError> {
     let shape = &array.layout.shape;
-    let frames = frames.start.min(shape[0])..frames.end.min(shape[0]).max(frames.start.min(shape[0]));
+    let start = frames.start.min(shape[0]);
+    let frames = start..frames.end.clamp(start, shape[0]);
     let shape = [frames.len(), shape[1], shape[2]];
-    let bytes = array.read_rows(frames)?;
-    let pixels = pixels(array.layout.dtype, &bytes).unwrap_or(minisim::recording::Pixels::U8(Vec::new()));
+    let pixels = match sample_of(array.layout.dtype) {
+        Some(SampleType::U8) => Pixels::U8(array.read_rows(frames)?),
+        Some(SampleType::U16) => Pixels::U16(array.read_rows(frames)?),
+        Some(SampleType::F64) => Pixels::F64(array.read_rows(frames)?),
+        Some(SampleType::F32) | None => Pixels::F32(array.read_rows(frames)?),
+    };
     Ok(Movie { shape, pixels })
 }

@@ -9,18 +9,18 @@ use std::{
 use minisim::spec::{Format, Spec};
 use serde_json::Value;
 
-pub fn data(name: &str) -> PathBuf {
+pub(crate) fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
 }
 
-pub fn json(name: &str) -> Value {
+pub(crate) fn json(name: &str) -> Value {
     // The published numbers contain Infinity, which JSON does not know.
     let text = std::fs::read_to_string(data(name)).expect("test data is in the repository");
     serde_json::from_str(&text.replace("Infinity", "1e999").replace("1e999", "\"inf\"")).expect("test data is JSON")
 }
 
 /// Reads all arrays of an npz file as f64.
-pub fn npz(path: &Path) -> HashMap<String, (Vec<usize>, Vec<f64>)> {
+pub(crate) fn npz(path: &Path) -> HashMap<String, (Vec<usize>, Vec<f64>)> {
     let mut archive = npyz::npz::NpzArchive::open(path).expect("test data is an npz");
     let names: Vec<String> = archive.array_names().map(ToOwned::to_owned).collect();
     names
@@ -38,11 +38,11 @@ pub fn npz(path: &Path) -> HashMap<String, (Vec<usize>, Vec<f64>)> {
         .collect()
 }
 
-pub fn spec(value: &Value) -> Spec {
+pub(crate) fn spec(value: &Value) -> Spec {
     Spec::from_text(&value.to_string(), Format::Json).unwrap_or_else(|e| panic!("{e}")).spec
 }
 
-pub fn f64s(value: &Value) -> Vec<f64> {
+pub(crate) fn f64s(value: &Value) -> Vec<f64> {
     let mut out = Vec::new();
     fn walk(v: &Value, out: &mut Vec<f64>) {
         match v {
@@ -57,12 +57,12 @@ pub fn f64s(value: &Value) -> Vec<f64> {
     out
 }
 
-pub fn f64_at(value: &Value, key: &str) -> f64 {
+pub(crate) fn f64_at(value: &Value, key: &str) -> f64 {
     f64s(&value[key])[0]
 }
 
 /// Fails unless `got` is within `relative` of `want`, or within `relative` × the largest magnitude × `floor`.
-pub fn assert_close(what: &str, got: &[f64], want: &[f64], relative: f64) {
+pub(crate) fn assert_close(what: &str, got: &[f64], want: &[f64], relative: f64) {
     assert_eq!(got.len(), want.len(), "{what}: lengths");
     let peak = want.iter().filter(|v| v.is_finite()).fold(0.0_f64, |m, v| m.max(v.abs()));
     for (i, (g, w)) in got.iter().zip(want).enumerate() {

@@ -1,0 +1,157 @@
+//! Golden hashes: the bytes of a few small recordings, stage by stage.
+//!
+//! They must not move by themselves. A change that moves them on purpose renews them with
+//! `MINISIM_RENEW_GOLDEN=1 cargo test -p minisim --test golden` and says in the changelog which stage moved and why. On a
+//! failure the first stage that moved is named, and its frame before, after and their difference are written as pictures.
+
+mod common;
+
+use std::{fmt::Write as _, fs, path::Path};
+
+use minisim::{
+    Scene,
+    recording::Pixels,
+    render,
+    spec::Spec,
+    truth::{GroundTruth, TruthData},
+};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+/// The frame that is kept to compare with.
+const KEPT_FRAME: usize = 5;
+
+fn cases() -> Vec<(&'static str, Spec)> {
+    let sensor = |h: u32, w: u32, pitch: f64, bits: u32| {
+        json!({ "n_px_height": h, "n_px_width": w, "pixel_pitch_um": pitch, "bit_depth": bits })
+    };
+    let everything = json!({
+        "acquisition": { "fps": 20.0, "duration_s": 1.0, "image_sensor": sensor(44, 53, 16.0, 8),
+                         "optics": { "na": 0.3, "field_curvature_radius_um": 2500.0 } },
+        "seed": 11,
+        "steps": [
+            { "kind": "place_neurons", "density_per_mm3": 60000.0, "soma_radius_um": 5.0, "morphology": "cytosolic",
+              "depth_range_um": [40, 140] },
+            { "kind": "cell_activity" },
+            { "kind": "bleaching", "bleach_susceptibility": 1e-3 },
+            { "kind": "optics" },
+            { "kind": "composite" },
+            { "kind": "neuropil", "spatial_sigma_um": 20.0 },
+            { "kind": "vasculature", "enabled": true, "layers": [{ "depth_um": 20, "root_radius_um": 9 }] },
+            { "kind": "brain_motion", "motion_amplitude_um": 3.0, "max_shift_um": 4.0 },
+            { "kind": "illumination_profile" }, { "kind": "vignette" }, { "kind": "leakage" },
+            { "kind": "sensor", "photons_per_unit": 600.0 },
+        ],
+    });
+    let walking_12_bit = json!({
+        "acquisition": { "fps": 30.0, "duration_s": 1.0, "image_sensor": sensor(37, 64, 12.0, 12) },
+        "seed": 18_446_744_073_709_551_615_u64,
+        "steps": [
+            { "kind": "place_neurons", "density_per_mm3": 50000.0, "min_distance_um": 8.0, "irregularity": 0.6 },
+            { "kind": "cell_activity", "trace_noise": 0.05 },
+            { "kind": "composite" },
+            { "kind": "brain_motion", "model": "walk", "walk_step_um": 1.0, "max_shift_um": 6.0 },
+            { "kind": "leakage", "profile": "uniform" },
+            { "kind": "sensor", "photons_per_unit": 2000.0 },
+        ],
+    });
+    vec![("everything", common::spec(&everything)), ("walking_12_bit", common::spec(&walking_12_bit))]
+}
+
+fn hash(bytes: impl IntoIterator<Item = u8>) -> String {
+    let bytes: Vec<u8> = bytes.into_iter().collect();
+    Sha256::digest(&bytes)[..8].iter().fold(String::new(), |mut text, b| {
+        let _ = write!(text, "{b:02x}");
+        text
+    })
+}
+
+fn hash_pixels(pixels: &Pixels) -> String {
+    match pixels {
+        Pixels::U8(v) => hash(v.iter().copied()),
+        Pixels::U16(v) => hash(v.iter().flat_map(|x| x.to_le_bytes())),
+        Pixels::F32(v) => hash(v.iter().flat_map(|x| x.to_le_bytes())),
+        Pixels::F64(v) => hash(v.iter().flat_map(|x| x.to_le_bytes())),
+    }
+}
+
+fn hash_truth(truth: &GroundTruth) -> Map<String, Value> {
+    let mut hashes = Map::new();
+    let planted = truth.planted.patches.iter().flat_map(|p| {
+        let place = [p.row, p.col, p.height as i32, p.width as i32];
+        let place: Vec<u8> = place.iter().flat_map(|v| v.to_le_bytes()).collect();
+        place.into_iter().chain(p.data.iter().flat_map(|v| v.to_le_bytes()))
+    });
+    hashes.insert("planted".into(), hash(planted).into());
+    let observed = truth.observed_footprints();
+    let observed = observed.patches.iter().flat_map(|p| &p.data).flat_map(|v| v.to_le_bytes());
+    hashes.insert("observed footprints".into(), hash(observed).into());
+    for array in &truth.arrays {
+        let text = match &array.data {
+            TruthData::F64(v) => hash(v.iter().flat_map(|x| x.to_le_bytes())),
+            TruthData::U32(v) => hash(v.iter().flat_map(|x| x.to_le_bytes())),
+            TruthData::Bool(v) => hash(v.iter().map(|x| u8::from(*x))),
+        };
+        hashes.insert(array.declared.name.to_owned(), text.into());
+    }
+    hashes
+}
+
+/// A frame as a grey PNG, its own range from black to white.
+fn write_png(path: &Path, values: &[f32], width: usize) {
+    let low = values.iter().copied().fold(f32::MAX, f32::min);
+    let span = (values.iter().copied().fold(f32::MIN, f32::max) - low).max(f32::MIN_POSITIVE);
+    let grey: Vec<u8> = values.iter().map(|v| ((v - low) / span * 255.0) as u8).collect();
+    let file = fs::File::create(path).expect("target/ is writable");
+    let mut encoder = png::Encoder::new(file, width as u32, (values.len() / width) as u32);
+    encoder.set_color(png::ColorType::Grayscale);
+    encoder.write_header().and_then(|mut w| w.write_image_data(&grey)).expect("target/ is writable");
+}
+
+#[test]
+fn bytes_do_not_move() {
+    let renew = std::env::var_os("MINISIM_RENEW_GOLDEN").is_some();
+    let path = common::data("golden.json");
+    let golden: Value =
+        fs::read_to_string(&path).ok().and_then(|t| serde_json::from_str(&t).ok()).unwrap_or(Value::Null);
+    let mut all = Map::new();
+    for (name, spec) in cases() {
+        let scene = Scene::new(&spec).expect("a valid spec");
+        let mut hashes = hash_truth(&scene.ground_truth(None));
+        let mut frames = Map::new();
+        for stage in &scene.stages {
+            let movie = render(&scene, 0..scene.n_frames, Some(stage.name)).expect("a stage of the scene");
+            hashes.insert(format!("stage {}", stage.name), hash_pixels(&movie).into());
+            let frame = render(&scene, KEPT_FRAME..KEPT_FRAME + 1, Some(stage.name)).expect("a stage of the scene");
+            frames.insert(stage.name.to_owned(), json!(frame.to_f32(0..frame.len())));
+        }
+        if !renew {
+            let before = golden[name]["hashes"].as_object().unwrap_or_else(|| panic!("{name} has no golden hashes"));
+            let moved: Vec<&String> = hashes.iter().filter(|(k, v)| before.get(*k) != Some(v)).map(|(k, _)| k).collect();
+            if let Some(stage) = moved.iter().find_map(|m| m.strip_prefix("stage ")) {
+                let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden");
+                fs::create_dir_all(&dir).expect("target/ is writable");
+                let after = common::f64s(&frames[stage]);
+                let was = common::f64s(&golden[name]["frames"][stage]);
+                let width = scene.canvas.fov[1];
+                let pictures = [("after", after.clone()), ("before", was.clone())].into_iter().chain(
+                    (was.len() == after.len())
+                        .then(|| ("difference", after.iter().zip(&was).map(|(a, b)| a - b).collect())),
+                );
+                for (what, values) in pictures {
+                    let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
+                    if values.len().is_multiple_of(width) && !values.is_empty() {
+                        write_png(&dir.join(format!("{name}-{stage}-{what}.png")), &values, width);
+                    }
+                }
+                println!("pictures are in {}", dir.display());
+            }
+            assert!(moved.is_empty(), "{name}: these moved, the first is the cause: {moved:?}");
+            assert_eq!(before.len(), hashes.len(), "{name}: something is gone");
+        }
+        all.insert(name.to_owned(), json!({ "hashes": hashes, "frames": frames }));
+    }
+    if renew {
+        fs::write(path, serde_json::to_string(&all).expect("numbers")).expect("test data is writable");
+    }
+}
