@@ -11,7 +11,7 @@ use std::{
 
 use minisim::{Scene, presets::preset, rng::Key, run::render_range, spec::Spec};
 
-use crate::{Result, cargo, python, root, run};
+use crate::{Result, cargo, python, root};
 
 /// One line of the table.
 struct Row {
@@ -101,7 +101,7 @@ pub(crate) fn run(with_peer: bool, seconds: f64) -> Result {
 }
 
 fn run_build() -> Result {
-    run(&mut cargo(&["build", "--release", "--package", "minisim-cli"]))
+    crate::run(&mut cargo(&["build", "--release", "--package", "minisim-cli"]))
 }
 
 /// The benchmark's spec.

@@ -14,8 +14,6 @@ mod text;
 
 use clap::{Parser, Subcommand};
 
-use exit::Failure;
-
 /// Simulate one-photon miniscope recordings with exact ground truth.
 ///
 /// From neurons, optics, tissue, motion and a camera, minisim makes a film that looks like a real recording, together with

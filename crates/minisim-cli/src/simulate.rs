@@ -7,11 +7,12 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use minisim::{
-    Cancel, Event, Finding, GroundTruth, Outcome, RunError, Sink,
+    Cancel, Event, GroundTruth, Outcome, RunError, Sink,
     presets::preset,
     sink::{Block, Header, SinkError},
     spec::{Checked, Spec},
 };
+use serde_json::Value as Json;
 use minisim_io::{AviOptions, AviSink, ZarrOptions, ZarrSink};
 
 use crate::{
@@ -110,7 +111,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let start = Instant::now();
     let (written, outcome) = pool.install(|| match kind {
         Kind::Zarr => {
-            let sink = ZarrSink::create(&output, ZarrOptions { overwrite: args.force, ..ZarrOptions::default() })
+            let sink = ZarrSink::create(&output, ZarrOptions { overwrite: args.force })
                 .map_err(Failure::run)?;
             simulate(&spec, sink, args, &cancel).map(|o| (o.output.0.bytes, (o.output.1, o.warnings)))
         }
@@ -159,49 +160,50 @@ impl Kind {
 
 /// The spec to simulate and a name for it.
 fn assemble(args: &Args) -> Result<(Spec, String), Failure> {
-    let (mut spec, name) = match (&args.spec, &args.preset) {
-        (Some(path), _) => {
+    let (mut checked, name, from) = match &args.spec {
+        Some(path) => {
             let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("recording");
             let stem = if stem == "-" { "recording" } else { stem.trim_end_matches(".spec") };
-            (input::read_spec(path)?, stem.to_owned())
+            (input::check_spec(path)?, stem.to_owned(), Some(path))
         }
-        (None, name) => {
-            let name = name.as_deref().unwrap_or(DEFAULT_PRESET);
+        None => {
+            let name = args.preset.as_deref().unwrap_or(DEFAULT_PRESET);
             let spec = preset(name).map_err(Failure::input)?;
-            (edit(&spec, "acquisition.duration_s", &DEFAULT_DURATION_S.to_string())?, name.to_owned())
+            (Checked { spec, warnings: Vec::new() }, name.to_owned(), None)
         }
     };
     for kind in &args.with {
-        spec = checked(spec.with_step(kind))?;
+        checked = checked.spec.with_step(kind).map_err(Failure::input)?;
     }
     for kind in &args.without {
-        spec = checked(spec.without_step(kind))?;
+        checked = checked.spec.without_step(kind).map_err(Failure::input)?;
     }
-    for (path, value) in [("acquisition.duration_s", args.duration), ("acquisition.fps", args.fps)] {
-        if let Some(value) = value {
-            spec = edit(&spec, path, &value.to_string())?;
-        }
+    let mut changes: Vec<(&str, Json)> = Vec::new();
+    let default_duration = from.is_none().then_some(DEFAULT_DURATION_S);
+    for (path, value) in [
+        ("acquisition.duration_s", args.duration.or(default_duration)),
+        ("acquisition.fps", args.fps),
+    ] {
+        // As JSON has no infinity, it goes on as text, which the spec refuses by name.
+        changes.extend(value.map(|v| (path, serde_json::Number::from_f64(v).map_or(v.to_string().into(), Json::Number))));
     }
-    if let Some(seed) = args.seed {
-        spec = edit(&spec, "seed", &seed.to_string())?;
-    }
+    changes.extend(args.seed.map(|seed| ("seed", seed.into())));
     for assignment in &args.set {
         let (path, value) = assignment.split_once('=').ok_or_else(|| {
             Failure::Input(format!("--set {assignment}: write PATH=VALUE, e.g. --set acquisition.optics.na=0.3"))
         })?;
-        spec = edit(&spec, path.trim(), value.trim())?;
+        let value = value.trim();
+        changes.push((path.trim(), serde_json::from_str(value).unwrap_or_else(|_| value.into())));
     }
-    Ok((spec, name))
-}
-
-fn edit(spec: &Spec, path: &str, value: &str) -> Result<Spec, Failure> {
-    checked(spec.set(path, value))
-}
-
-fn checked(result: Result<Checked, minisim::spec::Report>) -> Result<Spec, Failure> {
-    let checked = result.map_err(Failure::input)?;
-    checked.warnings.iter().for_each(|w| eprintln!("warning: {w}"));
-    Ok(checked.spec)
+    let changed = !(args.with.is_empty() && args.without.is_empty() && changes.is_empty());
+    if !changes.is_empty() {
+        checked = checked.spec.set_all(changes).map_err(Failure::input)?;
+    }
+    match from {
+        Some(path) if !changed => input::print_warnings(&checked, path),
+        _ => checked.warnings.iter().for_each(|w| eprintln!("warning: {w}")),
+    }
+    Ok((checked.spec, name))
 }
 
 fn thread_pool(threads: Option<usize>) -> Result<rayon::ThreadPool, Failure> {

@@ -127,3 +127,20 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
     fs::write(path, bytes).map_err(IoError::system("write", path))
 }
+
+/// Writes a whole file under a temporary name and renames it into its place.
+///
+/// # Errors
+/// When `path` exists and `overwrite` is not set, or cannot be written.
+pub fn write_file(path: impl AsRef<Path>, bytes: &[u8], overwrite: bool) -> Result<(), IoError> {
+    let path = path.as_ref();
+    if !overwrite && path.symlink_metadata().is_ok() {
+        return Err(IoError::Exists { path: path.to_owned() });
+    }
+    if path.is_dir() {
+        return Err(IoError::WouldDestroy { path: path.to_owned(), what: "a file" });
+    }
+    let pending = Pending::new(path)?;
+    write(pending.path(), bytes)?;
+    pending.commit(overwrite)
+}

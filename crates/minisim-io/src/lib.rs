@@ -8,7 +8,7 @@ mod avi;
 mod error;
 mod zarr;
 
-pub use atomic::remove_unfinished;
+pub use atomic::{remove_unfinished, write_file};
 pub use avi::{AviOptions, AviSink};
 pub use error::IoError;
 pub use zarr::{Loaded, Reader, ZarrOptions, ZarrSink, load, save};

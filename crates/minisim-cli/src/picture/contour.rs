@@ -11,6 +11,7 @@ pub(crate) struct Line {
     pub(crate) closed: bool,
 }
 
+#[cfg(test)]
 impl Line {
     /// Area inside the line (px²); positive around high ground, negative around a hole.
     pub(crate) fn area_px2(&self) -> f64 {

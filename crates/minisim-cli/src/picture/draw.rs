@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use fontdue::{Font, FontSettings};
-use tiny_skia::{FillRule, Paint, PathBuilder, Pixmap, PixmapPaint, Rect, Stroke, StrokeDash, Transform};
+use tiny_skia::{FillRule, Paint, PathBuilder, Pixmap, PixmapPaint, Rect, Stroke, Transform};
+
+use super::scale::{Window, resampled};
 
 /// A colour, red-green-blue.
 pub(super) type Rgb = [u8; 3];
@@ -12,14 +14,15 @@ pub(super) const INK: Rgb = [33, 37, 41];
 pub(super) const FAINT_INK: Rgb = [110, 117, 125];
 pub(super) const GRID: Rgb = [222, 226, 230];
 pub(super) const PAPER: Rgb = [255, 255, 255];
+pub(super) const BLACK: Rgb = [0, 0, 0];
 // Okabe and Ito's palette: told apart by colour-blind eyes too.
 pub(super) const ORANGE: Rgb = [230, 159, 0];
 pub(super) const SKY: Rgb = [86, 180, 233];
 pub(super) const BLUE: Rgb = [0, 114, 178];
 pub(super) const VERMILLION: Rgb = [213, 94, 0];
 
-static REGULAR: LazyLock<Font> = LazyLock::new(|| font(include_bytes!("../../assets/DejaVuSans.subset.ttf")));
-static BOLD: LazyLock<Font> = LazyLock::new(|| font(include_bytes!("../../assets/DejaVuSans-Bold.subset.ttf")));
+static REGULAR: LazyLock<Font> = LazyLock::new(|| font(include_bytes!("../../assets/inter/Inter-Regular.otf")));
+static BOLD: LazyLock<Font> = LazyLock::new(|| font(include_bytes!("../../assets/inter/Inter-SemiBold.otf")));
 
 fn font(bytes: &[u8]) -> Font {
     Font::from_bytes(bytes, FontSettings::default()).expect("the bundled font is valid")
@@ -58,14 +61,6 @@ impl Area {
         let (w, h) = (w * scale, h * scale);
         Self::new(self.x + (self.w - w) / 2.0, self.y + (self.h - h) / 2.0, w, h)
     }
-}
-
-/// A grey or coloured picture, row-major.
-#[derive(Clone, Debug)]
-pub(super) struct Raster {
-    pub(super) height: usize,
-    pub(super) width: usize,
-    pub(super) values: Vec<f32>,
 }
 
 /// How values become colours.
@@ -128,6 +123,13 @@ impl Canvas {
         }
     }
 
+    /// Darkens or tints what is there.
+    pub(super) fn shade(&mut self, area: Area, color: Rgb, opacity: f32) {
+        if let Some(rect) = Rect::from_xywh(area.x, area.y, area.w, area.h) {
+            self.pixmap.fill_rect(rect, &paint(color, opacity), Transform::identity(), None);
+        }
+    }
+
     pub(super) fn frame(&mut self, area: Area, color: Rgb) {
         let (r, b) = (area.x + area.w, area.y + area.h);
         let corners = [[area.x, area.y], [r, area.y], [r, b], [area.x, b], [area.x, area.y]];
@@ -143,32 +145,49 @@ impl Canvas {
                 path.line_to(*x, *y);
             }
         }
-        self.stroke(path, color, width, 1.0, None);
+        self.stroke(path, color, width, 1.0);
     }
 
     /// Separate straight pieces, in one stroke.
-    pub(super) fn segments(
-        &mut self,
-        segments: &[[[f32; 2]; 2]],
-        color: Rgb,
-        width: f32,
-        opacity: f32,
-        dash: Option<[f32; 2]>,
-    ) {
+    pub(super) fn segments(&mut self, segments: &[[[f32; 2]; 2]], color: Rgb, width: f32, opacity: f32) {
         let mut path = PathBuilder::new();
         for [a, b] in segments {
             path.move_to(a[0], a[1]);
             path.line_to(b[0], b[1]);
         }
-        self.stroke(path, color, width, opacity, dash);
+        self.stroke(path, color, width, opacity);
     }
 
-    fn stroke(&mut self, path: PathBuilder, color: Rgb, width: f32, opacity: f32, dash: Option<[f32; 2]>) {
-        let dash = dash.and_then(|d| StrokeDash::new(d.to_vec(), 0.0));
-        let stroke = Stroke { width, dash, line_cap: tiny_skia::LineCap::Round, ..Stroke::default() };
+    /// Lines through many points each, in one stroke; `closed` lines join their ends.
+    pub(super) fn outlines(&mut self, lines: &[(Vec<[f32; 2]>, bool)], color: Rgb, width: f32, opacity: f32) {
+        let mut path = PathBuilder::new();
+        for (points, closed) in lines {
+            for (i, [x, y]) in points.iter().enumerate() {
+                if i == 0 { path.move_to(*x, *y) } else { path.line_to(*x, *y) }
+            }
+            if *closed && points.len() > 1 {
+                path.close();
+            }
+        }
+        self.stroke(path, color, width, opacity);
+    }
+
+    fn stroke(&mut self, path: PathBuilder, color: Rgb, width: f32, opacity: f32) {
+        let stroke = Stroke {
+            width,
+            line_cap: tiny_skia::LineCap::Round,
+            line_join: tiny_skia::LineJoin::Round,
+            ..Stroke::default()
+        };
         if let Some(path) = path.finish() {
             self.pixmap.stroke_path(&path, &paint(color, opacity), &stroke, Transform::identity(), None);
         }
+    }
+
+    /// Puts another canvas on this one.
+    pub(super) fn paste(&mut self, other: &Self, x: f32, y: f32) {
+        let (x, y) = (x.round() as i32, y.round() as i32);
+        self.pixmap.draw_pixmap(x, y, other.pixmap.as_ref(), &PixmapPaint::default(), Transform::identity(), None);
     }
 
     pub(super) fn dot(&mut self, x: f32, y: f32, radius: f32, color: Rgb) {
@@ -187,6 +206,14 @@ impl Canvas {
     /// Bold text with its baseline at `y`.
     pub(super) fn bold(&mut self, text: &str, x: f32, y: f32, size: f32, color: Rgb, align: Align) {
         self.write(&BOLD, text, x, y, size, color, align);
+    }
+
+    /// Centred text with a thin rim, to be read on any ground.
+    pub(super) fn haloed(&mut self, text: &str, x: f32, y: f32, size: f32, color: Rgb, rim: Rgb) {
+        for (dx, dy) in [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0), (-1.0, -1.0), (1.0, 1.0), (-1.0, 1.0), (1.0, -1.0)] {
+            self.write(&BOLD, text, x + dx, y + dy, size, rim, Align::Center);
+        }
+        self.write(&BOLD, text, x, y, size, color, Align::Center);
     }
 
     #[expect(clippy::too_many_arguments, reason = "a text has that many properties")]
@@ -217,30 +244,16 @@ impl Canvas {
         }
     }
 
-    /// Fits an image into `area`, values from `low` to `high` over the colours.
-    pub(super) fn image(&mut self, raster: &Raster, area: Area, window: [f32; 2], colors: Colors) {
-        let (w, h) = (area.w.round().max(1.0) as u32, area.h.round().max(1.0) as u32);
-        let Some(mut pixmap) = Pixmap::new(w, h) else { return };
-        let span = if window[1] > window[0] { window[1] - window[0] } else { 1.0 };
-        let cells = |i: u32, n: u32, size: usize| {
-            let from = (f64::from(i) * size as f64 / f64::from(n)) as usize;
-            let to = (f64::from(i + 1) * size as f64 / f64::from(n)) as usize;
-            let from = from.min(size - 1);
-            from..to.clamp(from + 1, size)
-        };
-        for y in 0..h {
-            let rows = cells(y, h, raster.height);
-            for x in 0..w {
-                let cols = cells(x, w, raster.width);
-                let n = (rows.len() * cols.len()) as f32;
-                let sum: f32 = rows.clone().flat_map(|r| &raster.values[r * raster.width..][cols.clone()]).sum();
-                let [r, g, b] = colors.at((sum / n - window[0]) / span);
-                let at = (y * w + x) as usize * 4;
-                pixmap.data_mut()[at..at + 4].copy_from_slice(&[r, g, b, 255]);
-            }
+    /// Fills `area` with an image of `shape` (height, width), values in `window` over the colours.
+    pub(super) fn image(&mut self, values: &[f32], shape: [usize; 2], area: Area, window: Window, colors: Colors) {
+        let (w, h) = (area.w.round().max(1.0) as usize, area.h.round().max(1.0) as usize);
+        let Some(mut pixmap) = Pixmap::new(w as u32, h as u32) else { return };
+        let shown = resampled(values, shape, [h, w], window.low as f32);
+        for (pixel, value) in pixmap.data_mut().chunks_exact_mut(4).zip(shown) {
+            let [r, g, b] = colors.at(window.share(f64::from(value)) as f32);
+            pixel.copy_from_slice(&[r, g, b, 255]);
         }
-        let (x, y) = (area.x.round() as i32, area.y.round() as i32);
-        self.pixmap.draw_pixmap(x, y, pixmap.as_ref(), &PixmapPaint::default(), Transform::identity(), None);
+        self.paste(&Self { pixmap }, area.x, area.y);
     }
 }
 
