@@ -19,8 +19,10 @@ pub enum Dim {
     Width,
     /// Neuropil components.
     Component,
-    /// A short fixed axis such as (z, y, x).
-    Axis,
+    /// The three coordinates (z, y, x).
+    Zyx,
+    /// The two coordinates (y, x).
+    Yx,
 }
 
 impl Dim {
@@ -33,7 +35,8 @@ impl Dim {
             Self::Height => "height",
             Self::Width => "width",
             Self::Component => "component",
-            Self::Axis => "axis",
+            Self::Zyx => "zyx",
+            Self::Yx => "yx",
         }
     }
 }

@@ -132,7 +132,7 @@ impl ZarrSink {
             "fov_shape": stack.fov_shape,
         });
         self.group("ground_truth/planted", Some(attributes))?;
-        let pairs = Layout::in_rows(&[stack.len(), 2], Dtype::I4, &["unit", "axis"], TRUTH_CHUNK_BYTES);
+        let pairs = Layout::in_rows(&[stack.len(), 2], Dtype::I4, &["unit", "yx"], TRUTH_CHUNK_BYTES);
         let offsets: Vec<i32> = stack.patches.iter().flat_map(|p| [p.row, p.col]).collect();
         self.truth_array("planted/offsets", &pairs, &offsets, Element::to_bytes)?;
         let shapes: Vec<i32> = stack.patches.iter().flat_map(|p| [p.height as i32, p.width as i32]).collect();

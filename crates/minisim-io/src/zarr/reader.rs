@@ -250,14 +250,15 @@ impl Reader {
         // Axes of the same name are of the same length, wherever they occur. A recording that stops among the cell steps
         // has traces but no frames, so the frames are compared among the arrays of the truth only.
         let [height, width] = planted.fov_shape;
-        let mut lengths = vec![(Dim::Unit, planted.len()), (Dim::Height, height), (Dim::Width, width)];
+        let mut lengths =
+            vec![(Dim::Unit, planted.len()), (Dim::Height, height), (Dim::Width, width), (Dim::Zyx, 3), (Dim::Yx, 2)];
         if self.n_frames() > 0 {
             lengths.push((Dim::Frame, self.n_frames()));
         }
         let mut arrays = Vec::new();
         for declared in steps::all_declared() {
             let Some(array) = self.truth_array(declared.name)? else { continue };
-            for (dim, length) in declared.dims.iter().zip(&array.shape).filter(|(dim, _)| **dim != Dim::Axis) {
+            for (dim, length) in declared.dims.iter().zip(&array.shape) {
                 match lengths.iter().find(|(known, _)| known == dim) {
                     None => lengths.push((*dim, *length)),
                     Some((_, expected)) if expected == length => {}

@@ -106,7 +106,7 @@ impl Step for BrainMotion {
     const DOMAIN: Domain = Domain::Motion;
     const RECORDS: &'static [Declared] = &[Declared {
         name: "shifts",
-        dims: &[Dim::Frame, Dim::Axis],
+        dims: &[Dim::Frame, Dim::Yx],
         unit: "px",
         doc: "Displacement (dy, dx) of the tissue in each frame; a correction is its negative.",
         stored: Stored::WhenPresent,

@@ -179,7 +179,7 @@ impl Step for PlaceNeurons {
     const DOMAIN: Domain = Domain::Cell;
     const RECORDS: &'static [Declared] = &[Declared {
         name: "centers_um",
-        dims: &[Dim::Unit, Dim::Axis],
+        dims: &[Dim::Unit, Dim::Zyx],
         unit: "µm",
         doc: "Centre of each cell as (z, y, x): z below the tissue surface, y and x from the optical axis.",
         stored: Stored::Always,

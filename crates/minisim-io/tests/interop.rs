@@ -1,0 +1,116 @@
+//! Other programs read our files: each file is opened by the program that users open it with.
+//!
+//! `cargo xtask test` installs those programs and names them in the environment; without them these tests have nothing to
+//! ask and pass.
+
+mod common;
+
+use std::{fs, path::Path, process::Command};
+
+use common::set;
+use minisim::{
+    Options, Recording, Spec,
+    presets::{PRESETS, preset},
+    simulate, simulate_into,
+};
+use minisim_io::{AviOptions, AviSink, ZarrOptions, ZarrSink};
+use serde_json::json;
+
+/// A preset with every step, on a part of its field and for a few seconds.
+fn case(name: &str) -> Spec {
+    let mut spec = preset(name).expect("a preset");
+    for step in ["brain_motion", "bleaching"] {
+        spec = spec.with_step(step).expect("a step").spec;
+    }
+    // Just wide enough that the brain's motion is no reason for a warning; an odd width.
+    let side_px = (210.0 / spec.acquisition.pixel_size_um()).ceil() as u32;
+    for (path, value) in [
+        ("acquisition.duration_s", "2".to_owned()),
+        ("acquisition.image_sensor.n_px_height", side_px.to_string()),
+        ("acquisition.image_sensor.n_px_width", ((side_px + 8) | 1).to_string()),
+    ] {
+        spec = set(&spec, path, &value);
+    }
+    spec
+}
+
+/// Writes the numbers that another program must find, each as raw little-endian bytes.
+fn expectations(dir: &Path, recording: &Recording) {
+    let truth = &recording.ground_truth;
+    let (n, [t, h, w]) = (truth.n_units(), recording.observed.shape);
+    let mut shapes = serde_json::Map::new();
+    let mut put = |name: &str, shape: &[usize], bytes: Vec<u8>| {
+        fs::write(dir.join(format!("{name}.bin")), bytes).expect("writable");
+        shapes.insert(name.to_owned(), json!(shape));
+    };
+    let f64s = |v: &[f64]| v.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>();
+    let stack = |s: &minisim::footprint::FootprintStack| {
+        s.patches.iter().flat_map(|p| s.dense_in_fov(p)).flat_map(f32::to_le_bytes).collect::<Vec<u8>>()
+    };
+    let movie = &recording.observed.pixels;
+    let counts: Vec<u8> = movie.to_f32(0..movie.len()).into_iter().flat_map(f32::to_le_bytes).collect();
+    put("observed", &[t, h, w], counts);
+    put("C", &[n, t], f64s(truth.c()));
+    put("A_planted", &[n, h, w], stack(&truth.planted));
+    put("A_observed", &[n, h, w], stack(&truth.observed_footprints()));
+    put("shifts", &[t, 2], f64s(truth.f64s("shifts").expect("there is motion")));
+    let bleaching = truth.array("bleaching").expect("there is bleaching");
+    put("bleaching", &bleaching.shape, bleaching.data.to_f64().iter().flat_map(|x| x.to_le_bytes()).collect());
+    let mut snapshots: Vec<&String> = recording.snapshots.iter().map(|(name, _)| name).collect();
+    snapshots.sort();
+    let expected = json!({
+        "shapes": shapes,
+        "n_detectable": truth.detectable().iter().filter(|d| **d).count(),
+        "focal_depth_um": truth.focal_depth_um,
+        "cache_key": recording.spec.cache_key(),
+        "snapshots": snapshots,
+        "fps": recording.spec.acquisition.fps.get(),
+    });
+    fs::write(dir.join("expected.json"), expected.to_string()).expect("writable");
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn script(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(name)
+}
+
+#[test]
+fn the_published_package_loads_every_preset() {
+    let Some(python) = std::env::var_os("MINISIM_PEER_PYTHON") else { return };
+    for (i, preset) in PRESETS.iter().enumerate() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let mut spec = case(preset.name);
+        if i == 0 {
+            spec = set(&spec, "output.save_intermediates", "true");
+        }
+        let path = dir.path().join("recording.zarr");
+        let sink = ZarrSink::create(&path, ZarrOptions::default()).expect("creatable");
+        simulate_into(&spec, sink, Options::default()).unwrap_or_else(|e| panic!("{e}"));
+        expectations(dir.path(), &simulate(&spec).expect("simulable"));
+        let expected = dir.path().join("expected.json");
+        run(Command::new(&python).arg(script("check_published.py")).arg(&path).arg(&expected));
+    }
+}
+
+#[test]
+fn zarr_xarray_opencv_and_ffmpeg_read_our_files() {
+    let (Some(python), Some(ffmpeg)) = (std::env::var_os("MINISIM_ZARR3_PYTHON"), std::env::var_os("MINISIM_FFMPEG"))
+    else {
+        return;
+    };
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    // The film has several RIFF chunks.
+    let spec = case("v4-ca1");
+    let (recording, film) = (dir.path().join("recording.zarr"), dir.path().join("film.avi"));
+    let sink = ZarrSink::create(&recording, ZarrOptions::default()).expect("creatable");
+    simulate_into(&spec, sink, Options::default()).unwrap_or_else(|e| panic!("{e}"));
+    let options = AviOptions { riff_bytes: 200_000, ..AviOptions::default() };
+    simulate_into(&spec, AviSink::create(&film, options).expect("creatable"), Options::default()).expect("a film");
+    expectations(dir.path(), &simulate(&spec).expect("simulable"));
+    let expected = dir.path().join("expected.json");
+    run(Command::new(&python).arg(script("check_readers.py")).args([&recording, &film, &expected]).arg(ffmpeg));
+}
