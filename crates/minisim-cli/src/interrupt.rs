@@ -7,7 +7,7 @@ use minisim::Cancel;
 use crate::exit::Failure;
 
 /// How long an orderly stop may take before unfinished files are removed and the process ends all the same.
-const GRACE: Duration = Duration::from_millis(120);
+const GRACE: Duration = Duration::from_millis(50);
 
 /// A handle that Ctrl-C (or SIGTERM) cancels. Work that does not notice in time is cut off, after what it had begun to write
 /// has been removed.

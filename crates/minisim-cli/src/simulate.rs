@@ -48,10 +48,10 @@ pub(crate) struct Args {
     #[arg(long = "set", value_name = "PATH=VALUE")]
     set: Vec<String>,
     /// Length of the recording (s).
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", value_parser = finite)]
     duration: Option<f64>,
     /// Frames per second.
-    #[arg(long, value_name = "F")]
+    #[arg(long, value_name = "F", value_parser = finite)]
     fps: Option<f64>,
     /// Seed of all randomness.
     #[arg(long, value_name = "N")]
@@ -69,10 +69,10 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "OUT.zarr|OUT.avi")]
     output: Option<PathBuf>,
     /// Intensity shown as white in an .avi; needed without a sensor step.
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", value_parser = finite)]
     vmax: Option<f64>,
     /// Intensity shown as black in an .avi.
-    #[arg(long, value_name = "LEVEL", default_value_t = 0.0)]
+    #[arg(long, value_name = "LEVEL", default_value_t = 0.0, value_parser = finite)]
     vmin: f64,
     /// Threads to use (default: all cores). The result does not depend on it.
     #[arg(long, value_name = "N")]
@@ -158,6 +158,13 @@ impl Kind {
     }
 }
 
+fn finite(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        _ => Err("it must be a finite number".to_owned()),
+    }
+}
+
 /// The spec to simulate and a name for it.
 fn assemble(args: &Args) -> Result<(Spec, String), Failure> {
     let (mut checked, name, from) = match &args.spec {
@@ -184,8 +191,7 @@ fn assemble(args: &Args) -> Result<(Spec, String), Failure> {
         ("acquisition.duration_s", args.duration.or(default_duration)),
         ("acquisition.fps", args.fps),
     ] {
-        // As JSON has no infinity, it goes on as text, which the spec refuses by name.
-        changes.extend(value.map(|v| (path, serde_json::Number::from_f64(v).map_or(v.to_string().into(), Json::Number))));
+        changes.extend(value.map(|v| (path, v.into())));
     }
     changes.extend(args.seed.map(|seed| ("seed", seed.into())));
     for assignment in &args.set {
@@ -240,6 +246,8 @@ fn simulate<S: Sink>(
     bar.finish_and_clear();
     result.map_err(|e| match e {
         RunError::Cancelled => Failure::Interrupted,
+        // Its output was taken away under its hands.
+        _ if cancel.is_cancelled() => Failure::Interrupted,
         RunError::Spec(_) | RunError::UnknownStage { .. } => Failure::input(e),
         other => Failure::run(other),
     })

@@ -22,9 +22,14 @@ fn unfinished() -> MutexGuard<'static, BTreeSet<PathBuf>> {
 /// Removes what unfinished outputs of this process have written so far. For the moment before a process ends early; the
 /// sinks must not be used afterwards.
 pub fn remove_unfinished() {
+    // Held to the end: whoever drops an output meanwhile waits here, so that the process does not end half way.
     let mut paths = unfinished();
     for path in std::mem::take(&mut *paths) {
-        remove(&path);
+        // Under another name first, so that a thread that still writes adds nothing while the directory is emptied.
+        let gone = with_suffix(&path, "-removed");
+        if fs::rename(&path, &gone).is_ok() {
+            remove(&gone);
+        }
     }
 }
 

@@ -161,7 +161,8 @@ mod tests {
             assert_eq!(lines.len(), 1);
             assert!(lines[0].closed);
             let (area, want) = (lines[0].area_px2(), std::f64::consts::PI * radius * radius);
-            assert!((area / want - 1.0).abs() < 0.02, "area {area}, not {want}");
+            // A polygon of straight pieces inside the circle is a little smaller.
+            assert!((area / want - 1.0).abs() < 0.3 / (radius * radius) + 0.01, "area {area}, not {want}");
             let mean = |i: usize| lines[0].points.iter().map(|p| p[i]).sum::<f64>() / lines[0].points.len() as f64;
             assert!((mean(0) - 19.6).abs() < 0.2 && (mean(1) - 20.3).abs() < 0.2);
         }

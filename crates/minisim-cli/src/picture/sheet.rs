@@ -20,11 +20,11 @@ const TITLE: f32 = 17.0;
 const LABEL: f32 = 13.5;
 /// Where the rows begin and end.
 const HEAD: f32 = 96.0;
-const TRACES_HEIGHT: f32 = 400.0;
+const TRACES_HEIGHT: f32 = 450.0;
 const FIELDS_HEIGHT: f32 = 250.0;
 /// Share of its peak at which a footprint is outlined.
 const OUTLINE_SHARE: f32 = 0.4;
-const MAX_TRACES: usize = 12;
+const MAX_TRACES: usize = 10;
 /// Percentiles between which images are stretched.
 const STRETCH: [f64; 2] = [0.5, 99.8];
 
@@ -181,7 +181,8 @@ fn projection(canvas: &mut Canvas, film: &Film, active: &[usize], area: Area) {
     for i in active {
         let Some([r, c]) = centers.get(*i).copied() else { continue };
         let [x, y] = [(c + 0.5) as f32 * zoom, (r + 0.5) as f32 * zoom];
-        let (x, y) = (x.clamp(12.0, whole.w - 12.0), (y + 4.0).clamp(14.0, whole.h - 4.0));
+        // Inside the image, where there is room; not `clamp`, as a narrow image has none.
+        let (x, y) = (x.min(whole.w - 12.0).max(12.0), (y + 4.0).min(whole.h - 4.0).max(14.0));
         inset.haloed(&i.to_string(), x, y, 12.0, PAPER, BLACK);
     }
     canvas.paste(&inset, area.x, area.y);
@@ -309,8 +310,10 @@ fn histogram(canvas: &mut Canvas, film: &Film, area: Area) {
     // Whole counts must not fall unevenly into bins.
     let (low, width, n) = match film.max_count {
         Some(max) => {
-            let width = ((max + 1) as f64 / 256.0).max(1.0).ceil();
-            (-0.5, width, (((max + 1) as f64) / width).ceil() as usize)
+            // A deep sensor is often filled to a small part only.
+            let shown = if range.high < max as f64 / 4.0 { (1.2 * range.high).max(15.0) } else { max as f64 };
+            let width = ((shown + 1.0) / 256.0).ceil();
+            (-0.5, width, ((shown + 1.0) / width).ceil() as usize)
         }
         None => (range.low, (range.high - range.low) / 160.0, 161),
     };
@@ -390,7 +393,7 @@ fn traces(canvas: &mut Canvas, film: &Film, active: &[usize], area: Area) {
             .map(|(t, n)| [[x(t as f64 + 0.5), foot + 5.0], [x(t as f64 + 0.5), foot + 5.0 - 1.5 - 1.5 * (*n).min(2) as f32]])
             .collect();
         canvas.segments(&ticks, VERMILLION, 1.2, 0.8);
-        canvas.polyline(&points, INK, 1.2);
+        canvas.polyline(&points, INK, 1.4);
         canvas.text(&i.to_string(), area.x - 10.0, foot + 2.0, LABEL, INK, Align::Right);
     }
     axes.x_ticks(canvas, "time (s)");
@@ -406,7 +409,7 @@ fn motion(canvas: &mut Canvas, film: &Film, area: Area) {
         return empty(canvas, area, "held still: the spec has no brain_motion step");
     }
     let furthest = path.iter().map(|[x, y]| x.hypot(*y)).fold(0.0, f64::max);
-    let remark = format!("(µm), furthest {}; dark at the start, light at the end", short(furthest));
+    let remark = format!("up to {} µm from rest; dark first, light last", short(furthest));
     let area = panel(canvas, area, "Path of the brain", &remark);
     let area = area.inset(52.0, 4.0, 8.0, 44.0);
     let reach = (furthest * 1.08).max(px_um);

@@ -145,7 +145,7 @@ impl Layout {
             let why = format!("its rows of {} bytes are more than a chunk can hold", self.chunk_bytes());
             return Err(IoError::unsuitable(dir, why));
         }
-        fs::create_dir_all(dir).map_err(IoError::system("create", dir))?;
+        fs::create_dir(dir).map_err(IoError::system("create", dir))?;
         Ok(write_json(&dir.join(".zarray"), &self.zarray())? + write_json(&dir.join(".zattrs"), &self.zattrs())?)
     }
 

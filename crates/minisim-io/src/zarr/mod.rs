@@ -86,9 +86,13 @@ impl ZarrSink {
     }
 
     fn group(&mut self, name: &str, attributes: Option<Value>) -> Result<(), IoError> {
-        let dir = self.root().join(name);
-        fs::create_dir_all(&dir).map_err(IoError::system("create", &dir))?;
-        let prefix = if name.is_empty() { String::new() } else { format!("{name}/") };
+        let (dir, prefix) = if name.is_empty() {
+            (self.root().to_owned(), String::new())
+        } else {
+            let dir = self.root().join(name);
+            fs::create_dir(&dir).map_err(IoError::system("create", &dir))?;
+            (dir, format!("{name}/"))
+        };
         for (file, value) in [(".zattrs", attributes), (".zgroup", Some(json!({ "zarr_format": 2 })))] {
             if let Some(value) = value {
                 self.bytes += write_json(&dir.join(file), &value)?;

@@ -296,7 +296,7 @@ impl Cost {
             )
         };
         let rule = format!(
-            "the scene takes about {}, more than the {} there are",
+            "the scene takes about {} of memory, more than the {} there are",
             bytes(self.memory_bytes),
             bytes(limit_bytes)
         );

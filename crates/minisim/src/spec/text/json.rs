@@ -13,13 +13,24 @@ use crate::spec::{
     node::{Entry, Node, Value},
 };
 
+/// The name of a non-finite number at a place, as Python's `json` writes it.
+fn non_finite(text: &str, line: usize, column: usize) -> Option<&'static str> {
+    let rest = text.lines().nth(line - 1)?.get(column - 1..)?;
+    ["NaN", "Infinity"].into_iter().find(|name| rest.starts_with(name))
+}
+
 /// Reads a JSON text.
 pub(crate) fn parse(text: &str) -> Result<Node, Vec<Finding>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if let Err(e) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
         let message = e.to_string();
         let message = message.split(" at line ").next().unwrap_or_default();
-        return Err(syntax_error("JSON", message, Some(place(e.line().max(1), e.column().max(1)))));
+        let (line, column) = (e.line().max(1), e.column().max(1));
+        let message = match non_finite(text, line, column) {
+            Some(name) => format!("{name} is no number in JSON; write a finite one"),
+            None => message.to_owned(),
+        };
+        return Err(syntax_error("JSON", &message, Some(place(line, column))));
     }
     let lines = Lines::new(text);
     let strict = ParseOptions {

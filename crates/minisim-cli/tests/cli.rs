@@ -1,0 +1,418 @@
+//! The program as its users meet it: what it prints, what it writes, and how it ends.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A small field, so that a run takes a moment only.
+const SMALL: [&str; 6] = [
+    "--duration",
+    "1",
+    "--set",
+    "acquisition.image_sensor.n_px_height=96",
+    "--set",
+    "acquisition.image_sensor.n_px_width=112",
+];
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+fn command(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_minisim"));
+    command.current_dir(dir);
+    command
+}
+
+fn run(dir: &Path, args: &[&str]) -> Output {
+    command(dir).args(args).output().expect("the program starts")
+}
+
+fn simulate(dir: &Path, args: &[&str]) -> Output {
+    command(dir).arg("simulate").args(SMALL).args(args).output().expect("the program starts")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+fn done(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(0), "{}", err(output));
+    out(output)
+}
+
+/// Asserts the exit code, and that standard error names each of `words`, and holds no trace of a panic.
+fn refused(output: &Output, code: i32, words: &[&str]) {
+    let text = err(output);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in: {text}");
+    }
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).expect("a folder");
+    let mut names: Vec<String> = entries.map(|e| e.expect("readable").file_name().to_string_lossy().into()).collect();
+    names.sort();
+    names
+}
+
+fn content(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    fn walk(dir: &Path, root: &Path, all: &mut Vec<(PathBuf, Vec<u8>)>) {
+        for entry in fs::read_dir(dir).expect("a folder") {
+            let path = entry.expect("readable").path();
+            if path.is_dir() {
+                walk(&path, root, all);
+            } else {
+                all.push((path.strip_prefix(root).expect("inside").to_owned(), fs::read(&path).expect("readable")));
+            }
+        }
+    }
+    let mut all = Vec::new();
+    walk(root, root, &mut all);
+    all.sort();
+    all
+}
+
+#[test]
+fn a_bare_run_ends_with_a_recording_a_picture_and_what_to_do_next() {
+    let dir = folder();
+    let text = done(&simulate(dir.path(), &[]));
+    assert_eq!(names(dir.path()), ["v4-ca1.png", "v4-ca1.zarr"]);
+    for word in ["v4-ca1.zarr", "cells", "detectable", "focus", "size", "time", "next:"] {
+        assert!(text.contains(word), "{word:?} is not in: {text}");
+    }
+    assert!(fs::read(dir.path().join("v4-ca1.png")).expect("a picture").starts_with(b"\x89PNG"));
+    let info: Value = serde_json::from_str(&done(&run(dir.path(), &["info", "v4-ca1.zarr", "--json"]))).expect("JSON");
+    assert_eq!(info["observed"]["shape"], json!([20, 96, 112]));
+    let table = done(&run(dir.path(), &["info", "v4-ca1.zarr"]));
+    assert!(table.contains("detectable") && table.contains("neuropil_spatial"), "{table}");
+    // Again: nothing is replaced unasked.
+    let before = content(dir.path());
+    refused(&simulate(dir.path(), &[]), 2, &["exists", "--force"]);
+    refused(&simulate(dir.path(), &["--no-picture"]), 1, &["exists", "--force"]);
+    assert!(content(dir.path()) == before);
+    done(&simulate(dir.path(), &["--force", "--seed", "5"]));
+    assert!(content(dir.path()) != before);
+}
+
+#[test]
+fn the_summary_as_json_agrees_with_the_recording() {
+    let dir = folder();
+    let output = simulate(dir.path(), &["--json", "--with", "brain_motion", "-o", "a.zarr"]);
+    let summary: Value = serde_json::from_str(&done(&output)).expect("JSON");
+    let info: Value = serde_json::from_str(&done(&run(dir.path(), &["info", "a.zarr", "--json"]))).expect("JSON");
+    for key in ["n_cells", "n_detectable", "focal_depth_um", "spec_cache_key"] {
+        assert_eq!(summary[key], info[key], "{key}");
+    }
+    assert_eq!(summary["n_frames"], 20);
+    let on_disk: usize = content(&dir.path().join("a.zarr")).iter().map(|(_, bytes)| bytes.len()).sum();
+    assert_eq!(summary["bytes"], json!(on_disk));
+    assert!(info["ground_truth"]["shifts"]["shape"] == json!([20, 2]));
+    let quiet = simulate(dir.path(), &["--quiet", "-o", "b.zarr"]);
+    assert!(done(&quiet).is_empty() && quiet.stderr.is_empty());
+}
+
+#[test]
+fn threads_do_not_change_a_byte() {
+    let dir = folder();
+    for n in ["1", "2", "5"] {
+        done(&simulate(dir.path(), &["--threads", n, "--no-picture", "-o", &format!("{n}.zarr")]));
+    }
+    let one = content(&dir.path().join("1.zarr"));
+    assert!(one == content(&dir.path().join("2.zarr")) && one == content(&dir.path().join("5.zarr")));
+}
+
+#[test]
+fn a_stage_in_between_and_a_film() {
+    let dir = folder();
+    done(&simulate(dir.path(), &["--until", "leakage", "-o", "clean.zarr"]));
+    done(&simulate(dir.path(), &["--until", "cell_activity", "-o", "cells.zarr"]));
+    assert!(done(&run(dir.path(), &["info", "cells.zarr"])).contains("0 frames"));
+    let text = done(&simulate(dir.path(), &["-o", "film.avi"]));
+    assert!(text.contains("Fiji") && text.contains("film.spec.json"), "{text}");
+    assert!(fs::read(dir.path().join("film.avi")).expect("a film").starts_with(b"RIFF"));
+    // The spec beside the film gives the same recording again.
+    done(&run(dir.path(), &["simulate", "film.spec.json", "-o", "again.zarr"]));
+    refused(&simulate(dir.path(), &["--without", "sensor", "-o", "no.avi"]), 1, &["vmax"]);
+    done(&simulate(dir.path(), &["--without", "sensor", "--vmax", "2", "-o", "yes.avi"]));
+    assert!(names(dir.path()).iter().all(|n| !n.contains(".tmp-")));
+}
+
+#[test]
+fn wrong_command_lines_and_specs() {
+    let dir = folder();
+    let path = dir.path();
+    for (args, words) in [
+        (&["--preset", "v4-ca2"][..], &["v4-ca2", "did you mean \"v4-ca1\""][..]),
+        (&["--without", "neuropill"], &["neuropill", "did you mean \"neuropil\""]),
+        (&["--until", "sensors"], &["sensors", "stages"]),
+        (&["--set", "acquisition.fps"], &["PATH=VALUE"]),
+        (&["--set", "acquisition.optics.magnificaton=1"], &["magnificaton", "did you mean \"magnification\""]),
+        (&["--set", "acquisition.optics.na=wide"], &["acquisition.optics.na", "wide"]),
+        (&["--set", "acquisition.optics.na=NaN"], &["acquisition.optics.na", "NaN"]),
+        (&["--set", "steps.place_neurons.populations.0.density_per_mm3=1e14"], &["density_per_mm3", "cells", "lower"]),
+        (&["--duration", "inf"], &["--duration", "finite"]),
+        (&["--threads", "0"], &["--threads"]),
+        (&["-o", "film.tif"], &["film.tif", ".zarr", ".avi"]),
+        (&["missing.json"], &["missing.json", "minisim presets"]),
+    ] {
+        // A flag that is given twice would be refused for that.
+        let base: &[&str] = if args[0] == "--duration" { &[] } else { &SMALL };
+        refused(&command(path).arg("simulate").args(base).args(args).output().expect("starts"), 2, words);
+    }
+    refused(&run(path, &["simulate", "--duration", "5e10"]), 2, &["1.000e12 frames", "shorten duration_s"]);
+    refused(&run(path, &["simulate", "--duration", "1e8"]), 2, &["acquisition.duration_s", "memory", "shorten"]);
+    refused(&simulate(path, &["-o", "no/folder/a.zarr"]), 1, &["no/folder", "create it"]);
+    assert!(names(path).is_empty(), "{:?}", names(path));
+}
+
+#[test]
+fn a_spec_is_checked_all_at_once() {
+    let dir = folder();
+    let path = dir.path();
+    let bad = "{\n  \"acquisition\": {\"fsp\": 20, \"duration_s\": -1},\n  \"steps\": [{\"kind\": \"neuropill\"}]\n}";
+    fs::write(path.join("bad.json"), bad).expect("writable");
+    let output = run(path, &["spec", "check", "bad.json"]);
+    refused(&output, 2, &["bad.json:2:19", "fsp", "bad.json:2:", "duration_s = -1", "bad.json:3:", "neuropill"]);
+    let listed: Value = serde_json::from_str(&out(&run(path, &["spec", "check", "bad.json", "--json"]))).expect("JSON");
+    assert_eq!(listed["ok"], false);
+    assert_eq!(listed["findings"].as_array().expect("a list").len(), 3);
+    for key in ["path", "line", "column", "rule", "remedy", "severity"] {
+        assert!(!listed["findings"][0][key].is_null(), "{key}");
+    }
+    for (name, text, words) in [
+        ("nan.json", "{\"acquisition\": {\"fps\": NaN}}", &["nan.json:1:25", "NaN"][..]),
+        ("inf.json", "{\"acquisition\": {\"fps\": Infinity}}", &["inf.json:1:25", "Infinity"]),
+        ("big.json", "{\"acquisition\": {\"fps\": 1e999}}", &["big.json:1:"]),
+        ("cut.json", "{\"acquisition\": {\"fps\": 2", &["cut.json:1:"]),
+        ("empty.json", "", &["empty.json:1:"]),
+        ("bytes.json", "\u{0}\u{1}", &["bytes.json:1:"]),
+        ("list.json", "[1, 2]", &["list.json:1:"]),
+        ("type.json", "{\"seed\": \"one\"}", &["type.json:1:", "seed", "\"one\""]),
+        ("bad.toml", "seed = \n", &["bad.toml:1:"]),
+        ("bad.yaml", "seed: [1", &["bad.yaml:"]),
+    ] {
+        fs::write(path.join(name), text).expect("writable");
+        refused(&run(path, &["spec", "check", name]), 2, words);
+    }
+    fs::write(path.join("latin.json"), b"{\"seed\": \"\xff\"}").expect("writable");
+    refused(&run(path, &["spec", "check", "latin.json"]), 2, &["UTF-8"]);
+    refused(&run(path, &["spec", "check", "."]), 2, &["directory"]);
+}
+
+#[test]
+fn specs_are_shown_named_and_compared() {
+    let dir = folder();
+    let path = dir.path();
+    let preset = done(&run(path, &["presets", "v4-ca1"]));
+    fs::write(path.join("a.json"), &preset).expect("writable");
+    assert_eq!(done(&run(path, &["spec", "show", "a.json"])), preset);
+    let compact = done(&run(path, &["spec", "show", "--compact", "a.json"]));
+    assert_eq!(compact.lines().count(), 1);
+    let key = done(&run(path, &["spec", "key", "a.json"]));
+    assert!(key.trim().len() == 16 && key.trim().chars().all(|c| c.is_ascii_hexdigit()), "{key}");
+    assert!(done(&run(path, &["spec", "check", "a.json"])).contains(key.trim()));
+    // Written by hand in TOML: the same fields, the same key.
+    fs::write(path.join("b.toml"), "seed = 7\nsteps = []\n[acquisition]\nfps = 20\n").expect("writable");
+    fs::write(path.join("b.json"), "{\"seed\": 7, \"steps\": [], \"acquisition\": {\"fps\": 20.0}}").expect("writable");
+    assert_eq!(done(&run(path, &["spec", "key", "b.toml"])), done(&run(path, &["spec", "key", "b.json"])));
+    let same = run(path, &["spec", "diff", "b.toml", "b.json"]);
+    assert!(done(&same).contains("equal"));
+    fs::write(path.join("c.json"), preset.replace("\"seed\": 0", "\"seed\": 8")).expect("writable");
+    let differs = run(path, &["spec", "diff", "a.json", "c.json"]);
+    assert_eq!((differs.status.code(), out(&differs).trim()), (Some(1), "seed: 0 → 8"));
+    let schema: Value = serde_json::from_str(&done(&run(path, &["spec", "schema"]))).expect("JSON");
+    assert!(schema["$defs"].is_object() || schema["properties"].is_object());
+    let piped = command(path).args(["spec", "key", "-"]).stdin(fs::File::open(path.join("a.json")).expect("open")).output();
+    assert_eq!(done(&piped.expect("starts")), key);
+    let list = done(&run(path, &["presets"]));
+    for name in ["v4-ca1", "v4-cortex-l23", "generic-ca1", "generic-cortex-l23"] {
+        assert!(list.contains(name));
+        done(&run(path, &["presets", name]));
+    }
+}
+
+#[test]
+fn help_has_examples_and_shells_get_completions() {
+    let dir = folder();
+    let help = done(&run(dir.path(), &["--help"]));
+    assert!(help.contains("Exit codes") && help.contains("130"), "{help}");
+    for args in [
+        &["simulate"][..],
+        &["presets"],
+        &["info"],
+        &["picture"],
+        &["completions"],
+        &["spec", "check"],
+        &["spec", "key"],
+        &["spec", "show"],
+        &["spec", "schema"],
+        &["spec", "diff"],
+    ] {
+        let text = done(&command(dir.path()).args(args).arg("--help").output().expect("starts"));
+        assert!(text.contains("Example"), "{args:?}: {text}");
+    }
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = done(&run(dir.path(), &["completions", shell]));
+        assert!(script.contains("simulate") && script.contains("picture"), "{shell}");
+    }
+}
+
+#[test]
+fn pictures_of_poor_recordings() {
+    let dir = folder();
+    let path = dir.path();
+    for (name, spec) in [
+        ("nothing", json!({"steps": []})),
+        ("cells", json!({"steps": [{"kind": "place_neurons"}]})),
+        ("active", json!({"steps": [{"kind": "place_neurons"}, {"kind": "cell_activity"}]})),
+        ("still", json!({"steps": [{"kind": "place_neurons"}, {"kind": "composite"}]})),
+        ("dark", json!({"steps": [{"kind": "sensor"}]})),
+        ("haze", json!({"steps": [{"kind": "composite"}, {"kind": "neuropil"}, {"kind": "brain_motion"}]})),
+        (
+            "narrow",
+            json!({
+                "acquisition": {"image_sensor": {"n_px_height": 16, "n_px_width": 700, "pixel_pitch_um": 8}},
+                "steps": [{"kind": "place_neurons"}, {"kind": "cell_activity"}, {"kind": "composite"}, {"kind": "sensor"}],
+            }),
+        ),
+        (
+            "pixel",
+            json!({
+                "acquisition": {"image_sensor": {"n_px_height": 1, "n_px_width": 1, "pixel_pitch_um": 300}, "duration_s": 0.05},
+                "steps": [{"kind": "place_neurons"}, {"kind": "cell_activity"}, {"kind": "composite"}, {"kind": "sensor"}],
+            }),
+        ),
+    ] {
+        let mut spec = spec;
+        if spec["acquisition"]["duration_s"].is_null() {
+            spec["acquisition"]["duration_s"] = json!(0.5);
+        }
+        fs::write(path.join(format!("{name}.json")), spec.to_string()).expect("writable");
+        done(&run(path, &["picture", &format!("{name}.json"), "-o", &format!("{name}-spec.png")]));
+        done(&run(path, &["simulate", &format!("{name}.json")]));
+        let (a, b) = (path.join(format!("{name}-spec.png")), path.join(format!("{name}.png")));
+        assert!(fs::metadata(a).expect("a picture").len() > 10_000 && fs::metadata(b).expect("a picture").len() > 10_000);
+    }
+    refused(&run(path, &["picture", "dark.zarr", "-o", "dark.jpg"]), 2, &[".png"]);
+    refused(&run(path, &["picture", "dark.zarr"]), 1, &["dark.png", "exists"]);
+    refused(&run(path, &["picture", "none.zarr"]), 1, &["none.zarr", "does not exist"]);
+}
+
+#[test]
+fn damaged_and_alien_recordings() {
+    let dir = folder();
+    let path = dir.path();
+    done(&simulate(path, &["-o", "a.zarr"]));
+    fs::create_dir(path.join("alien.zarr")).expect("writable");
+    fs::write(path.join("alien.zarr/.zgroup"), "{\"zarr_format\": 2}").expect("writable");
+    fs::write(path.join("alien.zarr/.zattrs"), "{\"title\": \"mine\"}").expect("writable");
+    refused(&run(path, &["info", "alien.zarr"]), 1, &["not a recording", "something else wrote it"]);
+    refused(&simulate(path, &["--force", "-o", "alien.zarr"]), 1, &["alien.zarr"]);
+    assert_eq!(names(&path.join("alien.zarr")), [".zattrs", ".zgroup"], "it is still there");
+    let chunk = path.join("a.zarr/observed/0.0.0");
+    let bytes = fs::read(&chunk).expect("readable");
+    fs::write(&chunk, &bytes[..bytes.len() / 2]).expect("writable");
+    refused(&run(path, &["picture", "a.zarr", "-o", "b.png"]), 1, &["observed/0.0.0"]);
+    fs::remove_file(path.join("a.zarr/ground_truth/C/0.0")).expect("removable");
+    refused(&run(path, &["info", "a.zarr"]), 1, &["ground_truth/C/0.0", "missing"]);
+    fs::remove_file(path.join("a.zarr/.zattrs")).expect("removable");
+    refused(&run(path, &["info", "a.zarr"]), 1, &["not a recording"]);
+    assert!(!path.join("b.png").exists());
+}
+
+/// A long run; returns once it has begun to write.
+fn long_run(dir: &Path, output: &str) -> std::process::Child {
+    let mut child = command(dir)
+        .args(["simulate", "--duration", "3000", "-o", output])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let half = |name: &String| {
+        let path = dir.join(name);
+        name.contains(".tmp-") && (path.is_file() || path.join("observed/1.0.0").exists())
+    };
+    while !names(dir).iter().any(half) {
+        assert!(child.try_wait().expect("a child").is_none(), "it ended by itself");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stopped_run_leaves_nothing() {
+    for output in ["a.zarr", "a.avi"] {
+        for signal in ["-INT", "-TERM"] {
+            let dir = folder();
+            let child = long_run(dir.path(), output);
+            let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill");
+            assert!(killed.success());
+            let ended = child.wait_with_output().expect("a child");
+            refused(&ended, 130, &["stopped"]);
+            assert!(names(dir.path()).is_empty(), "{output} {signal}: {:?}", names(dir.path()));
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_killed_run_leaves_is_not_trusted() {
+    let dir = folder();
+    let mut child = long_run(dir.path(), "a.zarr");
+    child.kill().expect("killable");
+    child.wait().expect("a child");
+    let left = names(dir.path());
+    assert!(left.len() == 1 && left[0].starts_with("a.zarr.tmp-"), "{left:?}");
+    refused(&run(dir.path(), &["info", &left[0]]), 1, &["never completed"]);
+    done(&simulate(dir.path(), &["-o", "a.zarr"]));
+    done(&run(dir.path(), &["info", "a.zarr"]));
+}
+
+/// Runs a shell script as root of namespaces of its own, or as root; `None` where the system allows neither.
+#[cfg(target_os = "linux")]
+fn with_mounts(dir: &Path, script: &str) -> Option<Output> {
+    let run = |flags: &[&str], script: &str| {
+        let mut command = Command::new("unshare");
+        command.args(flags).args(["--mount", "sh", "-c", script]).env("MINISIM", env!("CARGO_BIN_EXE_minisim"));
+        command.current_dir(dir).output().ok()
+    };
+    let flags = [&[][..], &["--user", "--map-root-user"]];
+    let works = |f: &&&[&str]| run(f, "mount -t tmpfs none .").is_some_and(|o| o.status.success());
+    let flags = flags.iter().find(works)?;
+    run(flags, script)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_and_a_read_only_folder() {
+    let dir = folder();
+    for (output, size) in [("a.zarr", "400k"), ("a.avi", "100k")] {
+        let script = format!(
+            "mkdir -p disk && mount -t tmpfs -o size={size} none disk && cd disk && $MINISIM simulate {} -o {output}; \
+             code=$?; ls -A . && exit $code",
+            SMALL.join(" ")
+        );
+        let Some(ended) = with_mounts(dir.path(), &script) else { return };
+        refused(&ended, 1, &["no space left", "free some"]);
+        assert_eq!(out(&ended), "", "what is left on the disk");
+    }
+    let script = format!(
+        "mkdir -p disk && mount -t tmpfs -o ro none disk && cd disk && $MINISIM simulate {} -o a.zarr",
+        SMALL.join(" ")
+    );
+    let Some(ended) = with_mounts(dir.path(), &script) else { return };
+    refused(&ended, 1, &["a.zarr", "write elsewhere"]);
+}
