@@ -6,9 +6,11 @@ use crate::exit::{Failure, print};
 
 /// Arguments of `minisim completions`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  minisim completions bash > ~/.local/share/bash-completion/completions/minisim\n  \
+#[command(
+    after_help = "Examples:\n  minisim completions bash > ~/.local/share/bash-completion/completions/minisim\n  \
                         minisim completions zsh > ~/.zfunc/_minisim\n  \
-                        minisim completions fish > ~/.config/fish/completions/minisim.fish")]
+                        minisim completions fish > ~/.config/fish/completions/minisim.fish"
+)]
 pub(crate) struct Args {
     /// The shell.
     shell: clap_complete::Shell,

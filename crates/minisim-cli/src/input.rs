@@ -59,8 +59,10 @@ fn read_text(path: &Path) -> Result<String, Failure> {
         std::fs::File::open(path).and_then(|f| f.take(MAX_SPEC_BYTES + 1).read_to_end(&mut bytes)).map_err(fail)?;
     }
     if bytes.len() as u64 > MAX_SPEC_BYTES {
-        return Err(Failure::Input(format!("{} is larger than {MAX_SPEC_BYTES} bytes; that is no spec", path.display())));
+        return Err(Failure::Input(format!(
+            "{} is larger than {MAX_SPEC_BYTES} bytes; that is no spec",
+            path.display()
+        )));
     }
-    String::from_utf8(bytes)
-        .map_err(|e| Failure::Input(format!("{} is not UTF-8 text: {e}", path.display())))
+    String::from_utf8(bytes).map_err(|e| Failure::Input(format!("{} is not UTF-8 text: {e}", path.display())))
 }

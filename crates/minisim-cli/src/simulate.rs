@@ -12,13 +12,12 @@ use minisim::{
     sink::{Block, Header, SinkError},
     spec::{Checked, Spec},
 };
-use serde_json::Value as Json;
 use minisim_io::{AviOptions, AviSink, ZarrOptions, ZarrSink};
+use serde_json::Value as Json;
 
 use crate::{
     exit::{Failure, print},
-    input, interrupt, picture,
-    text,
+    input, interrupt, picture, text,
 };
 
 /// The preset and duration of a bare `minisim simulate`.
@@ -111,8 +110,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let start = Instant::now();
     let (written, outcome) = pool.install(|| match kind {
         Kind::Zarr => {
-            let sink = ZarrSink::create(&output, ZarrOptions { overwrite: args.force })
-                .map_err(Failure::run)?;
+            let sink = ZarrSink::create(&output, ZarrOptions { overwrite: args.force }).map_err(Failure::run)?;
             simulate(&spec, sink, args, &cancel).map(|o| (o.output.0.bytes, (o.output.1, o.warnings)))
         }
         Kind::Avi => {
@@ -187,10 +185,8 @@ fn assemble(args: &Args) -> Result<(Spec, String), Failure> {
     }
     let mut changes: Vec<(&str, Json)> = Vec::new();
     let default_duration = from.is_none().then_some(DEFAULT_DURATION_S);
-    for (path, value) in [
-        ("acquisition.duration_s", args.duration.or(default_duration)),
-        ("acquisition.fps", args.fps),
-    ] {
+    for (path, value) in [("acquisition.duration_s", args.duration.or(default_duration)), ("acquisition.fps", args.fps)]
+    {
         changes.extend(value.map(|v| (path, v.into())));
     }
     changes.extend(args.seed.map(|seed| ("seed", seed.into())));
@@ -239,6 +235,7 @@ fn simulate<S: Sink>(
     };
     let options = minisim::Options {
         until: args.until.as_deref(),
+        memory_limit_bytes: minisim_io::available_memory_bytes(),
         cancel: cancel.clone(),
         on_event: Some(&mut on_event),
     };

@@ -85,7 +85,12 @@ fn check(path: &std::path::Path, json: bool) -> Result<(), Failure> {
         1 => ", 1 warning".to_owned(),
         n => format!(", {n} warnings"),
     };
-    print(&format!("{}: valid{warned}, cache key {}\n{}", path.display(), checked.spec.cache_key(), checked.spec.cost()))
+    print(&format!(
+        "{}: valid{warned}, cache key {}\n{}",
+        path.display(),
+        checked.spec.cache_key(),
+        checked.spec.cost()
+    ))
 }
 
 fn diff(left: &Spec, right: &Spec) -> Result<(), Failure> {

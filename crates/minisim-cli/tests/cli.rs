@@ -235,7 +235,8 @@ fn specs_are_shown_named_and_compared() {
     assert_eq!((differs.status.code(), out(&differs).trim()), (Some(1), "seed: 0 → 8"));
     let schema: Value = serde_json::from_str(&done(&run(path, &["spec", "schema"]))).expect("JSON");
     assert!(schema["$defs"].is_object() || schema["properties"].is_object());
-    let piped = command(path).args(["spec", "key", "-"]).stdin(fs::File::open(path.join("a.json")).expect("open")).output();
+    let piped =
+        command(path).args(["spec", "key", "-"]).stdin(fs::File::open(path.join("a.json")).expect("open")).output();
     assert_eq!(done(&piped.expect("starts")), key);
     let list = done(&run(path, &["presets"]));
     for name in ["v4-ca1", "v4-cortex-l23", "generic-ca1", "generic-cortex-l23"] {
@@ -304,7 +305,9 @@ fn pictures_of_poor_recordings() {
         done(&run(path, &["picture", &format!("{name}.json"), "-o", &format!("{name}-spec.png")]));
         done(&run(path, &["simulate", &format!("{name}.json")]));
         let (a, b) = (path.join(format!("{name}-spec.png")), path.join(format!("{name}.png")));
-        assert!(fs::metadata(a).expect("a picture").len() > 10_000 && fs::metadata(b).expect("a picture").len() > 10_000);
+        assert!(
+            fs::metadata(a).expect("a picture").len() > 10_000 && fs::metadata(b).expect("a picture").len() > 10_000
+        );
     }
     refused(&run(path, &["picture", "dark.zarr", "-o", "dark.jpg"]), 2, &[".png"]);
     refused(&run(path, &["picture", "dark.zarr"]), 1, &["dark.png", "exists"]);

@@ -1,4 +1,4 @@
-//! Files in and out: one file a format. Bytes and paths live here and no physics does.
+//! Files in and out: one file a format. Bytes, paths and the machine's limits live here and no physics does.
 //!
 //! Every output is atomic: it grows under a temporary name beside its place and is renamed into it once it is complete.
 //! Whatever ends a run early (an error, a full disk, Ctrl-C) leaves nothing that looks like a recording.
@@ -6,11 +6,13 @@
 mod atomic;
 mod avi;
 mod error;
+mod machine;
 mod zarr;
 
 pub use atomic::{remove_unfinished, write_file};
 pub use avi::{AviOptions, AviSink};
 pub use error::IoError;
+pub use machine::available_memory_bytes;
 pub use zarr::{Loaded, Reader, ZarrOptions, ZarrSink, load, save};
 
 /// What a finished file sink reports.

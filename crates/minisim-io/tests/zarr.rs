@@ -82,7 +82,9 @@ fn frames_are_read_in_any_part() {
             assert_eq!(part.frame(i), original.observed.frame(t), "{range:?}: frame {t}");
         }
     }
-    assert!(reader.snapshot_frames("sensor", 0..1).expect_err("none was kept").to_string().contains("save_intermediates"));
+    assert!(
+        reader.snapshot_frames("sensor", 0..1).expect_err("none was kept").to_string().contains("save_intermediates")
+    );
 }
 
 #[test]
@@ -114,7 +116,9 @@ fn a_recording_of_the_published_package_loads_exactly() {
     }
     assert_eq!(truth.focal_depth_um, Some(109.0));
     assert_eq!(loaded.recording.snapshots.len(), 8);
-    for name in ["bleaching", "neuropil_spatial", "vasculature_mask", "vessel_overlap_fraction", "shifts", "observed_gain"] {
+    for name in
+        ["bleaching", "neuropil_spatial", "vasculature_mask", "vessel_overlap_fraction", "shifts", "observed_gain"]
+    {
         assert!(truth.array(name).is_some(), "{name}");
     }
 }
@@ -136,7 +140,8 @@ fn an_existing_output_is_replaced_only_on_request_and_only_when_complete() {
     assert_same(&load(&path).expect("still there").recording, &old);
     assert_eq!(names(dir.path()), ["film.zarr"]);
 
-    simulate_into(&new_spec, ZarrSink::create(&path, overwrite).expect("allowed"), Options::default()).expect("written");
+    simulate_into(&new_spec, ZarrSink::create(&path, overwrite).expect("allowed"), Options::default())
+        .expect("written");
     assert_same(&load(&path).expect("replaced").recording, &recording(&new_spec));
     assert_eq!(names(dir.path()), ["film.zarr"]);
 
@@ -242,11 +247,14 @@ fn damage_is_always_an_error_or_harmless() {
     let unused = |f: &Path| {
         let text = f.to_string_lossy();
         let own = ["/film.zarr/.zattrs", "/ground_truth/.zattrs", "/planted/.zattrs"];
-        f.ends_with(".zmetadata") || f.ends_with(".zgroup") || (f.ends_with(".zattrs") && !own.iter().any(|o| text.ends_with(o)))
+        f.ends_with(".zmetadata")
+            || f.ends_with(".zgroup")
+            || (f.ends_with(".zattrs") && !own.iter().any(|o| text.ends_with(o)))
     };
     for file in files(&path) {
         let whole = fs::read(&file).expect("readable");
-        let mut variants = vec![None, Some(Vec::new()), Some(b"garbage".to_vec()), Some(whole[..whole.len() / 2].to_vec())];
+        let mut variants =
+            vec![None, Some(Vec::new()), Some(b"garbage".to_vec()), Some(whole[..whole.len() / 2].to_vec())];
         for at in [0, 2, 4, 7, 8, 12, 20, whole.len() / 2, whole.len().saturating_sub(1)] {
             let mut bad = whole.clone();
             if let Some(byte) = bad.get_mut(at) {

@@ -42,6 +42,8 @@ pub enum RunError {
 pub struct Options<'a> {
     /// Stop after this stage (a stage name or a step's kind); everything if `None`.
     pub until: Option<&'a str>,
+    /// Refuse a spec whose scene takes more memory than this (bytes); the movie is streamed and not part of it.
+    pub memory_limit_bytes: Option<f64>,
     /// Stops the run from elsewhere.
     pub cancel: Cancel,
     /// Called from the thread that called [`simulate_into`].
@@ -96,6 +98,9 @@ pub fn simulate_into<S: Sink>(
     let until = options.until.map(|name| rank_of_stage(spec, name)).transpose()?;
     options.tell(Event::Building);
     options.check()?;
+    if let Some(limit) = options.memory_limit_bytes {
+        spec.cost().check(limit)?;
+    }
     let mut scene = Scene::new(spec)?;
     options.check()?;
     let n_stages = scene.stages.iter().filter(|s| until.is_none_or(|u| s.rank <= u)).count();

@@ -350,14 +350,10 @@ impl Scene {
     /// Builds the scene of a spec.
     ///
     /// # Errors
-    /// When the spec's cost exceeds what can be simulated, or the memory of this machine; nothing large is allocated before
-    /// that is known.
+    /// When the spec's cost exceeds what can be simulated; nothing large is allocated before that is known. Whether it fits
+    /// into this machine's memory is for the caller to ask ([`Cost::check`](crate::spec::Cost::check)).
     pub fn new(spec: &Spec) -> Result<Self, Report> {
-        let cost = spec.cost();
-        cost.check_simulable(spec)?;
-        if let Some(bytes) = available_memory_bytes() {
-            cost.check(bytes)?;
-        }
+        spec.cost().check_simulable(spec)?;
         let sensor = &spec.acquisition.image_sensor;
         let mut b = Builder {
             spec,
@@ -558,13 +554,4 @@ impl From<ScopeLayer> for Layer {
     fn from(layer: ScopeLayer) -> Self {
         Self::Scope(layer)
     }
-}
-
-/// Memory that can be taken now (bytes), within the limits of a container; `None` where the system does not say.
-fn available_memory_bytes() -> Option<f64> {
-    let mut system = sysinfo::System::new();
-    system.refresh_memory();
-    let contained = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
-    let bytes = system.available_memory().min(contained);
-    (bytes > 0).then_some(bytes as f64)
 }

@@ -22,9 +22,7 @@ use sha2::{Digest, Sha256};
 const KEPT_FRAME: usize = 5;
 
 fn cases() -> Vec<(&'static str, Spec)> {
-    let sensor = |h: u32, w: u32, pitch: f64, bits: u32| {
-        json!({ "n_px_height": h, "n_px_width": w, "pixel_pitch_um": pitch, "bit_depth": bits })
-    };
+    let sensor = |h: u32, w: u32, pitch: f64, bits: u32| json!({ "n_px_height": h, "n_px_width": w, "pixel_pitch_um": pitch, "bit_depth": bits });
     let everything = json!({
         "acquisition": { "fps": 20.0, "duration_s": 1.0, "image_sensor": sensor(44, 53, 16.0, 8),
                          "optics": { "na": 0.3, "field_curvature_radius_um": 2500.0 } },
@@ -127,7 +125,8 @@ fn bytes_do_not_move() {
         }
         if !renew {
             let before = golden[name]["hashes"].as_object().unwrap_or_else(|| panic!("{name} has no golden hashes"));
-            let moved: Vec<&String> = hashes.iter().filter(|(k, v)| before.get(*k) != Some(v)).map(|(k, _)| k).collect();
+            let moved: Vec<&String> =
+                hashes.iter().filter(|(k, v)| before.get(*k) != Some(v)).map(|(k, _)| k).collect();
             if let Some(stage) = moved.iter().find_map(|m| m.strip_prefix("stage ")) {
                 let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("golden");
                 fs::create_dir_all(&dir).expect("target/ is writable");

@@ -57,7 +57,8 @@ fn steps_do_not_import_each_other() {
         }
         let text = fs::read_to_string(&file).expect("readable");
         for kind in KINDS.iter().filter(|k| **k != own) {
-            let imports = text.lines().any(|l| l.contains(&format!("steps::{kind}")) || l.contains(&format!("super::{kind}")));
+            let imports =
+                text.lines().any(|l| l.contains(&format!("steps::{kind}")) || l.contains(&format!("super::{kind}")));
             assert!(!imports, "{} imports {kind}", file.display());
         }
     }

@@ -48,7 +48,8 @@ pub(crate) fn marching_squares(field: &[f32], height: usize, width: usize, level
             let enters = (0..4).filter(|&i| corners[i] && !corners[(i + 1) % 4]);
             let leaves: Vec<usize> = (0..4).filter(|&i| !corners[i] && corners[(i + 1) % 4]).collect();
             let joined = || {
-                let sum = field[along(r, c)] + field[along(r, c + 1)] + field[along(r + 1, c)] + field[along(r + 1, c + 1)];
+                let sum =
+                    field[along(r, c)] + field[along(r, c + 1)] + field[along(r + 1, c)] + field[along(r + 1, c + 1)];
                 sum / 4.0 >= level
             };
             for enter in enters {

@@ -210,7 +210,9 @@ impl Canvas {
 
     /// Centred text with a thin rim, to be read on any ground.
     pub(super) fn haloed(&mut self, text: &str, x: f32, y: f32, size: f32, color: Rgb, rim: Rgb) {
-        for (dx, dy) in [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0), (-1.0, -1.0), (1.0, 1.0), (-1.0, 1.0), (1.0, -1.0)] {
+        for (dx, dy) in
+            [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0), (-1.0, -1.0), (1.0, 1.0), (-1.0, 1.0), (1.0, -1.0)]
+        {
             self.write(&BOLD, text, x + dx, y + dy, size, rim, Align::Center);
         }
         self.write(&BOLD, text, x, y, size, color, Align::Center);

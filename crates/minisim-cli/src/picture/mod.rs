@@ -69,6 +69,9 @@ pub(crate) fn draw_recording(recording: &Path, output: &Path, force: bool) -> Re
 
 fn draw_spec(path: &Path, output: &Path, force: bool) -> Result<(), Failure> {
     let spec = input::read_spec(path)?;
+    if let Some(limit) = minisim_io::available_memory_bytes() {
+        spec.cost().check(limit).map_err(Failure::input)?;
+    }
     let scene = Scene::new(&spec).map_err(Failure::input)?;
     scene.warnings.iter().for_each(|w| eprintln!("warning: {w}"));
     let stages = !scene.stages.is_empty();

@@ -115,10 +115,7 @@ fn trimmed(text: &str) -> String {
 /// An integer as superscript.
 pub(crate) fn superscript(n: i32) -> String {
     const SIGNS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
-    n.to_string()
-        .chars()
-        .map(|c| c.to_digit(10).and_then(|d| SIGNS.get(d as usize).copied()).unwrap_or('⁻'))
-        .collect()
+    n.to_string().chars().map(|c| c.to_digit(10).and_then(|d| SIGNS.get(d as usize).copied()).unwrap_or('⁻')).collect()
 }
 
 /// An image of `height * width` values, row-major, at another size. Enlarged threefold or more its pixels stay square;
@@ -217,7 +214,9 @@ mod tests {
 
     #[test]
     fn ticks_are_round_few_and_inside() {
-        for (low, high) in [(0.0, 1.0), (0.0, 20.6), (-3.3, 4.1), (0.0, 4095.0), (1e-7, 3e-7), (999.0, 1001.5), (-5e8, 5e8)] {
+        for (low, high) in
+            [(0.0, 1.0), (0.0, 20.6), (-3.3, 4.1), (0.0, 4095.0), (1e-7, 3e-7), (999.0, 1001.5), (-5e8, 5e8)]
+        {
             for most in 2..9 {
                 let (marks, _) = ticks(low, high, most);
                 assert!(!marks.is_empty() && marks.len() <= most, "{low}..{high}, {most}: {marks:?}");
@@ -248,7 +247,9 @@ mod tests {
         }
         assert_eq!(fixed(-0.001, 1), "0.0");
         assert_eq!(fixed(-2.5, 1), "−2.5");
-        for (limit, length) in [(130.0, 100.0), (99.0, 50.0), (49.0, 20.0), (0.6, 0.5), (1000.0, 1000.0), (f64::NAN, 1.0)] {
+        for (limit, length) in
+            [(130.0, 100.0), (99.0, 50.0), (49.0, 20.0), (0.6, 0.5), (1000.0, 1000.0), (f64::NAN, 1.0)]
+        {
             assert!((round_length(limit) / length - 1.0).abs() < 1e-9, "{limit}");
         }
     }

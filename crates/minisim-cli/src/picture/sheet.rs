@@ -348,7 +348,8 @@ fn histogram(canvas: &mut Canvas, film: &Film, area: Area) {
     if let Some(max) = film.max_count {
         let saturated = film.values.iter().filter(|v| f64::from(**v) >= max as f64).count() as f64 / total;
         let black = film.values.iter().filter(|v| **v <= 0.0).count() as f64 / total;
-        let text = format!("share of pixels; {} % saturated, {} % black", short(100.0 * saturated), short(100.0 * black));
+        let text =
+            format!("share of pixels; {} % saturated, {} % black", short(100.0 * saturated), short(100.0 * black));
         canvas.text(&text, area.x + area.w, area.y - 17.0, LABEL, FAINT_INK, Align::Right);
     } else {
         canvas.text("share of pixels", area.x + area.w, area.y - 17.0, LABEL, FAINT_INK, Align::Right);
@@ -390,7 +391,9 @@ fn traces(canvas: &mut Canvas, film: &Film, active: &[usize], area: Area) {
             .iter()
             .enumerate()
             .filter(|(_, n)| **n > 0)
-            .map(|(t, n)| [[x(t as f64 + 0.5), foot + 5.0], [x(t as f64 + 0.5), foot + 5.0 - 1.5 - 1.5 * (*n).min(2) as f32]])
+            .map(|(t, n)| {
+                [[x(t as f64 + 0.5), foot + 5.0], [x(t as f64 + 0.5), foot + 5.0 - 1.5 - 1.5 * (*n).min(2) as f32]]
+            })
             .collect();
         canvas.segments(&ticks, VERMILLION, 1.2, 0.8);
         canvas.polyline(&points, INK, 1.4);

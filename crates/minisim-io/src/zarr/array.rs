@@ -424,7 +424,9 @@ mod tests {
 
     #[test]
     fn any_chunking_reads_the_same() {
-        for chunks in [[1, 4, 5], [2, 4, 5], [3, 4, 5], [7, 4, 5], [9, 4, 5], [2, 3, 2], [7, 1, 5], [3, 8, 8], [1, 1, 1]] {
+        for chunks in
+            [[1, 4, 5], [2, 4, 5], [3, 4, 5], [7, 4, 5], [9, 4, 5], [2, 3, 2], [7, 1, 5], [3, 8, 8], [1, 1, 1]]
+        {
             let dir = tempfile::tempdir().expect("a folder");
             let array = ramp(dir.path(), [7, 4, 5], chunks);
             for from in 0..7 {
@@ -449,13 +451,17 @@ mod tests {
             Array::open(dir.path()).and_then(|a| a.read::<f64>())
         };
         assert!(with("shape", json!([7, 4, 5])).is_ok());
-        for shape in [json!([1_u64 << 40, 4, 5]), json!([1_u64 << 62, 4, 5]), json!([u64::MAX, 4, 5]), json!([-1, 4, 5])] {
+        for shape in
+            [json!([1_u64 << 40, 4, 5]), json!([1_u64 << 62, 4, 5]), json!([u64::MAX, 4, 5]), json!([-1, 4, 5])]
+        {
             assert!(with("shape", shape.clone()).is_err(), "{shape}");
         }
         for shape in [json!([7, 4]), json!([7, 4, 5, 1]), json!([]), json!("7"), json!([7.5, 4, 5]), Value::Null] {
             assert!(with("shape", shape.clone()).is_err(), "{shape}");
         }
-        for chunks in [json!([0, 4, 5]), json!([1_u64 << 40, 4, 5]), json!([u64::MAX, 4, 5]), json!([3, 4, 5]), json!([2])] {
+        for chunks in
+            [json!([0, 4, 5]), json!([1_u64 << 40, 4, 5]), json!([u64::MAX, 4, 5]), json!([3, 4, 5]), json!([2])]
+        {
             assert!(with("chunks", chunks.clone()).is_err(), "{chunks}");
         }
         for (key, value) in [

@@ -161,8 +161,9 @@ impl ZarrSink {
                 TruthData::U32(v) => self.truth_array(name, &layout(Dtype::F8), v, |part| {
                     Element::to_bytes(&part.iter().map(|n| f64::from(*n)).collect::<Vec<f64>>())
                 }),
-                TruthData::Bool(v) => self
-                    .truth_array(name, &layout(Dtype::Bool), v, |part| part.iter().map(|flag| u8::from(*flag)).collect()),
+                TruthData::Bool(v) => self.truth_array(name, &layout(Dtype::Bool), v, |part| {
+                    part.iter().map(|flag| u8::from(*flag)).collect()
+                }),
             }?;
         }
         Ok(())
@@ -190,8 +191,7 @@ impl ZarrSink {
                 )));
             }
             let shape = [header.n_frames, track.height, track.width];
-            let layout =
-                Layout::in_rows(&shape, Dtype::of(*sample), &["frame", "height", "width"], MOVIE_CHUNK_BYTES);
+            let layout = Layout::in_rows(&shape, Dtype::of(*sample), &["frame", "height", "width"], MOVIE_CHUNK_BYTES);
             let dir = self.array(&name, &layout)?;
             let (waiting, n_frames, n_chunks) = (Vec::new(), 0, 0);
             self.tracks.push(TrackWriter { dir, layout, sample: *sample, parallel, waiting, n_frames, n_chunks });

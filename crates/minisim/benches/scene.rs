@@ -1,0 +1,51 @@
+//! Time to build a scene, and to render its frames with ever more of the chain, on all threads.
+//!
+//! The case is the Miniscope V4 over CA1 at its full 608 × 608 field, with motion and bleaching.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use minisim::{Scene, Spec, presets::preset, run::render_range};
+
+const FRAMES: usize = 32;
+
+fn case(duration_s: f64) -> Spec {
+    let mut spec = preset("v4-ca1").expect("a preset");
+    for step in ["brain_motion", "bleaching"] {
+        spec = spec.with_step(step).expect("a step").spec;
+    }
+    spec.set("acquisition.duration_s", &duration_s.to_string()).expect("valid").spec
+}
+
+fn build(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("build");
+    group.sample_size(10);
+    for duration_s in [10.0, 60.0] {
+        let spec = case(duration_s);
+        group.bench_function(format!("{duration_s} s"), |bench| bench.iter(|| Scene::new(black_box(&spec))));
+    }
+    group.finish();
+}
+
+fn render(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("render");
+    group.throughput(Throughput::Elements(FRAMES as u64));
+    group.sample_size(20);
+    let full = case(10.0);
+    let later = ["sensor", "leakage", "vignette", "illumination_profile", "brain_motion", "vasculature", "neuropil"];
+    for n in (0..=later.len()).rev() {
+        let mut spec = full.clone();
+        for step in &later[..n] {
+            spec = spec.without_step(step).expect("a step").spec;
+        }
+        let scene = Scene::new(&spec).expect("simulable");
+        let last = scene.stages.last().map_or("nothing", |stage| stage.name);
+        group.bench_function(format!("up to {last}"), |bench| {
+            bench.iter(|| render_range(black_box(&scene), 0..FRAMES));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, build, render);
+criterion_main!(benches);
