@@ -1,5 +1,5 @@
 //! The `minisim` command: one file a subcommand.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line program talks to its terminal")]
+#![expect(clippy::print_stderr, reason = "a command line program talks to its terminal")]
 
 mod completions;
 mod exit;
@@ -39,7 +39,7 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Simulate a recording and write it to disk.
-    Simulate(simulate::Args),
+    Simulate(Box<simulate::Args>),
     /// Check, compare and print specs.
     #[command(subcommand)]
     Spec(spec::Command),

@@ -3,6 +3,7 @@
 //!     cargo run --release -p minisim-io --example ladder
 //!
 //! All rungs share one acquisition: a field of 200 µm at 1 µm/px (pixels of 8 µm behind a magnification of 8), 20 s at 20 fps.
+#![expect(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use minisim::{
     Options, Recording, Spec, simulate_into,

@@ -1,6 +1,7 @@
 //! A recording in ten lines: CA1 through a Miniscope V4, its brain moving, for ten seconds.
 //!
 //!     cargo run --release -p minisim-io --example ten_lines
+#![expect(clippy::print_stdout, reason = "an example talks to its reader")]
 
 use minisim::{presets::preset, simulate};
 use minisim_io::{ZarrOptions, save};

@@ -46,9 +46,9 @@ fn parse(bytes: &[u8], frame_bytes: usize) -> (Vec<Vec<u8>>, usize) {
                 }
                 assert_eq!(frame, chunk + 8 + size);
             } else if name == b"idx1" {
-                for i in 0..size / 16 {
+                for (i, place) in places.iter().enumerate().take(size / 16) {
                     let entry = chunk + 8 + 16 * i;
-                    assert_eq!(movi + 8 + word(entry + 8) + 8, places[i], "legacy index");
+                    assert_eq!(movi + 8 + word(entry + 8) + 8, *place, "legacy index");
                 }
             }
             chunk += 8 + size + size % 2;

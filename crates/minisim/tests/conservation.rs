@@ -1,4 +1,5 @@
 //! Light is neither made nor lost where physics says so.
+#![allow(clippy::disallowed_methods, reason = "only the library itself must be pure")]
 
 use minisim::{
     GroundTruth, Spec,

@@ -3,6 +3,7 @@
 //! They must not move by themselves. A change that moves them on purpose renews them with
 //! `MINISIM_RENEW_GOLDEN=1 cargo test -p minisim --test golden` and says in the changelog which stage moved and why. On a
 //! failure the first stage that moved is named, and its frame before, after and their difference are written as pictures.
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "only the library itself is pure")]
 
 mod common;
 

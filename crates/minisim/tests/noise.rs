@@ -3,6 +3,7 @@
 //! All seeds are fixed, so the tests never flake. Each family of tests would raise a false alarm for one choice of seeds in
 //! a thousand (Šidák's correction over its members). The slow twin draws a thousand million counts:
 //! `cargo test --release --test noise -- --ignored`.
+#![allow(clippy::disallowed_methods, reason = "only the library itself must be pure")]
 
 use minisim::{
     math,

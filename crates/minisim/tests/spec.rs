@@ -317,7 +317,7 @@ fn absurd_specs_are_refused_before_anything_is_allocated() {
         );
         assert!(!spec.cost().to_string().is_empty());
     }
-    assert!(limits::MAX_CELLS < 1e8);
+    const { assert!(limits::MAX_CELLS < 1e8) };
 }
 
 /// A small generator of test numbers (SplitMix64); the simulator's own is not needed here.
@@ -351,7 +351,7 @@ impl Numbers {
     }
 
     fn coin(&mut self) -> bool {
-        self.next() % 2 == 0
+        self.next().is_multiple_of(2)
     }
 
     fn population(&mut self) -> NeuronPopulation {

@@ -1,4 +1,5 @@
 //! The shape of the repository: which crate may know which, and that steps do not know each other.
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "only the library itself is pure")]
 
 use std::{
     fs,

@@ -55,9 +55,8 @@ impl<'a> Renderer<'a> {
         let mut rendered = SampleType::F32;
         let mut tracks = vec![];
         for stage in self.stages {
-            match &stage.layer {
-                Some(Layer::Shift { .. } | Layer::Scope(_)) => moved = true,
-                _ => {}
+            if let Some(Layer::Shift { .. } | Layer::Scope(_)) = &stage.layer {
+                moved = true;
             }
             if let Some(Layer::Scope(ScopeLayer::Digitise(digitiser))) = &stage.layer {
                 rendered = sample_for(digitiser.model().max_count);

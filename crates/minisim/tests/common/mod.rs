@@ -1,5 +1,6 @@
 //! What the integration tests share: the conformance data and specs to try things on.
 #![allow(dead_code, reason = "each test uses a part")]
+#![allow(clippy::disallowed_methods, reason = "only the library itself is pure")]
 
 use std::{
     collections::HashMap,
