@@ -5,7 +5,7 @@
 //! numbers out; files are the business of the crate `minisim-io`.
 //!
 //! A [`Spec`] says what to simulate. [`simulate`] returns a [`Recording`] in memory; [`simulate_into`] hands the frames to
-//! any [`Sink`] as they are rendered; a [`Scene`] gives random access to the frames of any stage with [`render`].
+//! any [`Sink`] as they are rendered; a [`Scene`] gives random access to the frames of any stage with [`render()`].
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "only the library itself must be pure"))]
 
 pub mod cells;
