@@ -1,0 +1,159 @@
+//! Scores: equal to the published package's, and right where it says nothing.
+#![allow(clippy::disallowed_methods, reason = "only the library itself must be pure")]
+
+mod common;
+
+use std::{collections::HashMap, fs::File};
+
+use minisim::metrics::{
+    Footprints, Rows, Shift, Similarity, activity_similarity, footprint_mask, footprint_roi_trace,
+    global_shift_from_trajectories, hungarian_match, shift_rmse, trace_pearson,
+};
+use npyz::npz::NpzArchive;
+use serde_json::Value;
+
+type Arrays = HashMap<String, (Vec<usize>, Vec<f64>)>;
+
+fn arrays() -> Arrays {
+    let file = File::open(common::data("scores.npz")).expect("test data is in the repository");
+    let mut archive = NpzArchive::new(file).expect("an npz file");
+    let names: Vec<String> = archive.array_names().map(ToOwned::to_owned).collect();
+    names
+        .into_iter()
+        .map(|name| {
+            let array = archive.by_name(&name).expect("readable").expect("there");
+            let shape = array.shape().iter().map(|n| *n as usize).collect();
+            let values = match array.dtype().descr().as_str() {
+                "'|b1'" => {
+                    array.into_vec::<bool>().expect("flags").into_iter().map(|b| f64::from(u8::from(b))).collect()
+                }
+                _ => array.into_vec::<f64>().expect("numbers"),
+            };
+            (name, (shape, values))
+        })
+        .collect()
+}
+
+fn footprints(arrays: &Arrays, name: &str) -> Footprints {
+    let (shape, values) = &arrays[name];
+    Footprints::from_dense(values, [shape[0], shape[1], shape[2]]).expect("finite")
+}
+
+fn rows<'a>(arrays: &'a Arrays, name: &str) -> Rows<'a> {
+    let (shape, values) = &arrays[name];
+    Rows::new(values, [shape[0], shape[1]]).expect("full")
+}
+
+fn near(what: &str, got: f64, want: &Value) {
+    let want = want.as_f64().unwrap_or(f64::NAN);
+    let fine = (got - want).abs() <= 1e-6 * want.abs().max(1.0) || (got.is_nan() && want.is_nan());
+    assert!(fine, "{what}: {got}, published {want}");
+}
+
+fn near_all(what: &str, got: &[f64], want: &Value) {
+    let want = want.as_array().expect("a list");
+    assert_eq!(got.len(), want.len(), "{what}");
+    got.iter().zip(want).for_each(|(g, w)| near(what, *g, w));
+}
+
+#[test]
+fn scores_equal_the_published_ones() {
+    let arrays = arrays();
+    let truth = footprints(&arrays, "A_observed");
+    let cases: Value =
+        serde_json::from_str(&std::fs::read_to_string(common::data("scores.json")).expect("data")).expect("JSON");
+    let mut n = 0;
+    for case in cases.as_array().expect("a list") {
+        let name = format!("est{}", case["k"]);
+        let estimate = footprints(&arrays, &format!("{name}_A"));
+        for (key, want) in case.as_object().expect("a case").iter().filter(|(key, _)| key.contains('/')) {
+            let (metric, shift) = key.split_once('/').expect("two parts");
+            let shift = match shift {
+                "None" => Shift::None,
+                "auto" => Shift::Auto,
+                pair => {
+                    let by: Vec<f64> =
+                        pair.trim_matches(['(', ')']).split(", ").map(|v| v.parse().expect("a number")).collect();
+                    Shift::By([by[0], by[1]])
+                }
+            };
+            let metric = Similarity::from_name(metric).expect("known");
+            let got = hungarian_match(&estimate, &truth, metric, 0.9, shift).expect("comparable");
+            let what = format!("{name} {key}");
+            let pairs: Vec<Vec<usize>> = got.pairing.iter().map(|(i, j)| vec![*i, *j]).collect();
+            assert_eq!(serde_json::json!(pairs), want["pairing"], "{what}");
+            assert_eq!(serde_json::json!(got.shift), want["shift"], "{what}");
+            near(&what, got.recall(0.5), &want["recall"]);
+            near(&what, got.precision(0.5), &want["precision"]);
+            near(&what, got.mean_similarity(), &want["mean"]);
+            n += 1;
+        }
+        let pairs: Vec<(usize, usize)> = case["iou/None"]["pairing"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|p| (p[0].as_u64().expect("an index") as usize, p[1].as_u64().expect("an index") as usize))
+            .collect();
+        let traces = trace_pearson(&rows(&arrays, &format!("{name}_C")), &rows(&arrays, "C"), &pairs).expect("fits");
+        near_all("trace_pearson", &traces, &case["trace_pearson"]);
+        let activity =
+            activity_similarity(&rows(&arrays, &format!("{name}_S")), &rows(&arrays, "S"), &pairs).expect("fits");
+        near_all("correlation", &activity.correlation, &case["activity"]["correlation"]);
+        near_all("scale", &activity.scale, &case["activity"]["scale"]);
+        near_all("variance explained", &activity.variance_explained, &case["activity"]["variance_explained"]);
+        let (estimated, known) = (&arrays[&format!("{name}_shifts")].1, &arrays["shifts"].1);
+        let rmse = [false, true].map(|align| shift_rmse(estimated, known, true, align).expect("fits"));
+        near_all("shift_rmse", &rmse, &case["shift_rmse"]);
+        let global = global_shift_from_trajectories(estimated, known, true).expect("fits");
+        assert_eq!(serde_json::json!(global), case["global_shift"]);
+    }
+    assert_eq!(n, 36, "all cases were compared");
+}
+
+#[test]
+fn masks_and_plain_traces() {
+    let footprint = [0.0, 0.18, 0.5, 1.0];
+    assert_eq!(footprint_mask(&footprint, 0.18), [false, false, true, true]);
+    assert_eq!(footprint_mask(&[0.0; 4], 0.18), [false; 4]);
+    let film: Vec<f32> = (0..8).map(|i| i as f32).collect();
+    assert_eq!(footprint_roi_trace(&film, &footprint, 0.18).expect("fits"), [2.5, 6.5]);
+    assert_eq!(footprint_roi_trace(&film, &[0.0; 4], 0.18).expect("fits"), [0.0, 0.0]);
+    footprint_roi_trace(&film, &[1.0; 3], 0.18).expect_err("does not fit");
+}
+
+#[test]
+fn what_cannot_be_compared_says_why() {
+    let one = |shape: [usize; 3]| Footprints::from_dense(&vec![1.0; shape.iter().product()], shape).expect("finite");
+    let matched = |a: &Footprints, b: &Footprints| hungarian_match(a, b, Similarity::Iou, 0.9, Shift::Auto);
+    let error = matched(&one([1, 4, 5]), &one([1, 5, 4])).expect_err("another field").to_string();
+    assert!(error.contains("4 × 5 px") && error.contains("5 × 4 px"), "{error}");
+    let error = Footprints::from_dense(&[0.0, f64::NAN], [1, 1, 2]).expect_err("NaN").to_string();
+    assert!(error.contains("footprint 0") && error.contains("(0, 1)"), "{error}");
+    let frac = |f| hungarian_match(&one([1, 4, 5]), &one([1, 4, 5]), Similarity::Iou, f, Shift::None);
+    assert!(frac(0.0).is_err() && frac(1.5).is_err() && frac(f64::NAN).is_err() && frac(1.0).is_ok());
+    let empty = matched(&one([0, 4, 5]), &one([1, 4, 5])).expect("nothing was found");
+    assert_eq!((empty.recall(0.5), empty.precision(0.5), empty.mean_similarity()), (0.0, 0.0, 0.0));
+    assert!(Similarity::from_name("dice").expect_err("unknown").to_string().contains("weighted_jaccard"));
+    assert!(shift_rmse(&[0.0; 4], &[0.0; 6], true, true).is_err());
+    assert!(shift_rmse(&[f64::NAN; 4], &[0.0; 4], true, true).is_err());
+}
+
+#[test]
+fn sparse_and_dense_footprints_are_the_same() {
+    let arrays = arrays();
+    let dense = footprints(&arrays, "est2_A");
+    let (mut indptr, mut indices, mut data) = (vec![0], Vec::new(), Vec::new());
+    for f in &dense.items {
+        // Any order of pixels, and one pixel in two halves.
+        for (at, v) in f.pixels().iter().rev() {
+            indices.extend([*at as usize, *at as usize]);
+            data.extend([v / 2.0, v / 2.0]);
+        }
+        indptr.push(data.len());
+    }
+    let sparse = Footprints::from_csr([dense.height, dense.width], &indptr, &indices, &data).expect("fits");
+    assert_eq!(sparse, dense);
+    assert!(Footprints::from_csr([2, 2], &[0, 1], &[4], &[1.0]).is_err());
+    assert!(Footprints::from_csr([2, 2], &[0, 2], &[0], &[1.0]).is_err());
+    assert!(Footprints::from_csr([2, 2], &[], &[], &[]).is_err());
+}
