@@ -2,20 +2,28 @@
 
 use std::fs;
 
-use crate::{Result, root};
+use crate::{Result, models, root};
 
 /// Writes the generated files, or with `check` fails if one is stale.
 pub(crate) fn run(check: bool) -> Result {
-    let path = root().join("schema/spec.schema.json");
-    let text = format!("{:#}\n", minisim::spec::schema());
-    if check {
-        if fs::read_to_string(&path).unwrap_or_default() != text {
-            return Err(format!("{} is stale; run `cargo xtask codegen`", path.display()).into());
+    let schema = minisim::spec::schema();
+    let files = [
+        ("schema/spec.schema.json", format!("{schema:#}\n")),
+        ("crates/minisim-py/python/minisim/_models.py", models::python(&schema)?),
+    ];
+    for (name, text) in files {
+        let path = root().join(name);
+        if fs::read_to_string(&path).is_ok_and(|old| old == text) {
+            continue;
         }
-    } else {
-        fs::create_dir_all(root().join("schema"))?;
+        if check {
+            return Err(format!("{name} is stale; run `cargo xtask codegen`").into());
+        }
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder)?;
+        }
         fs::write(&path, text)?;
-        println!("wrote {}", path.display());
+        println!("wrote {name}");
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod bench;
 mod codegen;
+mod models;
 mod python;
 mod test;
 

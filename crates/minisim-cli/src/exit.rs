@@ -1,7 +1,5 @@
 //! How the command ends: what is printed, and with which exit code.
 
-use std::process::ExitCode;
-
 /// Why a subcommand did not do what was asked.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -27,20 +25,20 @@ impl Failure {
     }
 
     /// Prints the failure and yields its exit code.
-    pub(crate) fn report(self) -> ExitCode {
+    pub(crate) fn report(self) -> u8 {
         match self {
             Self::Input(message) => {
                 eprintln!("error: {message}");
-                ExitCode::from(2)
+                2
             }
             Self::Run(message) => {
                 eprintln!("error: {message}");
-                ExitCode::from(1)
+                1
             }
-            Self::BrokenPipe => ExitCode::SUCCESS,
+            Self::BrokenPipe => 0,
             Self::Interrupted => {
                 eprintln!("stopped; nothing was written");
-                ExitCode::from(130)
+                130
             }
         }
     }

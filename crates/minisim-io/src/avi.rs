@@ -11,9 +11,9 @@ use std::{
 };
 
 use minisim::{
-    GroundTruth, Sink,
-    recording::Pixels,
-    sink::{Block, Header, SinkError},
+    GroundTruth, Sink, Spec,
+    recording::{Movie, Pixels},
+    sink::{Block, Header, SinkError, Track},
 };
 
 use crate::{Written, atomic::Pending, error::IoError};
@@ -144,6 +144,35 @@ impl Sink for AviSink {
     fn finish(self, _: GroundTruth) -> Result<Written, SinkError> {
         Ok(self.complete()?)
     }
+}
+
+/// Writes a film that is in memory, and its spec beside it.
+///
+/// # Errors
+/// When `path` exists and may not be replaced, cannot be written, or it is not known what is white.
+pub fn save_avi(
+    spec: &Spec,
+    movie: &Movie,
+    path: impl AsRef<Path>,
+    options: AviOptions,
+) -> Result<Written, IoError> {
+    let mut sink = AviSink::create(path, options)?;
+    let [n_frames, height, width] = movie.shape;
+    // A run may have stopped before its sensor; counts are whole, intensities are not.
+    let counts = spec.has("sensor") && (0..movie.pixels.len()).all(|i| movie.pixels.get(i).fract() == 0.0);
+    let rendered = movie.pixels.sample();
+    let header = Header {
+        spec: spec.clone(),
+        n_frames,
+        tracks: vec![Track { stage: None, height, width, rendered }],
+        stored: rendered,
+        max_count: counts.then(|| spec.acquisition.image_sensor.max_count()),
+    };
+    sink.open(&header)?;
+    if let Some(writer) = &mut sink.writer {
+        writer.frames(&movie.pixels, n_frames).map_err(IoError::system("write", &sink.target))?;
+    }
+    sink.complete()
 }
 
 /// Frames a second as the ratio `rate / scale`.

@@ -10,7 +10,7 @@ mod machine;
 mod zarr;
 
 pub use atomic::{remove_unfinished, write_file};
-pub use avi::{AviOptions, AviSink};
+pub use avi::{AviOptions, AviSink, save_avi};
 pub use error::IoError;
 pub use machine::available_memory_bytes;
 pub use zarr::{Loaded, Reader, ZarrOptions, ZarrSink, load, save};

@@ -386,6 +386,16 @@ impl Scene {
         Ok(b.freeze())
     }
 
+    /// Size (height, width) of the film after `stage`: that of the canvas before the brain moves, of the field of view from
+    /// then on. The observed film's for `None` and for names of no stage.
+    #[must_use]
+    pub fn shape_of(&self, stage: Option<&str>) -> [usize; 2] {
+        let at = stage.and_then(|name| self.stages.iter().position(|s| s.name == crate::steps::stage_name(name)));
+        let Some(at) = at else { return self.canvas.fov };
+        let moved = |s: &Stage| matches!(s.layer, Some(Layer::Shift { .. } | Layer::Scope(_)));
+        if self.stages[..=at].iter().any(moved) { self.canvas.fov } else { self.canvas.shape() }
+    }
+
     /// The ground truth of a run that stops after the step of rank `until` (all steps if `None`): arrays of later steps are
     /// absent. What the steps have *answered* (focus, detectability) does not depend on where the run stops.
     #[must_use]

@@ -51,17 +51,13 @@ impl<'a> Renderer<'a> {
     /// Size and sample type of the observed movie and of each snapshot.
     #[must_use]
     pub fn tracks(&self) -> Vec<crate::sink::Track> {
-        let mut moved = false;
         let mut rendered = SampleType::F32;
         let mut tracks = vec![];
         for stage in self.stages {
-            if let Some(Layer::Shift { .. } | Layer::Scope(_)) = &stage.layer {
-                moved = true;
-            }
             if let Some(Layer::Scope(ScopeLayer::Digitise(digitiser))) = &stage.layer {
                 rendered = sample_for(digitiser.model().max_count);
             }
-            let [height, width] = if moved { self.scene.canvas.fov } else { self.scene.canvas.shape() };
+            let [height, width] = self.scene.shape_of(Some(stage.name));
             tracks.push(crate::sink::Track { stage: Some(stage.name), height, width, rendered });
         }
         let [height, width] = self.scene.canvas.fov;

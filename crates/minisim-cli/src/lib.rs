@@ -1,0 +1,82 @@
+//! The `minisim` command: one file a subcommand. A library too, so that the Python package brings the same command.
+#![expect(clippy::print_stderr, reason = "a command line program talks to its terminal")]
+
+mod completions;
+mod exit;
+mod info;
+mod input;
+mod interrupt;
+mod picture;
+mod presets;
+mod simulate;
+mod spec;
+mod text;
+
+use clap::{Parser, Subcommand};
+
+/// Simulate one-photon miniscope recordings with exact ground truth.
+///
+/// From neurons, optics, tissue, motion and a camera, minisim makes a film that looks like a real recording, together with
+/// everything that is true about it: footprints, calcium traces, spikes, motion and optical fields.
+#[derive(Debug, Parser)]
+#[command(name = "minisim", version, max_term_width = 110, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  minisim simulate                                   a 30 s recording of CA1 through a Miniscope V4, and a picture of it
+  minisim simulate --preset v4-cortex-l23 --duration 60 -o cortex.zarr
+  minisim presets v4-ca1 > mine.json                 a spec to edit; then: minisim simulate mine.json
+  minisim picture mine.zarr -o mine.png
+
+Exit codes:
+  0  done    1  failed (a file, the disk, a size that does not fit)    2  the spec or the command line is wrong
+  130  stopped with Ctrl-C; nothing half written is left behind";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Simulate a recording and write it to disk.
+    Simulate(Box<simulate::Args>),
+    /// Check, compare and print specs.
+    #[command(subcommand)]
+    Spec(spec::Command),
+    /// List the presets, or print one as a spec.
+    Presets(presets::Args),
+    /// Say what is in a recording.
+    Info(info::Args),
+    /// Draw a labelled contact sheet of a recording or a spec.
+    Picture(picture::Args),
+    /// Print a completion script for your shell.
+    Completions(completions::Args),
+}
+
+/// Runs the command with these arguments, the first being the program's name. Returns the exit code.
+pub fn run<I, A>(args: I) -> u8
+where
+    I: IntoIterator<Item = A>,
+    A: Into<std::ffi::OsString> + Clone,
+{
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(message) => {
+            // Help and version go to standard output and are no failure. Nothing can be done when printing fails.
+            let _ = message.print();
+            return u8::from(message.use_stderr()) * 2;
+        }
+    };
+    let result = match cli.command {
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Spec(command) => spec::run(&command),
+        Command::Presets(args) => presets::run(&args),
+        Command::Info(args) => info::run(&args),
+        Command::Picture(args) => picture::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    };
+    match result {
+        Ok(()) => 0,
+        Err(failure) => failure.report(),
+    }
+}

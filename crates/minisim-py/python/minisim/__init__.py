@@ -1,0 +1,146 @@
+"""Simulate one-photon miniscope recordings with exact ground truth.
+
+A :class:`Spec` says what to simulate, :func:`simulate` returns a :class:`Recording`: the film, and everything that is true about
+it. Start from :mod:`minisim.presets`, score an analysis with :mod:`minisim.testing`.
+
+The names below are loaded when they are first used, so that ``import minisim`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._core import DETECT_SNR_THRESHOLD as DETECT_SNR_THRESHOLD, __version__ as __version__
+    from ._metrics import (
+        ActivityScore as ActivityScore,
+        Match as Match,
+        activity_similarity as activity_similarity,
+        field_pearson as field_pearson,
+        footprint_mask as footprint_mask,
+        footprint_roi_trace as footprint_roi_trace,
+        global_shift_from_trajectories as global_shift_from_trajectories,
+        hungarian_match as hungarian_match,
+        shift_rmse as shift_rmse,
+        trace_pearson as trace_pearson,
+    )
+    from ._models import (
+        Acquisition as Acquisition,
+        AnyStep as AnyStep,
+        Bleaching as Bleaching,
+        BrainMotion as BrainMotion,
+        CellActivity as CellActivity,
+        CellOptics as CellOptics,
+        Composite as Composite,
+        IlluminationProfile as IlluminationProfile,
+        ImageSensor as ImageSensor,
+        Leakage as Leakage,
+        NeuronPopulation as NeuronPopulation,
+        Neuropil as Neuropil,
+        Optics as Optics,
+        Output as Output,
+        PlaceNeurons as PlaceNeurons,
+        Sensor as Sensor,
+        Spec as Spec,
+        Tissue as Tissue,
+        Vasculature as Vasculature,
+        VesselLayer as VesselLayer,
+        Vignette as Vignette,
+    )
+    from ._models_ext import SpecWarning as SpecWarning
+    from ._perf import PerfTracker as PerfTracker
+    from ._recording import (
+        GroundTruth as GroundTruth,
+        Recording as Recording,
+        RecordingFormatWarning as RecordingFormatWarning,
+    )
+    from ._simulate import (
+        Scene as Scene,
+        cache_dir as cache_dir,
+        cache_path as cache_path,
+        finalize as finalize,
+        render as render,
+        simulate as simulate,
+        simulate_cached as simulate_cached,
+        simulate_video as simulate_video,
+    )
+    from ._sweep import SweptSpec as SweptSpec, sweep as sweep
+    from .footprint import Footprint as Footprint, FootprintStack as FootprintStack
+    from .presets import Region as Region, Scope as Scope, build_spec as build_spec
+    from .steps import detection_snr as detection_snr, sample_field_at as sample_field_at
+
+_WHERE = {
+    "_core": ["DETECT_SNR_THRESHOLD", "__version__"],
+    "_metrics": [
+        "ActivityScore",
+        "Match",
+        "activity_similarity",
+        "field_pearson",
+        "footprint_mask",
+        "footprint_roi_trace",
+        "global_shift_from_trajectories",
+        "hungarian_match",
+        "shift_rmse",
+        "trace_pearson",
+    ],
+    "_models": [
+        "Acquisition",
+        "AnyStep",
+        "Bleaching",
+        "BrainMotion",
+        "CellActivity",
+        "CellOptics",
+        "Composite",
+        "IlluminationProfile",
+        "ImageSensor",
+        "Leakage",
+        "NeuronPopulation",
+        "Neuropil",
+        "Optics",
+        "Output",
+        "PlaceNeurons",
+        "Sensor",
+        "Spec",
+        "Tissue",
+        "Vasculature",
+        "VesselLayer",
+        "Vignette",
+    ],
+    "_models_ext": ["SpecWarning"],
+    "_perf": ["PerfTracker"],
+    "_recording": ["GroundTruth", "Recording", "RecordingFormatWarning"],
+    "_simulate": [
+        "Scene",
+        "cache_dir",
+        "cache_path",
+        "finalize",
+        "render",
+        "simulate",
+        "simulate_cached",
+        "simulate_video",
+    ],
+    "_sweep": ["SweptSpec", "sweep"],
+    "footprint": ["Footprint", "FootprintStack"],
+    "presets": ["Region", "Scope", "build_spec"],
+    "steps": ["detection_snr", "sample_field_at"],
+}
+_HOME = {name: module for module, names in _WHERE.items() for name in names}
+_MODULES = {"dask", "footprint", "pipelines", "presets", "steps", "testing"}
+
+__all__ = sorted(name for name in _HOME if not name.startswith("_"))
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f".{name}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME, *_MODULES})

@@ -1,0 +1,1016 @@
+# Written by `cargo xtask codegen` from the Rust types: do not edit. Methods and cross-field rules are in `_models_ext.py`.
+"""The spec: every field with its unit, bound, default and meaning."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Optional, Union
+
+from pydantic import Field
+
+from . import _models_ext as _ext
+
+
+class Optics(_ext.OpticsExt):
+    """The objective: what it resolves, how much light it collects, how its focal surface bends.
+
+    Fields:
+        na: Numerical aperture. Sets resolution, depth of field and, squared, the collected light. Default 0.45.
+        magnification: Magnification from object to sensor. Default 8.0.
+        emission_nm [nm]: Emission wavelength. Default 525.0.
+        depth_of_field_um [µm]: Half depth counted as in focus; "auto" = 1.33 λ / NA². Default "auto".
+        field_curvature_radius_um [µm]: Petzval radius of the focal surface: off-axis points focus shallower. null = flat field; real miniscopes 2000 to 3000. Default None.
+
+    """
+
+    na: float = Field(
+        0.45,
+        gt=0,
+        allow_inf_nan=False,
+        description="Numerical aperture. Sets resolution, depth of field and, squared, the collected light.",
+    )
+
+    magnification: float = Field(
+        8.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Magnification from object to sensor.",
+    )
+
+    emission_nm: float = Field(
+        525.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Emission wavelength. [nm]",
+        json_schema_extra={"unit": "nm"},
+    )
+
+    depth_of_field_um: Union[Literal["auto"], Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        "auto",
+        description="Half depth counted as in focus; \"auto\" = 1.33 λ / NA². [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    field_curvature_radius_um: Optional[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        None,
+        description="Petzval radius of the focal surface: off-axis points focus shallower. null = flat field; real miniscopes 2000 to 3000. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+
+class ImageSensor(_ext.Base):
+    """The image sensor.
+
+    Fields:
+        n_px_height [px]: Rows. Default 256.
+        n_px_width [px]: Columns. Default 256.
+        pixel_pitch_um [µm]: Physical distance between pixels on the sensor. Default 3.0.
+        quantum_efficiency [e/photon]: Electrons per photon. Default 0.7.
+        read_noise_e [e]: Read noise (RMS). Default 2.0.
+        gain_adu_per_e [counts/e]: Counts per electron. Default 1.0.
+        bit_depth [bit]: Bits of a count: counts clip to 0 … 2^bits - 1. Default 8.
+
+    """
+
+    n_px_height: int = Field(
+        256,
+        ge=1,
+        le=4294967295,
+        description="Rows. [px]",
+        json_schema_extra={"unit": "px"},
+    )
+
+    n_px_width: int = Field(
+        256,
+        ge=1,
+        le=4294967295,
+        description="Columns. [px]",
+        json_schema_extra={"unit": "px"},
+    )
+
+    pixel_pitch_um: float = Field(
+        3.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Physical distance between pixels on the sensor. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    quantum_efficiency: float = Field(
+        0.7,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Electrons per photon. [e/photon]",
+        json_schema_extra={"unit": "e/photon"},
+    )
+
+    read_noise_e: float = Field(
+        2.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Read noise (RMS). [e]",
+        json_schema_extra={"unit": "e"},
+    )
+
+    gain_adu_per_e: float = Field(
+        1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Counts per electron. [counts/e]",
+        json_schema_extra={"unit": "counts/e"},
+    )
+
+    bit_depth: int = Field(
+        8,
+        ge=1,
+        le=4294967295,
+        description="Bits of a count: counts clip to 0 … 2^bits - 1. [bit]",
+        json_schema_extra={"unit": "bit"},
+    )
+
+
+class Tissue(_ext.TissueExt):
+    """The tissue between the cells and the lens.
+
+    Fields:
+        scatter_mfp_excitation_um [µm]: Attenuation length of the excitation light on its diffuse way in (470 nm). Default 600.0.
+        scatter_mfp_emission_um [µm]: Attenuation length of the image-forming emission light on its way out (525 nm). Default 100.0.
+        scatter_blur_per_um [µm/µm]: Blur σ gained per µm of depth. Default 0.05.
+
+    """
+
+    scatter_mfp_excitation_um: float = Field(
+        600.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Attenuation length of the excitation light on its diffuse way in (470 nm). [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    scatter_mfp_emission_um: float = Field(
+        100.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Attenuation length of the image-forming emission light on its way out (525 nm). [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    scatter_blur_per_um: float = Field(
+        0.05,
+        ge=0,
+        allow_inf_nan=False,
+        description="Blur σ gained per µm of depth. [µm/µm]",
+        json_schema_extra={"unit": "µm/µm"},
+    )
+
+
+class NeuronPopulation(_ext.Base):
+    """Cells of one kind: how dense, how large, how deep.
+
+    Fields:
+        density_per_mm3 [1/mm³]: Cells per mm³ of tissue. Default 25000.0.
+        soma_radius_um [µm]: Radius of the cell body. Default 7.0.
+        irregularity: How much the outline wobbles, as a share of the radius; 0 = a disk. Default 0.3.
+        morphology: "soma" = body only, "cytosolic" = with proximal dendrites. Default "soma".
+        dendrite_length_um [µm]: Nominal reach of a dendrite (cytosolic). Default 24.0.
+        dendrite_width_um [µm]: Diameter of a dendrite at its base (cytosolic); it tapers to a thread. Default 3.0.
+        depth_range_um [µm]: Smallest and largest depth of a centre below the tissue surface. Default (0.0, 200.0,).
+        min_distance_um [µm]: Smallest distance between two centres of the population; 0 = none. Default 0.0.
+        positions_um [µm]: Explicit centres (z, y, x); density, depth range and distance are then ignored. Default None.
+
+    """
+
+    density_per_mm3: float = Field(
+        25000.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Cells per mm³ of tissue. [1/mm³]",
+        json_schema_extra={"unit": "1/mm³"},
+    )
+
+    soma_radius_um: float = Field(
+        7.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Radius of the cell body. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    irregularity: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="How much the outline wobbles, as a share of the radius; 0 = a disk.",
+    )
+
+    morphology: Literal["soma", "cytosolic"] = Field(
+        "soma",
+        description="\"soma\" = body only, \"cytosolic\" = with proximal dendrites.",
+    )
+
+    dendrite_length_um: float = Field(
+        24.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Nominal reach of a dendrite (cytosolic). [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    dendrite_width_um: float = Field(
+        3.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Diameter of a dendrite at its base (cytosolic); it tapers to a thread. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    depth_range_um: tuple[float, float] = Field(
+        (0.0, 200.0,),
+        description="Smallest and largest depth of a centre below the tissue surface. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    min_distance_um: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Smallest distance between two centres of the population; 0 = none. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    positions_um: Optional[list[tuple[float, float, float]]] = Field(
+        None,
+        description="Explicit centres (z, y, x); density, depth range and distance are then ignored. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+
+class CellActivity(_ext.StepBase):
+    """Makes the cells fire and glow.
+
+    Fields:
+        spike_sim_hz [Hz]: Rate of the fine grid that spikes are drawn on; rounded to whole bins per frame. Default 300.0.
+        p_quiescent_to_active [1/frame]: Chance per frame that a quiescent cell starts a burst. Default 0.005.
+        p_active_to_quiescent [1/frame]: Chance per frame that a burst ends. Default 0.3.
+        active_rate_hz [Hz]: Firing rate inside a burst. Default 150.0.
+        quiescent_rate_hz [Hz]: Firing rate outside bursts. Default 0.6.
+        tau_rise_s [s]: Rise time constant of the response to a spike. Default 0.05.
+        tau_decay_s [s]: Decay time constant of the response to a spike. Default 0.5.
+        brightness_cv: Coefficient of variation of the cells' brightness (log-normal, mean 1). Default 0.3.
+        f0 [fluorescence units]: Fluorescence of a cell at rest; a single spike peaks at 1. Default 1.0.
+        trace_noise [fluorescence units]: Standard deviation of noise added to the traces; off unless asked for. Default 0.0.
+
+    """
+
+    kind: Literal["cell_activity"] = "cell_activity"
+
+    spike_sim_hz: float = Field(
+        300.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Rate of the fine grid that spikes are drawn on; rounded to whole bins per frame. [Hz]",
+        json_schema_extra={"unit": "Hz"},
+    )
+
+    p_quiescent_to_active: float = Field(
+        0.005,
+        gt=0,
+        allow_inf_nan=False,
+        description="Chance per frame that a quiescent cell starts a burst. [1/frame]",
+        json_schema_extra={"unit": "1/frame"},
+    )
+
+    p_active_to_quiescent: float = Field(
+        0.3,
+        gt=0,
+        allow_inf_nan=False,
+        description="Chance per frame that a burst ends. [1/frame]",
+        json_schema_extra={"unit": "1/frame"},
+    )
+
+    active_rate_hz: float = Field(
+        150.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Firing rate inside a burst. [Hz]",
+        json_schema_extra={"unit": "Hz"},
+    )
+
+    quiescent_rate_hz: float = Field(
+        0.6,
+        ge=0,
+        allow_inf_nan=False,
+        description="Firing rate outside bursts. [Hz]",
+        json_schema_extra={"unit": "Hz"},
+    )
+
+    tau_rise_s: float = Field(
+        0.05,
+        gt=0,
+        allow_inf_nan=False,
+        description="Rise time constant of the response to a spike. [s]",
+        json_schema_extra={"unit": "s"},
+    )
+
+    tau_decay_s: float = Field(
+        0.5,
+        gt=0,
+        allow_inf_nan=False,
+        description="Decay time constant of the response to a spike. [s]",
+        json_schema_extra={"unit": "s"},
+    )
+
+    brightness_cv: float = Field(
+        0.3,
+        ge=0,
+        allow_inf_nan=False,
+        description="Coefficient of variation of the cells' brightness (log-normal, mean 1).",
+    )
+
+    f0: float = Field(
+        1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Fluorescence of a cell at rest; a single spike peaks at 1. [fluorescence units]",
+        json_schema_extra={"unit": "fluorescence units"},
+    )
+
+    trace_noise: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Standard deviation of noise added to the traces; off unless asked for. [fluorescence units]",
+        json_schema_extra={"unit": "fluorescence units"},
+    )
+
+
+class Bleaching(_ext.StepBase):
+    """Bleaches the cells' indicator.
+
+    Fields:
+        bleach_susceptibility [1/s]: Bleaching rate per unit of emitted fluorescence. Default 6.3e-6.
+        turnover_tau_s [s]: Time constant with which the cell replaces bleached indicator. Default 20000.0.
+        excitation_intensity: Excitation power relative to the calibration. Default 1.0.
+
+    """
+
+    kind: Literal["bleaching"] = "bleaching"
+
+    bleach_susceptibility: float = Field(
+        6.3e-6,
+        ge=0,
+        allow_inf_nan=False,
+        description="Bleaching rate per unit of emitted fluorescence. [1/s]",
+        json_schema_extra={"unit": "1/s"},
+    )
+
+    turnover_tau_s: float = Field(
+        20000.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time constant with which the cell replaces bleached indicator. [s]",
+        json_schema_extra={"unit": "s"},
+    )
+
+    excitation_intensity: float = Field(
+        1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Excitation power relative to the calibration.",
+    )
+
+
+class CellOptics(_ext.StepBase):
+    """Blurs and dims each cell by its depth and focus. Its numbers are those of the acquisition."""
+
+    kind: Literal["optics"] = "optics"
+
+
+class Composite(_ext.StepBase):
+    """Adds the cells' light to the movie."""
+
+    kind: Literal["composite"] = "composite"
+
+
+class Neuropil(_ext.StepBase):
+    """Adds a smooth, slow background glow.
+
+    Fields:
+        spatial_sigma_um [µm]: Low-pass σ of the maps: the size of the blobs. Default 40.0.
+        temporal_tau_s [s]: Time constant of the glow's own fluctuation. Default 10.0.
+        population_tau_s [s]: Time constant with which the glow follows the cells. Default 1.5.
+        amplitude [fluorescence units]: Brightness. Default 0.5.
+        n_components: Number of maps, each with its own time course. Default 3.
+        population_coupling: Share of the time course that follows the cells' summed activity. Default 0.7.
+
+    """
+
+    kind: Literal["neuropil"] = "neuropil"
+
+    spatial_sigma_um: float = Field(
+        40.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Low-pass σ of the maps: the size of the blobs. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    temporal_tau_s: float = Field(
+        10.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time constant of the glow's own fluctuation. [s]",
+        json_schema_extra={"unit": "s"},
+    )
+
+    population_tau_s: float = Field(
+        1.5,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time constant with which the glow follows the cells. [s]",
+        json_schema_extra={"unit": "s"},
+    )
+
+    amplitude: float = Field(
+        0.5,
+        gt=0,
+        allow_inf_nan=False,
+        description="Brightness. [fluorescence units]",
+        json_schema_extra={"unit": "fluorescence units"},
+    )
+
+    n_components: int = Field(
+        3,
+        ge=1,
+        le=4294967295,
+        description="Number of maps, each with its own time course.",
+    )
+
+    population_coupling: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of the time course that follows the cells' summed activity.",
+    )
+
+
+class VesselLayer(_ext.Base):
+    """One sheet of vessels at one depth.
+
+    Fields:
+        depth_um [µm]: Depth below the tissue surface. Default 30.0.
+        n_roots: Vessels that enter the field. Default 4.
+        root_radius_um [µm]: Radius of an entering vessel. Default 22.0.
+        min_radius_um [µm]: Radius at which a branch ends. Default 2.0.
+        opacity: Largest share of light that a vessel takes. Default 0.85.
+        absorption_per_um [1/µm]: Absorption of blood per µm of path. Default 0.04.
+        branch_prob: Chance per step that a branch splits. Default 0.2.
+        tortuosity_deg [deg]: Standard deviation of the heading's drift per step. Default 8.0.
+        branch_angle_deg [deg]: Angle between the children of a branch point. Default 30.0.
+        branch_area_main: Share of the blood flow that the larger child keeps. Default 0.7.
+        step_per_radius: Length of a step in radii. Default 1.5.
+
+    """
+
+    depth_um: float = Field(
+        30.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Depth below the tissue surface. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    n_roots: int = Field(
+        4,
+        ge=1,
+        le=4294967295,
+        description="Vessels that enter the field.",
+    )
+
+    root_radius_um: float = Field(
+        22.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Radius of an entering vessel. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    min_radius_um: float = Field(
+        2.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Radius at which a branch ends. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    opacity: float = Field(
+        0.85,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Largest share of light that a vessel takes.",
+    )
+
+    absorption_per_um: float = Field(
+        0.04,
+        gt=0,
+        allow_inf_nan=False,
+        description="Absorption of blood per µm of path. [1/µm]",
+        json_schema_extra={"unit": "1/µm"},
+    )
+
+    branch_prob: float = Field(
+        0.2,
+        ge=0,
+        lt=1,
+        allow_inf_nan=False,
+        description="Chance per step that a branch splits.",
+    )
+
+    tortuosity_deg: float = Field(
+        8.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Standard deviation of the heading's drift per step. [deg]",
+        json_schema_extra={"unit": "deg"},
+    )
+
+    branch_angle_deg: float = Field(
+        30.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Angle between the children of a branch point. [deg]",
+        json_schema_extra={"unit": "deg"},
+    )
+
+    branch_area_main: float = Field(
+        0.7,
+        gt=0.5,
+        lt=1,
+        allow_inf_nan=False,
+        description="Share of the blood flow that the larger child keeps.",
+    )
+
+    step_per_radius: float = Field(
+        1.5,
+        gt=0,
+        allow_inf_nan=False,
+        description="Length of a step in radii.",
+    )
+
+
+class BrainMotion(_ext.StepBase):
+    """Moves the brain under the scope.
+
+    Fields:
+        model: "physical" = a driven damped oscillator, "walk" = a random walk. Default "physical".
+        trajectory_um [µm]: Explicit displacement (dy, dx) of every frame; overrides the model. Default None.
+        max_shift_um [µm]: Largest displacement of the models. Default 15.0.
+        locomotion_freq_hz [Hz]: Stride frequency (physical). Default 7.0.
+        motion_amplitude_um [µm]: 99th percentile of the displacement (physical). Default 10.0.
+        locomotion_axis: Axis of the stride (physical). Default "y".
+        resonance_freq_hz [Hz]: Resonance frequency of the brain in the skull (physical). Default 6.0.
+        damping_ratio: Damping ratio of that resonance (physical). Default 0.5.
+        locomotion_fraction: Share of the motion that is stride; the rest is sloshing (physical). Default 0.25.
+        walk_step_um [µm]: Standard deviation of a step per axis and frame (walk). Default 0.3.
+
+    """
+
+    kind: Literal["brain_motion"] = "brain_motion"
+
+    model: Literal["physical", "walk"] = Field(
+        "physical",
+        description="\"physical\" = a driven damped oscillator, \"walk\" = a random walk.",
+    )
+
+    trajectory_um: Optional[list[tuple[float, float]]] = Field(
+        None,
+        description="Explicit displacement (dy, dx) of every frame; overrides the model. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    max_shift_um: float = Field(
+        15.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Largest displacement of the models. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    locomotion_freq_hz: float = Field(
+        7.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Stride frequency (physical). [Hz]",
+        json_schema_extra={"unit": "Hz"},
+    )
+
+    motion_amplitude_um: float = Field(
+        10.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="99th percentile of the displacement (physical). [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    locomotion_axis: Literal["y", "x"] = Field(
+        "y",
+        description="Axis of the stride (physical).",
+    )
+
+    resonance_freq_hz: float = Field(
+        6.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Resonance frequency of the brain in the skull (physical). [Hz]",
+        json_schema_extra={"unit": "Hz"},
+    )
+
+    damping_ratio: float = Field(
+        0.5,
+        gt=0,
+        allow_inf_nan=False,
+        description="Damping ratio of that resonance (physical).",
+    )
+
+    locomotion_fraction: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of the motion that is stride; the rest is sloshing (physical).",
+    )
+
+    walk_step_um: float = Field(
+        0.3,
+        ge=0,
+        allow_inf_nan=False,
+        description="Standard deviation of a step per axis and frame (walk). [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+
+class IlluminationProfile(_ext.StepBase):
+    """Dims the excitation towards the edges.
+
+    Fields:
+        falloff: Excitation at the farthest corner, relative to the centre; 1 = even. Default 0.7.
+        exponent: How abruptly it falls: 2 = parabola. Default 2.0.
+        center_offset_um [µm]: Centre of the light (y, x) from the optical axis. Default (0.0, 0.0,).
+
+    """
+
+    kind: Literal["illumination_profile"] = "illumination_profile"
+
+    falloff: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Excitation at the farthest corner, relative to the centre; 1 = even.",
+    )
+
+    exponent: float = Field(
+        2.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="How abruptly it falls: 2 = parabola.",
+    )
+
+    center_offset_um: tuple[float, float] = Field(
+        (0.0, 0.0,),
+        description="Centre of the light (y, x) from the optical axis. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+
+class Vignette(_ext.StepBase):
+    """Dims the collected light towards the edges.
+
+    Fields:
+        falloff: Collected light at the farthest corner, relative to the centre; 1 = even. Default 0.5.
+        exponent: How abruptly it falls: 2 = parabola. Default 2.0.
+        center_offset_um [µm]: Centre of the lens (y, x) from the optical axis. Default (0.0, 0.0,).
+
+    """
+
+    kind: Literal["vignette"] = "vignette"
+
+    falloff: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Collected light at the farthest corner, relative to the centre; 1 = even.",
+    )
+
+    exponent: float = Field(
+        2.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="How abruptly it falls: 2 = parabola.",
+    )
+
+    center_offset_um: tuple[float, float] = Field(
+        (0.0, 0.0,),
+        description="Centre of the lens (y, x) from the optical axis. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+
+class Leakage(_ext.StepBase):
+    """Adds a constant glow of the scope itself.
+
+    Fields:
+        profile: "uniform" = everywhere alike, "gaussian" = brightest in the centre. Default "gaussian".
+        level [fluorescence units]: Brightness at the centre. Default 0.1.
+        sigma_um [µm]: Width of the Gaussian; null = a quarter of the smaller side of the field of view. Default None.
+
+    """
+
+    kind: Literal["leakage"] = "leakage"
+
+    profile: Literal["uniform", "gaussian"] = Field(
+        "gaussian",
+        description="\"uniform\" = everywhere alike, \"gaussian\" = brightest in the centre.",
+    )
+
+    level: float = Field(
+        0.1,
+        ge=0,
+        allow_inf_nan=False,
+        description="Brightness at the centre. [fluorescence units]",
+        json_schema_extra={"unit": "fluorescence units"},
+    )
+
+    sigma_um: Optional[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        None,
+        description="Width of the Gaussian; null = a quarter of the smaller side of the field of view. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+
+class Sensor(_ext.StepBase):
+    """Turns light into counts. The sensor's own numbers are those of the acquisition.
+
+    Fields:
+        photons_per_unit [photons]: Photons per fluorescence unit, pixel and frame: exposure and excitation power in one number. Default 100.0.
+
+    """
+
+    kind: Literal["sensor"] = "sensor"
+
+    photons_per_unit: float = Field(
+        100.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Photons per fluorescence unit, pixel and frame: exposure and excitation power in one number. [photons]",
+        json_schema_extra={"unit": "photons"},
+    )
+
+
+class Output(_ext.Base):
+    """What is stored.
+
+    Fields:
+        save_intermediates: Keep the movie after every movie step. Default False.
+        store_dtype: The container of the stored counts; never a rescaling. Whole-number types need a sensor step and must hold its bits. Default "float32".
+
+    """
+
+    save_intermediates: bool = Field(
+        False,
+        description="Keep the movie after every movie step.",
+    )
+
+    store_dtype: Literal["float32", "float64", "uint8", "uint16"] = Field(
+        "float32",
+        description="The container of the stored counts; never a rescaling. Whole-number types need a sensor step and must hold its bits.",
+    )
+
+
+class Acquisition(_ext.AcquisitionExt):
+    """How the recording is taken.
+
+    Fields:
+        optics: The objective.
+        image_sensor: The image sensor.
+        tissue: The tissue.
+        fps [Hz]: Frames per second. Default 20.0.
+        duration_s [s]: Length of the recording. Default 150.0.
+        focal_depth_in_tissue_um [µm]: Depth of the focal plane below the tissue surface; "auto" = where most cells are detectable. Default "auto".
+        front_working_distance_um [µm]: Working distance of the scope, recorded for surgery planning; changes nothing in the image. Default None.
+
+    """
+
+    optics: Optics = Field(
+        default_factory=Optics,
+        description="The objective.",
+    )
+
+    image_sensor: ImageSensor = Field(
+        default_factory=ImageSensor,
+        description="The image sensor.",
+    )
+
+    tissue: Tissue = Field(
+        default_factory=Tissue,
+        description="The tissue.",
+    )
+
+    fps: float = Field(
+        20.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Frames per second. [Hz]",
+        json_schema_extra={"unit": "Hz"},
+    )
+
+    duration_s: float = Field(
+        150.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Length of the recording. [s]",
+        json_schema_extra={"unit": "s"},
+    )
+
+    focal_depth_in_tissue_um: Union[Literal["auto"], Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+        "auto",
+        description="Depth of the focal plane below the tissue surface; \"auto\" = where most cells are detectable. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    front_working_distance_um: Optional[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        None,
+        description="Working distance of the scope, recorded for surgery planning; changes nothing in the image. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+
+class PlaceNeurons(_ext.PlaceNeuronsExt):
+    """Places cells: one population described by the fields here, or several in `populations`.
+
+    Fields:
+        density_per_mm3 [1/mm³]: Cells per mm³ of tissue. Default 25000.0.
+        soma_radius_um [µm]: Radius of the cell body. Default 7.0.
+        irregularity: How much the outline wobbles, as a share of the radius; 0 = a disk. Default 0.3.
+        morphology: "soma" = body only, "cytosolic" = with proximal dendrites. Default "soma".
+        dendrite_length_um [µm]: Nominal reach of a dendrite (cytosolic). Default 24.0.
+        dendrite_width_um [µm]: Diameter of a dendrite at its base (cytosolic); it tapers to a thread. Default 3.0.
+        depth_range_um [µm]: Smallest and largest depth of a centre below the tissue surface. Default (0.0, 200.0,).
+        min_distance_um [µm]: Smallest distance between two centres of the population; 0 = none. Default 0.0.
+        positions_um [µm]: Explicit centres (z, y, x); density, depth range and distance are then ignored. Default None.
+        populations: Several populations, instead of the one described by the other fields. Default None.
+
+    """
+
+    density_per_mm3: float = Field(
+        25000.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Cells per mm³ of tissue. [1/mm³]",
+        json_schema_extra={"unit": "1/mm³"},
+    )
+
+    soma_radius_um: float = Field(
+        7.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Radius of the cell body. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    irregularity: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="How much the outline wobbles, as a share of the radius; 0 = a disk.",
+    )
+
+    morphology: Literal["soma", "cytosolic"] = Field(
+        "soma",
+        description="\"soma\" = body only, \"cytosolic\" = with proximal dendrites.",
+    )
+
+    dendrite_length_um: float = Field(
+        24.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Nominal reach of a dendrite (cytosolic). [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    dendrite_width_um: float = Field(
+        3.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Diameter of a dendrite at its base (cytosolic); it tapers to a thread. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    depth_range_um: tuple[float, float] = Field(
+        (0.0, 200.0,),
+        description="Smallest and largest depth of a centre below the tissue surface. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    min_distance_um: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Smallest distance between two centres of the population; 0 = none. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    positions_um: Optional[list[tuple[float, float, float]]] = Field(
+        None,
+        description="Explicit centres (z, y, x); density, depth range and distance are then ignored. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    kind: Literal["place_neurons"] = "place_neurons"
+
+    populations: Optional[list[NeuronPopulation]] = Field(
+        None,
+        description="Several populations, instead of the one described by the other fields.",
+    )
+
+
+class Vasculature(_ext.StepBase):
+    """Casts the shadows of blood vessels.
+
+    Fields:
+        enabled: Whether the vessels are there. Default False.
+        layers: The sheets of vessels; an empty list = none.
+
+    """
+
+    kind: Literal["vasculature"] = "vasculature"
+
+    enabled: bool = Field(
+        False,
+        description="Whether the vessels are there.",
+    )
+
+    layers: list[VesselLayer] = Field(
+        default_factory=list,
+        description="The sheets of vessels; an empty list = none.",
+    )
+
+
+AnyStep = Annotated[
+    Union[
+        PlaceNeurons,
+        CellActivity,
+        Bleaching,
+        CellOptics,
+        Composite,
+        Neuropil,
+        Vasculature,
+        BrainMotion,
+        IlluminationProfile,
+        Vignette,
+        Leakage,
+        Sensor,
+    ],
+    Field(discriminator="kind"),
+]
+
+#: Kinds of step, in the order of light.
+KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "composite", "neuropil", "vasculature", "brain_motion", "illumination_profile", "vignette", "leakage", "sensor",)
+
+
+class Spec(_ext.SpecExt):
+    """A recording to simulate: how it is taken, from which seed, with which effects.
+
+    Fields:
+        acquisition: How the recording is taken.
+        seed: Seed of all randomness. Default 42.
+        steps: The effects. They act in the order of the forward chain, whatever the order of the list; each kind at most once; an effect that is not listed is absent.
+        output: What is stored.
+
+    """
+
+    acquisition: Acquisition = Field(
+        default_factory=Acquisition,
+        description="How the recording is taken.",
+    )
+
+    seed: int = Field(
+        42,
+        ge=0,
+        le=18446744073709551615,
+        description="Seed of all randomness.",
+    )
+
+    steps: list[AnyStep] = Field(
+        description="The effects. They act in the order of the forward chain, whatever the order of the list; each kind at most once; an effect that is not listed is absent.",
+    )
+
+    output: Output = Field(
+        default_factory=Output,
+        description="What is stored.",
+    )

@@ -1,0 +1,299 @@
+"""A recording: the film and everything that is true about it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Optional, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+from ._models import Spec
+from ._models_ext import SpecWarning
+from .footprint import FootprintStack
+
+if TYPE_CHECKING:
+    from xarray import DataArray
+
+StrPath = Union[str, "PathLike[str]"]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+#: Arrays of the truth with one row a cell.
+_PER_UNIT = (
+    "C",
+    "S",
+    "centers_um",
+    "amplitude_per_cell",
+    "in_focus",
+    "detectable",
+    "observed_sigma_px",
+    "observed_gain",
+    "bleaching",
+    "vessel_overlap_fraction",
+    "peak_snr",
+)
+#: The others.
+_COMMON = (
+    "shifts",
+    "illumination",
+    "vignette",
+    "leakage",
+    "neuropil_temporal",
+    "neuropil_spatial",
+    "neuropil_population",
+    "vasculature_mask",
+)
+
+
+class RecordingFormatWarning(UserWarning):
+    """A recording was read, but something about it is odd."""
+
+
+@dataclass(frozen=True, eq=False)
+class GroundTruth:
+    """Everything that is exactly known about a recording. Arrays whose step did not run are ``None``."""
+
+    planted: FootprintStack
+    """Sharp footprints on the canvas (field of view and motion margin), peak 1."""
+    fov_offset: tuple[int, int]
+    """First row and column of the field of view on the canvas."""
+    fov_shape: tuple[int, int]
+    """(height, width) of the field of view (px)."""
+    C: Floats
+    """Clean calcium traces, (unit, frame)."""
+    S: Floats
+    """Spikes in each frame, (unit, frame)."""
+    centers_um: Floats
+    """Cell centres (unit, 3) as (z, y, x) in µm: z below the surface, y and x from the optical axis."""
+    amplitude_per_cell: Floats
+    """Brightness of each cell."""
+    in_focus: Flags
+    """Whether each cell lies within the depth of field."""
+    detectable: Flags
+    """Whether each cell's largest transient stands out of the sensor's noise."""
+    focal_depth_um: Optional[float] = None
+    """Depth of the focal plane (µm)."""
+    observed_sigma_px: Optional[Floats] = None
+    """Blur (σ, px) of each cell's footprint."""
+    observed_gain: Optional[Floats] = None
+    """Factor on each cell's blurred footprint."""
+    shifts: Optional[Floats] = None
+    """Displacement (dy, dx) of the tissue in each frame, (frame, 2), in px; a correction is its negative."""
+    illumination: Optional[Floats] = None
+    """Excitation over the field of view, (height, width)."""
+    vignette: Optional[Floats] = None
+    """Share of light that the lens passes, (height, width)."""
+    leakage: Optional[Floats] = None
+    """Light added to every frame, (height, width)."""
+    bleaching: Optional[Floats] = None
+    """Share of intact fluorophore, (unit, frame)."""
+    neuropil_temporal: Optional[Floats] = None
+    """Course of each neuropil component, (component, frame)."""
+    neuropil_spatial: Optional[Floats] = None
+    """Field of each neuropil component, (component, height, width)."""
+    neuropil_population: Optional[Floats] = None
+    """The population's activity that the neuropil follows, (frame,)."""
+    vasculature_mask: Optional[Floats] = None
+    """Share of light that the vessels pass, (height, width)."""
+    vessel_overlap_fraction: Optional[Floats] = None
+    """Share of each cell's light that the vessels take."""
+    peak_snr: Optional[Floats] = None
+    """Detection SNR of each cell's largest transient."""
+
+    @property
+    def n_units(self) -> int:
+        """Number of cells."""
+        return len(self.planted)
+
+    @property
+    def depth_um(self) -> Floats:
+        """Depth of each cell below the surface (µm)."""
+        return self.centers_um[:, 0]
+
+    @cached_property
+    def A_planted(self) -> Floats:
+        """Sharp footprints on the field of view, dense: (unit, height, width)."""
+        return _core.dense_footprints(self._parts(), False)
+
+    @cached_property
+    def A_observed(self) -> Floats:
+        """Footprints as the sensor sees them, dense: (unit, height, width)."""
+        return _core.dense_footprints(self._parts(), True)
+
+    def detectable_subset(self, *, require_in_focus: bool = False) -> GroundTruth:
+        """The truth of the detectable cells: what an analysis can be asked to find."""
+        keep = self.detectable & self.in_focus if require_in_focus else self.detectable
+        return self.subset(keep)
+
+    def subset(self, keep: Flags) -> GroundTruth:
+        """The truth of the cells whose flag is set."""
+        keep = np.asarray(keep, dtype=bool)
+        if keep.shape != (self.n_units,):
+            raise ValueError(f"a mask of shape {keep.shape} does not fit {self.n_units} cells")
+        values: dict[str, Any] = {name: getattr(self, name) for name in _COMMON}
+        for name in _PER_UNIT:
+            value = getattr(self, name)
+            values[name] = None if value is None else value[keep]
+        return GroundTruth(
+            planted=self.planted[keep],
+            fov_offset=self.fov_offset,
+            fov_shape=self.fov_shape,
+            focal_depth_um=self.focal_depth_um,
+            **values,
+        )
+
+    def _parts(self) -> dict[str, Any]:
+        """What the engine takes."""
+        offsets, shapes, data = self.planted.to_arrays()
+        parts: dict[str, Any] = {
+            "offsets": offsets,
+            "shapes": shapes,
+            "data": data,
+            "canvas_shape": list(self.planted.canvas_shape),
+            "fov_offset": list(self.fov_offset),
+            "fov_shape": list(self.fov_shape),
+            "focal_depth_um": self.focal_depth_um,
+        }
+        for name in (*_PER_UNIT, *_COMMON):
+            value = getattr(self, name)
+            if value is not None:
+                flags = name in ("in_focus", "detectable")
+                parts[name] = np.ascontiguousarray(value, dtype=bool if flags else np.float64)
+        return parts
+
+    @classmethod
+    def _of(cls, parts: dict[str, Any]) -> GroundTruth:
+        canvas = tuple(parts["canvas_shape"])
+        planted = FootprintStack.from_arrays(parts["offsets"], parts["shapes"], parts["data"], canvas)
+        values = {name: parts.get(name) for name in (*_PER_UNIT, *_COMMON)}
+        n = len(planted)
+        # A truth without activity has no frames; its arrays are there all the same.
+        values["C"] = np.zeros((n, 0)) if values["C"] is None else values["C"]
+        values["S"] = np.zeros((n, 0)) if values["S"] is None else values["S"]
+        if values["amplitude_per_cell"] is None:
+            values["amplitude_per_cell"] = np.full(n, np.nan)
+        return cls(
+            planted=planted,
+            fov_offset=tuple(parts["fov_offset"]),
+            fov_shape=tuple(parts["fov_shape"]),
+            focal_depth_um=parts["focal_depth_um"],
+            **values,
+        )
+
+
+def _labelled(movie: NDArray[Any]) -> Any:
+    """As an xarray DataArray where xarray is installed, else as it is."""
+    try:
+        import xarray
+    except ImportError:
+        return movie
+    return xarray.DataArray(movie, dims=("frame", "height", "width"), name="movie")
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A film and its truth."""
+
+    spec: Spec
+    """What was simulated."""
+    observed: NDArray[Any]
+    """The film, (frame, height, width)."""
+    ground_truth: GroundTruth
+    """What is true about it."""
+    snapshots: dict[str, Any] = field(default_factory=dict)
+    """The film after each stage, by name, where ``Output.save_intermediates`` asked for it (xarray where installed)."""
+
+    @property
+    def observed_movie(self) -> DataArray:
+        """The film as an xarray DataArray."""
+        try:
+            import xarray
+        except ImportError as error:
+            raise ImportError("observed_movie needs xarray: pip install xarray (or use .observed)") from error
+        return xarray.DataArray(self.observed, dims=("frame", "height", "width"), name="movie")
+
+    def frame(self, t: int) -> NDArray[Any]:
+        """Frame ``t`` of the film, (height, width)."""
+        return self.observed[t]
+
+    def stage(self, name: str) -> Any:
+        """The film after stage ``name`` (or the step of that kind)."""
+        wanted = {"composite": "cells_only"}.get(name, name)
+        if wanted in self.snapshots:
+            return self.snapshots[wanted]
+        kept = ", ".join(self.snapshots) or "none"
+        raise KeyError(
+            f"no film of stage {name!r} was kept (kept: {kept}); simulate with Output(save_intermediates=True), "
+            f"or use minisim.render(spec, stage={name!r})"
+        )
+
+    def save(self, path: StrPath, *, overwrite: bool = True) -> None:
+        """Writes the recording directory ``path`` (zarr). What is there is replaced only once the new one is complete, and only
+        if it is a recording."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _core.save(self._parts(), str(target), overwrite)
+
+    @classmethod
+    def load(cls, path: StrPath) -> Recording:
+        """Reads a recording directory, ours or the published package's."""
+        parts, notes = _core.load(str(path))
+        for note in notes:
+            warnings.warn(note, RecordingFormatWarning, stacklevel=2)
+        return cls._of(parts)
+
+    def write_video(
+        self,
+        path: StrPath,
+        *,
+        fps: Optional[float] = None,
+        vmin: float = 0.0,
+        vmax: Optional[float] = None,
+        codec: str = "Y800",
+        progress: bool = True,
+    ) -> Path:
+        """Writes the film as 8-bit grey AVI, ``vmin`` black and ``vmax`` white (the sensor's largest count if not given), and the
+        spec beside it. Returns the path."""
+        check_codec(codec)
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _core.write_avi(np.ascontiguousarray(self.observed), self.spec._text(), str(target), fps, vmin, vmax)
+        return target
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "spec": self.spec._text(),
+            "observed": np.ascontiguousarray(self.observed),
+            "snapshots": {name: np.ascontiguousarray(movie) for name, movie in self.snapshots.items()},
+            "truth": self.ground_truth._parts(),
+        }
+
+    @classmethod
+    def _of(cls, parts: dict[str, Any], spec: Optional[Spec] = None) -> Recording:
+        if spec is None:
+            with warnings.catch_warnings():
+                # Whoever made the recording has seen them.
+                warnings.simplefilter("ignore", SpecWarning)
+                spec = Spec.model_validate_json(parts["spec"])
+        return cls(
+            spec=spec,
+            observed=parts["observed"],
+            ground_truth=GroundTruth._of(parts["truth"]),
+            snapshots={name: _labelled(movie) for name, movie in parts["snapshots"].items()},
+        )
+
+
+def check_codec(codec: str) -> None:
+    """Refuses a codec that is not written here."""
+    if codec.upper() not in ("Y800", "GREY"):
+        raise ValueError(f"codec {codec!r} is not written; use \"Y800\" (uncompressed grey, exact counts)")
+
+
+#: Called with the frames done and the frames there are.
+Progress = Callable[[int, int], Any]

@@ -1,0 +1,261 @@
+"""For test suites: small recordings with exact truth, and a scorecard for what an analysis makes of them.
+
+    rec = make_recording(n_cells=6, motion=True)
+    A, C = my_pipeline(rec.observed)
+    assert score(Estimate(A=A, C=C), rec.ground_truth).f1 > 0.8
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Optional, Union
+
+import numpy as np
+
+from . import _core
+from ._metrics import Match, Shift, _field_of, _floats, as_footprints
+from ._models import (
+    Acquisition,
+    AnyStep,
+    BrainMotion,
+    CellActivity,
+    CellOptics,
+    Composite,
+    ImageSensor,
+    NeuronPopulation,
+    Optics,
+    Output,
+    PlaceNeurons,
+    Sensor,
+    Spec,
+)
+from ._recording import GroundTruth, Recording
+from ._simulate import simulate
+
+#: Pixel pitch of the test camera; its magnification makes the pixel size.
+_PITCH_UM = 8.0
+#: Share of the field that the grid of cells spans, and how far a cell strays from it in spacings.
+_SPAN = 0.7
+_JITTER = 0.15
+
+_NOT_GIVEN: Any = object()
+
+
+def make_recording(
+    *,
+    n_cells: int = 6,
+    n_px: int = 128,
+    pixel_size_um: float = 1.0,
+    duration_s: float = 2.0,
+    fps: float = 20.0,
+    seed: int = 0,
+    depth_um: float = 50.0,
+    focal_depth_um: Union[float, Literal["auto"]] = "auto",
+    soma_radius_um: float = 5.0,
+    morphology: Literal["soma", "cytosolic"] = "soma",
+    population: Optional[NeuronPopulation] = None,
+    motion: bool = False,
+    activity: Optional[CellActivity] = None,
+    sensor: Optional[Sensor] = None,
+    extra_steps: Sequence[AnyStep] = (),
+    save_intermediates: bool = False,
+) -> Recording:
+    """A small, fast recording with exactly ``n_cells`` cells, the same for the same arguments.
+
+    The cells stand on a jittered grid over the middle of a field of ``n_px`` × ``n_px`` pixels, all at ``depth_um``, lively and well
+    lit. ``population`` places them as in tissue instead. ``motion`` adds a moving brain; ``extra_steps`` add anything else.
+    """
+    if population is None:
+        if n_cells < 1:
+            raise ValueError(f"n_cells = {n_cells} must be at least 1")
+        population = NeuronPopulation(
+            soma_radius_um=soma_radius_um,
+            morphology=morphology,
+            positions_um=_grid(n_cells, n_px * pixel_size_um, depth_um, seed),
+        )
+    steps: list[Any] = [
+        PlaceNeurons(populations=[population]),
+        activity if activity is not None else CellActivity(p_quiescent_to_active=0.05),
+        CellOptics(),
+        Composite(),
+        sensor if sensor is not None else Sensor(photons_per_unit=40.0),
+    ]
+    if motion:
+        steps.append(BrainMotion())
+    replaced = {step.kind for step in extra_steps}
+    spec = Spec(
+        acquisition=Acquisition(
+            optics=Optics(magnification=_PITCH_UM / pixel_size_um),
+            image_sensor=ImageSensor(n_px_height=n_px, n_px_width=n_px, pixel_pitch_um=_PITCH_UM),
+            fps=fps,
+            duration_s=duration_s,
+            focal_depth_in_tissue_um=focal_depth_um,
+        ),
+        seed=seed,
+        steps=[step for step in steps if step.kind not in replaced] + list(extra_steps),
+        output=Output(save_intermediates=save_intermediates),
+    )
+    return simulate(spec)
+
+
+def _grid(n: int, side_um: float, depth_um: float, seed: int) -> list[tuple[float, float, float]]:
+    """``n`` places (z, y, x) on the smallest grid, as square as can be, over the middle of the field."""
+    cols = math.ceil(math.sqrt(n))
+    rows = math.ceil(n / cols)
+    span = _SPAN * side_um
+
+    def centre(i: int, count: int) -> tuple[float, float]:
+        spacing = span / (count - 1) if count > 1 else span
+        return (-span / 2 + i * spacing if count > 1 else 0.0), spacing
+
+    rng = np.random.default_rng(seed)
+    places = []
+    for i in range(n):
+        (y, step_y), (x, step_x) = centre(i // cols, rows), centre(i % cols, cols)
+        jitter = rng.uniform(-_JITTER, _JITTER, size=2)
+        places.append((float(depth_um), float(y + jitter[0] * step_y), float(x + jitter[1] * step_x)))
+    return places
+
+
+class Estimate:
+    """What an analysis found: ``Estimate(A=A, C=C, S=S, shifts=shifts)``; only the footprints are needed.
+
+    ``A`` (or ``footprints``): (n, height, width) arrays, scipy sparse (n, height*width), or patches. ``C`` (``traces``) and ``S``
+    (``activity``): (n, frame). ``shifts``: the motion *correction* of each frame, (frame, 2) as (dy, dx): the negative of the
+    displacement. numpy or xarray.
+    """
+
+    __slots__ = ("A", "C", "S", "shifts")
+
+    def __init__(
+        self,
+        A: Any = _NOT_GIVEN,
+        C: Any = None,
+        S: Any = None,
+        shifts: Any = None,
+        *,
+        footprints: Any = _NOT_GIVEN,
+        traces: Any = None,
+        activity: Any = None,
+    ) -> None:
+        for long, short, one, other in (("traces", "C", traces, C), ("activity", "S", activity, S)):
+            if one is not None and other is not None:
+                raise TypeError(f"pass {long}= or {short}=, not both")
+        if A is not _NOT_GIVEN and footprints is not _NOT_GIVEN:
+            raise TypeError("pass footprints= or A=, not both")
+        self.A = footprints if A is _NOT_GIVEN else A
+        if self.A is _NOT_GIVEN:
+            raise TypeError("an Estimate needs the footprints: pass A=... or footprints=...")
+        self.C = traces if C is None else C
+        self.S = activity if S is None else S
+        self.shifts = shifts
+
+    @property
+    def footprints(self) -> Any:
+        """The footprints."""
+        return self.A
+
+    @property
+    def traces(self) -> Any:
+        """The traces."""
+        return self.C
+
+    @property
+    def activity(self) -> Any:
+        """The activity."""
+        return self.S
+
+
+@dataclass(frozen=True)
+class Report:
+    """The scorecard. What was not estimated is nan or ``None``."""
+
+    n_true: int
+    """True cells that were asked for."""
+    n_est: int
+    """Estimated cells."""
+    n_matched: int
+    """Pairs that are alike enough."""
+    recall: float
+    """Share of the true cells found."""
+    precision: float
+    """Share of the estimates that are true."""
+    f1: float
+    """Harmonic mean of the two."""
+    mean_overlap: float
+    """Mean likeness of all pairs."""
+    trace_corr: float
+    """Median correlation of the pairs' traces."""
+    activity_corr: float
+    """Median correlation of the pairs' activity."""
+    activity_variance_explained: float
+    """Median share of the true activity's variance that is explained."""
+    activity_scale: float
+    """Median factor from estimated to true activity."""
+    shift_rmse: Optional[float]
+    """RMS error of the motion (px) after a constant offset."""
+    n_requested: int
+    """Cells in the recording."""
+    n_detectable: int
+    """Of those, detectable ones."""
+    match_metric: str = "iou"
+    """How likeness was measured."""
+    footprint_shift: tuple[int, int] = (0, 0)
+    """Pixels that the estimates were moved by."""
+    details: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """Everything beyond the scorecard: the precision–recall curve and average precision, merges and splits, events, recall by
+    depth, SNR, neighbours and vessels with 95 % intervals, CaImAn's and Neurofinder's scores, the match."""
+
+    def summary(self) -> str:
+        """The scorecard in a few lines."""
+        lines = [
+            f"cells: recall {self.recall:.2f}, precision {self.precision:.2f}, F1 {self.f1:.2f} "
+            f"({self.n_matched} of {self.n_true} found, {self.n_est} estimated, mean {self.match_metric} {self.mean_overlap:.2f})",
+            f"asked for: {self.n_true} of {self.n_requested} cells; {self.n_detectable} are detectable",
+        ]
+        if not math.isnan(self.trace_corr):
+            lines.append(f"traces: median r {self.trace_corr:.2f}")
+        if not math.isnan(self.activity_corr):
+            lines.append(
+                f"activity: median r {self.activity_corr:.2f}, variance explained {self.activity_variance_explained:.2f} "
+                f"(scale {self.activity_scale:.3g})"
+            )
+        if self.shift_rmse is not None:
+            lines.append(f"motion: RMS error {self.shift_rmse:.2f} px")
+        return "\n".join(lines)
+
+
+def score(
+    estimate: Estimate,
+    ground_truth: GroundTruth,
+    *,
+    match_metric: str = "iou",
+    match_threshold: float = 0.5,
+    restrict_to_detectable: bool = True,
+    footprint_shift: Shift = "auto",
+) -> Report:
+    """Scores an estimate against the truth.
+
+    Footprints are compared with those that the sensor sees (``A_observed``). Only detectable cells are asked for, unless
+    ``restrict_to_detectable`` is False. ``footprint_shift`` undoes a constant offset: ``"auto"`` reads it off the motion where both
+    sides have one and finds it in the footprints where not; (dy, dx) gives it; ``None`` leaves it.
+    """
+    field_shape = _field_of(estimate.A) or ground_truth.fov_shape
+    footprints = as_footprints(estimate.A, "the estimated footprints", field_shape)
+    optional = [
+        None if value is None else _floats(value, what, 2)
+        for value, what in ((estimate.C, "traces"), (estimate.S, "activity"), (estimate.shifts, "shifts"))
+    ]
+    parts = _core.score(
+        footprints,
+        *optional,
+        ground_truth._parts(),
+        match_metric,
+        float(match_threshold),
+        restrict_to_detectable,
+        footprint_shift,
+    )
+    parts["details"]["match"] = Match._of(parts["details"]["match"])
+    return Report(**parts)

@@ -1,0 +1,229 @@
+//! Running the engine while Python looks for Ctrl-C and hears of progress.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{self, RecvTimeoutError, Sender},
+    },
+    time::Duration,
+};
+
+use minisim::{Cancel, Event, MemorySink, Options, RunError, Scene, Sink, Spec, render, simulate_into};
+use minisim_io::{AviOptions, AviSink, ZarrOptions, ZarrSink, available_memory_bytes};
+use pyo3::{
+    exceptions::{PyKeyboardInterrupt, PyOSError, PyValueError},
+    prelude::*,
+    types::PyDict,
+};
+
+use crate::{
+    recording::{file_error, pixels_to_py, recording_to_py, truth_to_py},
+    spec,
+};
+
+/// How often Python looks for Ctrl-C.
+const POLL: Duration = Duration::from_millis(40);
+
+pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_function(wrap_pyfunction!(simulate, m)?)?;
+    m.add_function(wrap_pyfunction!(simulate_to_file, m)?)?;
+    m.add_function(wrap_pyfunction!(run_cli, m)?)?;
+    m.add_class::<PyScene>()
+}
+
+enum News<T> {
+    Progress { done: usize, n_frames: usize },
+    Ended(T),
+}
+
+fn python_error(error: &RunError) -> PyErr {
+    match error {
+        RunError::Spec(report) => spec::invalid(report),
+        RunError::UnknownStage { .. } => PyValueError::new_err(error.to_string()),
+        RunError::Cancelled => PyKeyboardInterrupt::new_err(""),
+        _ => PyOSError::new_err(error.to_string()),
+    }
+}
+
+/// Whether a stopped run must have ended before Python goes on: one that writes files must, to take them away again.
+#[derive(Clone, Copy, PartialEq)]
+enum Stop {
+    Wait,
+    Leave,
+}
+
+/// Runs `work` in a thread of its own; the caller's thread hands progress to Python and cancels on Ctrl-C, or when the callback
+/// raises.
+fn supervised<T: Send + 'static>(
+    py: Python<'_>,
+    progress: Option<&Bound<'_, PyAny>>,
+    on_stop: Stop,
+    until: Option<String>,
+    work: impl FnOnce(Options<'_>) -> Result<T, RunError> + Send + 'static,
+) -> PyResult<T> {
+    let (sender, receiver) = mpsc::channel();
+    // A receiver may be used by one thread at a time; with a lock it may be lent while the interpreter is free.
+    let receiver = Mutex::new(receiver);
+    let cancel = Cancel::new();
+    let theirs = cancel.clone();
+    let worker = std::thread::spawn(move || {
+        let news: Sender<News<Result<T, RunError>>> = sender.clone();
+        // Sending fails only when nobody listens any more.
+        let mut on_event = move |event: Event| {
+            let _ = match event {
+                Event::Built { n_frames } => news.send(News::Progress { done: 0, n_frames }),
+                Event::Frames { done, n_frames } => news.send(News::Progress { done, n_frames }),
+                _ => Ok(()),
+            };
+        };
+        let options = Options {
+            until: until.as_deref(),
+            memory_limit_bytes: available_memory_bytes(),
+            cancel: theirs,
+            on_event: Some(&mut on_event),
+        };
+        let ended = work(options);
+        let _ = sender.send(News::Ended(ended));
+    });
+    let failure = loop {
+        let wait = || receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(POLL);
+        match py.detach(wait) {
+            Ok(News::Ended(result)) => return result.map_err(|e| python_error(&e)),
+            Ok(News::Progress { done, n_frames }) => {
+                if let Some(call) = progress
+                    && let Err(error) = call.call1((done, n_frames))
+                {
+                    break error;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                break PyOSError::new_err("the simulation ended without a result; please report this");
+            }
+        }
+        if let Err(error) = py.check_signals() {
+            break error;
+        }
+    };
+    cancel.cancel();
+    if on_stop == Stop::Wait {
+        // Its result no longer matters.
+        let _ = py.detach(|| worker.join());
+    }
+    Err(failure)
+}
+
+/// Simulates in memory; the recording's parts and the warnings.
+#[pyfunction]
+#[pyo3(signature = (text, until, progress))]
+fn simulate<'py>(
+    py: Python<'py>,
+    text: &str,
+    until: Option<String>,
+    progress: Option<&Bound<'py, PyAny>>,
+) -> PyResult<(Bound<'py, PyDict>, Vec<String>)> {
+    let spec = spec::read(text)?;
+    let outcome = supervised(py, progress, Stop::Leave, until, move |options| {
+        simulate_into(&spec, MemorySink::default(), options)
+    })?;
+    let warnings = outcome.warnings.iter().map(|w| w.message.clone()).collect();
+    Ok((recording_to_py(py, outcome.output)?, warnings))
+}
+
+/// Simulates into a file, `.zarr` or `.avi`, frame by frame; the warnings.
+#[pyfunction]
+#[pyo3(signature = (text, path, until, overwrite, fps, vmin, vmax, progress))]
+#[expect(clippy::too_many_arguments, reason = "private; the package gives them names")]
+fn simulate_to_file(
+    py: Python<'_>,
+    text: &str,
+    path: PathBuf,
+    until: Option<String>,
+    overwrite: bool,
+    fps: Option<f64>,
+    vmin: f64,
+    vmax: Option<f64>,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Vec<String>> {
+    fn write<S: Sink>(
+        py: Python<'_>,
+        progress: Option<&Bound<'_, PyAny>>,
+        spec: Spec,
+        until: Option<String>,
+        sink: S,
+    ) -> PyResult<Vec<String>>
+    where
+        S: Send + 'static,
+        S::Output: Send + 'static,
+    {
+        let outcome =
+            supervised(py, progress, Stop::Wait, until, move |options| simulate_into(&spec, sink, options))?;
+        Ok(outcome.warnings.iter().map(|w| w.message.clone()).collect())
+    }
+    let spec = spec::read(text)?;
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zarr")) {
+        let sink = ZarrSink::create(&path, ZarrOptions { overwrite }).map_err(|e| file_error(&e))?;
+        write(py, progress, spec, until, sink)
+    } else {
+        let options = AviOptions { overwrite, fps, vmin, vmax, ..AviOptions::default() };
+        let sink = AviSink::create(&path, options).map_err(|e| file_error(&e))?;
+        write(py, progress, spec, until, sink)
+    }
+}
+
+/// A scene: any frames of any stage, without those before them.
+#[pyclass(name = "Scene", frozen)]
+struct PyScene(Arc<Scene>);
+
+#[pymethods]
+impl PyScene {
+    #[new]
+    fn new(py: Python<'_>, text: &str) -> PyResult<Self> {
+        let spec = spec::read(text)?;
+        if let Some(limit) = available_memory_bytes() {
+            spec.cost().check(limit).map_err(|r| spec::invalid(&r))?;
+        }
+        let scene = py.detach(|| Scene::new(&spec)).map_err(|r| spec::invalid(&r))?;
+        Ok(Self(Arc::new(scene)))
+    }
+
+    /// Frames of the film; 0 where no step makes one.
+    #[getter]
+    fn n_frames(&self) -> usize {
+        if self.0.stages.is_empty() { 0 } else { self.0.n_frames }
+    }
+
+    /// Stages that make a film, in the order of light.
+    #[getter]
+    fn stages(&self) -> Vec<&'static str> {
+        self.0.stages.iter().map(|s| s.name).collect()
+    }
+
+    /// Frames `start` to `stop` after `stage` (the observed film if None), as (frame, height, width).
+    #[pyo3(signature = (start, stop, stage))]
+    fn render<'py>(&self, py: Python<'py>, start: usize, stop: usize, stage: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        let scene = &self.0;
+        let pixels = py.detach(|| render(scene, start..stop, stage)).map_err(|e| python_error(&e))?;
+        let n = stop.min(self.n_frames()).saturating_sub(start);
+        let [height, width] = self.shape(stage);
+        pixels_to_py(py, pixels, &[n, height, width])
+    }
+
+    /// (height, width) of the film after `stage`: of the canvas before the brain moves, of the field of view from then on.
+    #[pyo3(signature = (stage))]
+    fn shape(&self, stage: Option<&str>) -> [usize; 2] {
+        self.0.shape_of(stage)
+    }
+
+    /// The ground truth's parts.
+    fn truth<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        truth_to_py(py, self.0.ground_truth(None))
+    }
+}
+
+/// The command line; its exit code.
+#[pyfunction]
+fn run_cli(py: Python<'_>, args: Vec<std::ffi::OsString>) -> u8 {
+    py.detach(|| minisim_cli::run(args))
+}
