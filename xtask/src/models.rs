@@ -130,7 +130,7 @@ fn write_field(out: &mut String, class: &str, field: &str, property: &Map<String
     match (property.get("$ref").and_then(Value::as_str), property.get("default")) {
         (Some(_), _) => arguments.push(format!("default_factory={annotation}")),
         (None, Some(Value::Array(list))) if list.is_empty() => arguments.push("default_factory=list".to_owned()),
-        (None, Some(default)) => arguments.push(literal(default)),
+        (None, Some(default)) => arguments.push(format!("default={}", literal(default))),
         (None, None) => {}
     }
     let plain = property.get("type").is_some_and(|t| t == "number" || t == "integer");

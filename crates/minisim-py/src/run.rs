@@ -200,20 +200,14 @@ impl PyScene {
         self.0.stages.iter().map(|s| s.name).collect()
     }
 
-    /// Frames `start` to `stop` after `stage` (the observed film if None), as (frame, height, width).
+    /// Frames `start` to `stop` after `stage` (the observed film if None) on the field of view: (frame, height, width).
     #[pyo3(signature = (start, stop, stage))]
     fn render<'py>(&self, py: Python<'py>, start: usize, stop: usize, stage: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         let scene = &self.0;
         let pixels = py.detach(|| render(scene, start..stop, stage)).map_err(|e| python_error(&e))?;
         let n = stop.min(self.n_frames()).saturating_sub(start);
-        let [height, width] = self.shape(stage);
+        let [height, width] = scene.canvas.fov;
         pixels_to_py(py, pixels, &[n, height, width])
-    }
-
-    /// (height, width) of the film after `stage`: of the canvas before the brain moves, of the field of view from then on.
-    #[pyo3(signature = (stage))]
-    fn shape(&self, stage: Option<&str>) -> [usize; 2] {
-        self.0.shape_of(stage)
     }
 
     /// The ground truth's parts.

@@ -113,8 +113,8 @@ pub fn simulate_into<S: Sink>(
     Ok(Outcome { output, warnings })
 }
 
-/// Renders single frames of a scene: `frames` of the movie after `stage` (the observed movie if `None`), without anything
-/// that comes before them. Costs no more than the same frames within a whole run.
+/// Renders single frames of a scene: `frames` of the movie after `stage` (the observed movie if `None`) on the field of view,
+/// without anything that comes before them. Costs no more than the same frames within a whole run.
 ///
 /// # Errors
 /// When `stage` names no movie stage of the scene.

@@ -1,10 +1,11 @@
 """The engine. Private: use the package `minisim`."""
 
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+__all__: list[str]
 __version__: str
 DETECT_SNR_THRESHOLD: float
 
@@ -34,6 +35,7 @@ def simulate_to_file(
 ) -> list[str]: ...
 def run_cli(args: list[str]) -> int: ...
 
+@final
 class Scene:
     def __new__(cls, text: str) -> Scene: ...
     @property
@@ -41,9 +43,9 @@ class Scene:
     @property
     def stages(self) -> list[str]: ...
     def render(self, start: int, stop: int, stage: Optional[str]) -> NDArray[Any]: ...
-    def shape(self, stage: Optional[str]) -> list[int]: ...
     def truth(self) -> dict[str, Any]: ...
 
+@final
 class Footprints:
     @staticmethod
     def from_dense(values: NDArray[np.float64]) -> Footprints: ...
@@ -55,17 +57,17 @@ class Footprints:
     @property
     def field(self) -> tuple[int, int]: ...
 
-Shift = Optional[str | tuple[float, float]]
-Pairs = list[tuple[int, int]]
+_Shift = Union[str, tuple[float, float], None]
+_Pairs = list[tuple[int, int]]
 
 def hungarian_match(
-    estimate: Footprints, truth: Footprints, metric: str, energy_frac: float, shift: Shift
+    estimate: Footprints, truth: Footprints, metric: str, energy_frac: float, shift: _Shift
 ) -> dict[str, Any]: ...
 def trace_pearson(
-    estimate: NDArray[np.float64], truth: NDArray[np.float64], pairing: Pairs
+    estimate: NDArray[np.float64], truth: NDArray[np.float64], pairing: _Pairs
 ) -> list[float]: ...
 def activity_similarity(
-    estimate: NDArray[np.float64], truth: NDArray[np.float64], pairing: Pairs
+    estimate: NDArray[np.float64], truth: NDArray[np.float64], pairing: _Pairs
 ) -> tuple[list[float], list[float], list[float]]: ...
 def shift_rmse(
     estimate: NDArray[np.float64], truth: NDArray[np.float64], correction: bool, align: bool
@@ -82,9 +84,10 @@ def score(
     metric: str,
     threshold: float,
     restrict_to_detectable: bool,
-    footprint_shift: Shift,
+    footprint_shift: _Shift,
 ) -> dict[str, Any]: ...
 
+@final
 class OpticalModel:
     def __new__(cls, text: str) -> OpticalModel: ...
     @property

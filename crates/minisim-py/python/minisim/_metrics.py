@@ -47,14 +47,20 @@ def as_footprints(value: Any, what: str = "footprints", field_shape: Optional[tu
 
 
 def _from_patches(patches: Sequence[Footprint], canvas: tuple[int, int]) -> Any:
-    indptr, indices, data = [0], [], []
+    indptr = [0]
+    indices: list[NDArray[Any]] = []
+    data: list[NDArray[Any]] = []
     for one in patches:
         rows, cols = np.nonzero(one.patch)
         indices.append((rows + one.offset[0]) * canvas[1] + cols + one.offset[1])
         data.append(one.patch[rows, cols])
         indptr.append(indptr[-1] + rows.size)
-    join = lambda parts, dtype: np.concatenate(parts).astype(dtype) if parts else np.zeros(0, dtype)  # noqa: E731
-    return _core.Footprints.from_csr(canvas, np.array(indptr, np.int64), join(indices, np.int64), join(data, np.float64))
+    return _core.Footprints.from_csr(
+        canvas,
+        np.array(indptr, dtype=np.int64),
+        np.concatenate([np.zeros(0, dtype=np.int64), *indices]).astype(np.int64),
+        np.concatenate([np.zeros(0), *data]).astype(np.float64),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +144,8 @@ def _field_of(value: Any) -> Optional[tuple[int, int]]:
         return value.field
     if isinstance(value, FootprintStack):
         return value.canvas_shape
-    shape = getattr(value, "shape", ())
-    return (int(shape[1]), int(shape[2])) if len(shape) == 3 else None
+    shape: Any = getattr(value, "shape", None)
+    return (int(shape[1]), int(shape[2])) if shape is not None and len(shape) == 3 else None
 
 
 def _pairs(pairing: Pairing) -> list[tuple[int, int]]:

@@ -23,21 +23,21 @@ class Optics(_ext.OpticsExt):
     """
 
     na: float = Field(
-        0.45,
+        default=0.45,
         gt=0,
         allow_inf_nan=False,
         description="Numerical aperture. Sets resolution, depth of field and, squared, the collected light.",
     )
 
     magnification: float = Field(
-        8.0,
+        default=8.0,
         gt=0,
         allow_inf_nan=False,
         description="Magnification from object to sensor.",
     )
 
     emission_nm: float = Field(
-        525.0,
+        default=525.0,
         gt=0,
         allow_inf_nan=False,
         description="Emission wavelength. [nm]",
@@ -45,13 +45,13 @@ class Optics(_ext.OpticsExt):
     )
 
     depth_of_field_um: Union[Literal["auto"], Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
-        "auto",
+        default="auto",
         description="Half depth counted as in focus; \"auto\" = 1.33 λ / NA². [µm]",
         json_schema_extra={"unit": "µm"},
     )
 
     field_curvature_radius_um: Optional[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
-        None,
+        default=None,
         description="Petzval radius of the focal surface: off-axis points focus shallower. null = flat field; real miniscopes 2000 to 3000. [µm]",
         json_schema_extra={"unit": "µm"},
     )
@@ -72,7 +72,7 @@ class ImageSensor(_ext.Base):
     """
 
     n_px_height: int = Field(
-        256,
+        default=256,
         ge=1,
         le=4294967295,
         description="Rows. [px]",
@@ -80,7 +80,7 @@ class ImageSensor(_ext.Base):
     )
 
     n_px_width: int = Field(
-        256,
+        default=256,
         ge=1,
         le=4294967295,
         description="Columns. [px]",
@@ -88,7 +88,7 @@ class ImageSensor(_ext.Base):
     )
 
     pixel_pitch_um: float = Field(
-        3.0,
+        default=3.0,
         gt=0,
         allow_inf_nan=False,
         description="Physical distance between pixels on the sensor. [µm]",
@@ -96,7 +96,7 @@ class ImageSensor(_ext.Base):
     )
 
     quantum_efficiency: float = Field(
-        0.7,
+        default=0.7,
         gt=0,
         le=1,
         allow_inf_nan=False,
@@ -105,7 +105,7 @@ class ImageSensor(_ext.Base):
     )
 
     read_noise_e: float = Field(
-        2.0,
+        default=2.0,
         ge=0,
         allow_inf_nan=False,
         description="Read noise (RMS). [e]",
@@ -113,7 +113,7 @@ class ImageSensor(_ext.Base):
     )
 
     gain_adu_per_e: float = Field(
-        1.0,
+        default=1.0,
         gt=0,
         allow_inf_nan=False,
         description="Counts per electron. [counts/e]",
@@ -121,7 +121,7 @@ class ImageSensor(_ext.Base):
     )
 
     bit_depth: int = Field(
-        8,
+        default=8,
         ge=1,
         le=4294967295,
         description="Bits of a count: counts clip to 0 … 2^bits - 1. [bit]",
@@ -140,7 +140,7 @@ class Tissue(_ext.TissueExt):
     """
 
     scatter_mfp_excitation_um: float = Field(
-        600.0,
+        default=600.0,
         gt=0,
         allow_inf_nan=False,
         description="Attenuation length of the excitation light on its diffuse way in (470 nm). [µm]",
@@ -148,7 +148,7 @@ class Tissue(_ext.TissueExt):
     )
 
     scatter_mfp_emission_um: float = Field(
-        100.0,
+        default=100.0,
         gt=0,
         allow_inf_nan=False,
         description="Attenuation length of the image-forming emission light on its way out (525 nm). [µm]",
@@ -156,7 +156,7 @@ class Tissue(_ext.TissueExt):
     )
 
     scatter_blur_per_um: float = Field(
-        0.05,
+        default=0.05,
         ge=0,
         allow_inf_nan=False,
         description="Blur σ gained per µm of depth. [µm/µm]",
@@ -181,7 +181,7 @@ class NeuronPopulation(_ext.Base):
     """
 
     density_per_mm3: float = Field(
-        25000.0,
+        default=25000.0,
         gt=0,
         allow_inf_nan=False,
         description="Cells per mm³ of tissue. [1/mm³]",
@@ -189,7 +189,7 @@ class NeuronPopulation(_ext.Base):
     )
 
     soma_radius_um: float = Field(
-        7.0,
+        default=7.0,
         gt=0,
         allow_inf_nan=False,
         description="Radius of the cell body. [µm]",
@@ -197,7 +197,7 @@ class NeuronPopulation(_ext.Base):
     )
 
     irregularity: float = Field(
-        0.3,
+        default=0.3,
         ge=0,
         le=1,
         allow_inf_nan=False,
@@ -205,12 +205,12 @@ class NeuronPopulation(_ext.Base):
     )
 
     morphology: Literal["soma", "cytosolic"] = Field(
-        "soma",
+        default="soma",
         description="\"soma\" = body only, \"cytosolic\" = with proximal dendrites.",
     )
 
     dendrite_length_um: float = Field(
-        24.0,
+        default=24.0,
         gt=0,
         allow_inf_nan=False,
         description="Nominal reach of a dendrite (cytosolic). [µm]",
@@ -218,7 +218,7 @@ class NeuronPopulation(_ext.Base):
     )
 
     dendrite_width_um: float = Field(
-        3.0,
+        default=3.0,
         gt=0,
         allow_inf_nan=False,
         description="Diameter of a dendrite at its base (cytosolic); it tapers to a thread. [µm]",
@@ -226,13 +226,13 @@ class NeuronPopulation(_ext.Base):
     )
 
     depth_range_um: tuple[float, float] = Field(
-        (0.0, 200.0,),
+        default=(0.0, 200.0,),
         description="Smallest and largest depth of a centre below the tissue surface. [µm]",
         json_schema_extra={"unit": "µm"},
     )
 
     min_distance_um: float = Field(
-        0.0,
+        default=0.0,
         ge=0,
         allow_inf_nan=False,
         description="Smallest distance between two centres of the population; 0 = none. [µm]",
@@ -240,7 +240,7 @@ class NeuronPopulation(_ext.Base):
     )
 
     positions_um: Optional[list[tuple[float, float, float]]] = Field(
-        None,
+        default=None,
         description="Explicit centres (z, y, x); density, depth range and distance are then ignored. [µm]",
         json_schema_extra={"unit": "µm"},
     )
@@ -266,7 +266,7 @@ class CellActivity(_ext.StepBase):
     kind: Literal["cell_activity"] = "cell_activity"
 
     spike_sim_hz: float = Field(
-        300.0,
+        default=300.0,
         gt=0,
         allow_inf_nan=False,
         description="Rate of the fine grid that spikes are drawn on; rounded to whole bins per frame. [Hz]",
@@ -274,7 +274,7 @@ class CellActivity(_ext.StepBase):
     )
 
     p_quiescent_to_active: float = Field(
-        0.005,
+        default=0.005,
         gt=0,
         allow_inf_nan=False,
         description="Chance per frame that a quiescent cell starts a burst. [1/frame]",
@@ -282,7 +282,7 @@ class CellActivity(_ext.StepBase):
     )
 
     p_active_to_quiescent: float = Field(
-        0.3,
+        default=0.3,
         gt=0,
         allow_inf_nan=False,
         description="Chance per frame that a burst ends. [1/frame]",
@@ -290,7 +290,7 @@ class CellActivity(_ext.StepBase):
     )
 
     active_rate_hz: float = Field(
-        150.0,
+        default=150.0,
         gt=0,
         allow_inf_nan=False,
         description="Firing rate inside a burst. [Hz]",
@@ -298,7 +298,7 @@ class CellActivity(_ext.StepBase):
     )
 
     quiescent_rate_hz: float = Field(
-        0.6,
+        default=0.6,
         ge=0,
         allow_inf_nan=False,
         description="Firing rate outside bursts. [Hz]",
@@ -306,7 +306,7 @@ class CellActivity(_ext.StepBase):
     )
 
     tau_rise_s: float = Field(
-        0.05,
+        default=0.05,
         gt=0,
         allow_inf_nan=False,
         description="Rise time constant of the response to a spike. [s]",
@@ -314,7 +314,7 @@ class CellActivity(_ext.StepBase):
     )
 
     tau_decay_s: float = Field(
-        0.5,
+        default=0.5,
         gt=0,
         allow_inf_nan=False,
         description="Decay time constant of the response to a spike. [s]",
@@ -322,14 +322,14 @@ class CellActivity(_ext.StepBase):
     )
 
     brightness_cv: float = Field(
-        0.3,
+        default=0.3,
         ge=0,
         allow_inf_nan=False,
         description="Coefficient of variation of the cells' brightness (log-normal, mean 1).",
     )
 
     f0: float = Field(
-        1.0,
+        default=1.0,
         ge=0,
         allow_inf_nan=False,
         description="Fluorescence of a cell at rest; a single spike peaks at 1. [fluorescence units]",
@@ -337,7 +337,7 @@ class CellActivity(_ext.StepBase):
     )
 
     trace_noise: float = Field(
-        0.0,
+        default=0.0,
         ge=0,
         allow_inf_nan=False,
         description="Standard deviation of noise added to the traces; off unless asked for. [fluorescence units]",
@@ -358,7 +358,7 @@ class Bleaching(_ext.StepBase):
     kind: Literal["bleaching"] = "bleaching"
 
     bleach_susceptibility: float = Field(
-        6.3e-6,
+        default=6.3e-6,
         ge=0,
         allow_inf_nan=False,
         description="Bleaching rate per unit of emitted fluorescence. [1/s]",
@@ -366,7 +366,7 @@ class Bleaching(_ext.StepBase):
     )
 
     turnover_tau_s: float = Field(
-        20000.0,
+        default=20000.0,
         gt=0,
         allow_inf_nan=False,
         description="Time constant with which the cell replaces bleached indicator. [s]",
@@ -374,7 +374,7 @@ class Bleaching(_ext.StepBase):
     )
 
     excitation_intensity: float = Field(
-        1.0,
+        default=1.0,
         ge=0,
         allow_inf_nan=False,
         description="Excitation power relative to the calibration.",
@@ -409,7 +409,7 @@ class Neuropil(_ext.StepBase):
     kind: Literal["neuropil"] = "neuropil"
 
     spatial_sigma_um: float = Field(
-        40.0,
+        default=40.0,
         gt=0,
         allow_inf_nan=False,
         description="Low-pass σ of the maps: the size of the blobs. [µm]",
@@ -417,7 +417,7 @@ class Neuropil(_ext.StepBase):
     )
 
     temporal_tau_s: float = Field(
-        10.0,
+        default=10.0,
         gt=0,
         allow_inf_nan=False,
         description="Time constant of the glow's own fluctuation. [s]",
@@ -425,7 +425,7 @@ class Neuropil(_ext.StepBase):
     )
 
     population_tau_s: float = Field(
-        1.5,
+        default=1.5,
         gt=0,
         allow_inf_nan=False,
         description="Time constant with which the glow follows the cells. [s]",
@@ -433,7 +433,7 @@ class Neuropil(_ext.StepBase):
     )
 
     amplitude: float = Field(
-        0.5,
+        default=0.5,
         gt=0,
         allow_inf_nan=False,
         description="Brightness. [fluorescence units]",
@@ -441,14 +441,14 @@ class Neuropil(_ext.StepBase):
     )
 
     n_components: int = Field(
-        3,
+        default=3,
         ge=1,
         le=4294967295,
         description="Number of maps, each with its own time course.",
     )
 
     population_coupling: float = Field(
-        0.7,
+        default=0.7,
         ge=0,
         le=1,
         allow_inf_nan=False,
@@ -475,7 +475,7 @@ class VesselLayer(_ext.Base):
     """
 
     depth_um: float = Field(
-        30.0,
+        default=30.0,
         ge=0,
         allow_inf_nan=False,
         description="Depth below the tissue surface. [µm]",
@@ -483,14 +483,14 @@ class VesselLayer(_ext.Base):
     )
 
     n_roots: int = Field(
-        4,
+        default=4,
         ge=1,
         le=4294967295,
         description="Vessels that enter the field.",
     )
 
     root_radius_um: float = Field(
-        22.0,
+        default=22.0,
         gt=0,
         allow_inf_nan=False,
         description="Radius of an entering vessel. [µm]",
@@ -498,7 +498,7 @@ class VesselLayer(_ext.Base):
     )
 
     min_radius_um: float = Field(
-        2.0,
+        default=2.0,
         gt=0,
         allow_inf_nan=False,
         description="Radius at which a branch ends. [µm]",
@@ -506,7 +506,7 @@ class VesselLayer(_ext.Base):
     )
 
     opacity: float = Field(
-        0.85,
+        default=0.85,
         gt=0,
         le=1,
         allow_inf_nan=False,
@@ -514,7 +514,7 @@ class VesselLayer(_ext.Base):
     )
 
     absorption_per_um: float = Field(
-        0.04,
+        default=0.04,
         gt=0,
         allow_inf_nan=False,
         description="Absorption of blood per µm of path. [1/µm]",
@@ -522,7 +522,7 @@ class VesselLayer(_ext.Base):
     )
 
     branch_prob: float = Field(
-        0.2,
+        default=0.2,
         ge=0,
         lt=1,
         allow_inf_nan=False,
@@ -530,7 +530,7 @@ class VesselLayer(_ext.Base):
     )
 
     tortuosity_deg: float = Field(
-        8.0,
+        default=8.0,
         ge=0,
         allow_inf_nan=False,
         description="Standard deviation of the heading's drift per step. [deg]",
@@ -538,7 +538,7 @@ class VesselLayer(_ext.Base):
     )
 
     branch_angle_deg: float = Field(
-        30.0,
+        default=30.0,
         ge=0,
         allow_inf_nan=False,
         description="Angle between the children of a branch point. [deg]",
@@ -546,7 +546,7 @@ class VesselLayer(_ext.Base):
     )
 
     branch_area_main: float = Field(
-        0.7,
+        default=0.7,
         gt=0.5,
         lt=1,
         allow_inf_nan=False,
@@ -554,7 +554,7 @@ class VesselLayer(_ext.Base):
     )
 
     step_per_radius: float = Field(
-        1.5,
+        default=1.5,
         gt=0,
         allow_inf_nan=False,
         description="Length of a step in radii.",
@@ -581,18 +581,18 @@ class BrainMotion(_ext.StepBase):
     kind: Literal["brain_motion"] = "brain_motion"
 
     model: Literal["physical", "walk"] = Field(
-        "physical",
+        default="physical",
         description="\"physical\" = a driven damped oscillator, \"walk\" = a random walk.",
     )
 
     trajectory_um: Optional[list[tuple[float, float]]] = Field(
-        None,
+        default=None,
         description="Explicit displacement (dy, dx) of every frame; overrides the model. [µm]",
         json_schema_extra={"unit": "µm"},
     )
 
     max_shift_um: float = Field(
-        15.0,
+        default=15.0,
         gt=0,
         allow_inf_nan=False,
         description="Largest displacement of the models. [µm]",
@@ -600,7 +600,7 @@ class BrainMotion(_ext.StepBase):
     )
 
     locomotion_freq_hz: float = Field(
-        7.0,
+        default=7.0,
         gt=0,
         allow_inf_nan=False,
         description="Stride frequency (physical). [Hz]",
@@ -608,7 +608,7 @@ class BrainMotion(_ext.StepBase):
     )
 
     motion_amplitude_um: float = Field(
-        10.0,
+        default=10.0,
         gt=0,
         allow_inf_nan=False,
         description="99th percentile of the displacement (physical). [µm]",
@@ -616,12 +616,12 @@ class BrainMotion(_ext.StepBase):
     )
 
     locomotion_axis: Literal["y", "x"] = Field(
-        "y",
+        default="y",
         description="Axis of the stride (physical).",
     )
 
     resonance_freq_hz: float = Field(
-        6.0,
+        default=6.0,
         gt=0,
         allow_inf_nan=False,
         description="Resonance frequency of the brain in the skull (physical). [Hz]",
@@ -629,14 +629,14 @@ class BrainMotion(_ext.StepBase):
     )
 
     damping_ratio: float = Field(
-        0.5,
+        default=0.5,
         gt=0,
         allow_inf_nan=False,
         description="Damping ratio of that resonance (physical).",
     )
 
     locomotion_fraction: float = Field(
-        0.25,
+        default=0.25,
         ge=0,
         le=1,
         allow_inf_nan=False,
@@ -644,7 +644,7 @@ class BrainMotion(_ext.StepBase):
     )
 
     walk_step_um: float = Field(
-        0.3,
+        default=0.3,
         ge=0,
         allow_inf_nan=False,
         description="Standard deviation of a step per axis and frame (walk). [µm]",
@@ -665,7 +665,7 @@ class IlluminationProfile(_ext.StepBase):
     kind: Literal["illumination_profile"] = "illumination_profile"
 
     falloff: float = Field(
-        0.7,
+        default=0.7,
         ge=0,
         le=1,
         allow_inf_nan=False,
@@ -673,14 +673,14 @@ class IlluminationProfile(_ext.StepBase):
     )
 
     exponent: float = Field(
-        2.0,
+        default=2.0,
         gt=0,
         allow_inf_nan=False,
         description="How abruptly it falls: 2 = parabola.",
     )
 
     center_offset_um: tuple[float, float] = Field(
-        (0.0, 0.0,),
+        default=(0.0, 0.0,),
         description="Centre of the light (y, x) from the optical axis. [µm]",
         json_schema_extra={"unit": "µm"},
     )
@@ -699,7 +699,7 @@ class Vignette(_ext.StepBase):
     kind: Literal["vignette"] = "vignette"
 
     falloff: float = Field(
-        0.5,
+        default=0.5,
         ge=0,
         le=1,
         allow_inf_nan=False,
@@ -707,14 +707,14 @@ class Vignette(_ext.StepBase):
     )
 
     exponent: float = Field(
-        2.0,
+        default=2.0,
         gt=0,
         allow_inf_nan=False,
         description="How abruptly it falls: 2 = parabola.",
     )
 
     center_offset_um: tuple[float, float] = Field(
-        (0.0, 0.0,),
+        default=(0.0, 0.0,),
         description="Centre of the lens (y, x) from the optical axis. [µm]",
         json_schema_extra={"unit": "µm"},
     )
@@ -733,12 +733,12 @@ class Leakage(_ext.StepBase):
     kind: Literal["leakage"] = "leakage"
 
     profile: Literal["uniform", "gaussian"] = Field(
-        "gaussian",
+        default="gaussian",
         description="\"uniform\" = everywhere alike, \"gaussian\" = brightest in the centre.",
     )
 
     level: float = Field(
-        0.1,
+        default=0.1,
         ge=0,
         allow_inf_nan=False,
         description="Brightness at the centre. [fluorescence units]",
@@ -746,7 +746,7 @@ class Leakage(_ext.StepBase):
     )
 
     sigma_um: Optional[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
-        None,
+        default=None,
         description="Width of the Gaussian; null = a quarter of the smaller side of the field of view. [µm]",
         json_schema_extra={"unit": "µm"},
     )
@@ -763,7 +763,7 @@ class Sensor(_ext.StepBase):
     kind: Literal["sensor"] = "sensor"
 
     photons_per_unit: float = Field(
-        100.0,
+        default=100.0,
         gt=0,
         allow_inf_nan=False,
         description="Photons per fluorescence unit, pixel and frame: exposure and excitation power in one number. [photons]",
@@ -781,12 +781,12 @@ class Output(_ext.Base):
     """
 
     save_intermediates: bool = Field(
-        False,
+        default=False,
         description="Keep the movie after every movie step.",
     )
 
     store_dtype: Literal["float32", "float64", "uint8", "uint16"] = Field(
-        "float32",
+        default="float32",
         description="The container of the stored counts; never a rescaling. Whole-number types need a sensor step and must hold its bits.",
     )
 
@@ -821,7 +821,7 @@ class Acquisition(_ext.AcquisitionExt):
     )
 
     fps: float = Field(
-        20.0,
+        default=20.0,
         gt=0,
         allow_inf_nan=False,
         description="Frames per second. [Hz]",
@@ -829,7 +829,7 @@ class Acquisition(_ext.AcquisitionExt):
     )
 
     duration_s: float = Field(
-        150.0,
+        default=150.0,
         gt=0,
         allow_inf_nan=False,
         description="Length of the recording. [s]",
@@ -837,13 +837,13 @@ class Acquisition(_ext.AcquisitionExt):
     )
 
     focal_depth_in_tissue_um: Union[Literal["auto"], Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
-        "auto",
+        default="auto",
         description="Depth of the focal plane below the tissue surface; \"auto\" = where most cells are detectable. [µm]",
         json_schema_extra={"unit": "µm"},
     )
 
     front_working_distance_um: Optional[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
-        None,
+        default=None,
         description="Working distance of the scope, recorded for surgery planning; changes nothing in the image. [µm]",
         json_schema_extra={"unit": "µm"},
     )
@@ -867,7 +867,7 @@ class PlaceNeurons(_ext.PlaceNeuronsExt):
     """
 
     density_per_mm3: float = Field(
-        25000.0,
+        default=25000.0,
         gt=0,
         allow_inf_nan=False,
         description="Cells per mm³ of tissue. [1/mm³]",
@@ -875,7 +875,7 @@ class PlaceNeurons(_ext.PlaceNeuronsExt):
     )
 
     soma_radius_um: float = Field(
-        7.0,
+        default=7.0,
         gt=0,
         allow_inf_nan=False,
         description="Radius of the cell body. [µm]",
@@ -883,7 +883,7 @@ class PlaceNeurons(_ext.PlaceNeuronsExt):
     )
 
     irregularity: float = Field(
-        0.3,
+        default=0.3,
         ge=0,
         le=1,
         allow_inf_nan=False,
@@ -891,12 +891,12 @@ class PlaceNeurons(_ext.PlaceNeuronsExt):
     )
 
     morphology: Literal["soma", "cytosolic"] = Field(
-        "soma",
+        default="soma",
         description="\"soma\" = body only, \"cytosolic\" = with proximal dendrites.",
     )
 
     dendrite_length_um: float = Field(
-        24.0,
+        default=24.0,
         gt=0,
         allow_inf_nan=False,
         description="Nominal reach of a dendrite (cytosolic). [µm]",
@@ -904,7 +904,7 @@ class PlaceNeurons(_ext.PlaceNeuronsExt):
     )
 
     dendrite_width_um: float = Field(
-        3.0,
+        default=3.0,
         gt=0,
         allow_inf_nan=False,
         description="Diameter of a dendrite at its base (cytosolic); it tapers to a thread. [µm]",
@@ -912,13 +912,13 @@ class PlaceNeurons(_ext.PlaceNeuronsExt):
     )
 
     depth_range_um: tuple[float, float] = Field(
-        (0.0, 200.0,),
+        default=(0.0, 200.0,),
         description="Smallest and largest depth of a centre below the tissue surface. [µm]",
         json_schema_extra={"unit": "µm"},
     )
 
     min_distance_um: float = Field(
-        0.0,
+        default=0.0,
         ge=0,
         allow_inf_nan=False,
         description="Smallest distance between two centres of the population; 0 = none. [µm]",
@@ -926,7 +926,7 @@ class PlaceNeurons(_ext.PlaceNeuronsExt):
     )
 
     positions_um: Optional[list[tuple[float, float, float]]] = Field(
-        None,
+        default=None,
         description="Explicit centres (z, y, x); density, depth range and distance are then ignored. [µm]",
         json_schema_extra={"unit": "µm"},
     )
@@ -934,7 +934,7 @@ class PlaceNeurons(_ext.PlaceNeuronsExt):
     kind: Literal["place_neurons"] = "place_neurons"
 
     populations: Optional[list[NeuronPopulation]] = Field(
-        None,
+        default=None,
         description="Several populations, instead of the one described by the other fields.",
     )
 
@@ -951,7 +951,7 @@ class Vasculature(_ext.StepBase):
     kind: Literal["vasculature"] = "vasculature"
 
     enabled: bool = Field(
-        False,
+        default=False,
         description="Whether the vessels are there.",
     )
 
@@ -1000,7 +1000,7 @@ class Spec(_ext.SpecExt):
     )
 
     seed: int = Field(
-        42,
+        default=42,
         ge=0,
         le=18446744073709551615,
         description="Seed of all randomness.",

@@ -56,7 +56,7 @@ class AcquisitionExt(Base):
     @property
     def n_frames(self) -> int:
         """Number of frames."""
-        return round(self.duration_s * self.fps)
+        return int(round(self.duration_s * self.fps))
 
     def um_to_px(self, um: float) -> float:
         """A length in the tissue (µm) as pixels."""

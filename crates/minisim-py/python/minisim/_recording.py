@@ -171,7 +171,7 @@ class GroundTruth:
     def _of(cls, parts: dict[str, Any]) -> GroundTruth:
         canvas = tuple(parts["canvas_shape"])
         planted = FootprintStack.from_arrays(parts["offsets"], parts["shapes"], parts["data"], canvas)
-        values = {name: parts.get(name) for name in (*_PER_UNIT, *_COMMON)}
+        values: dict[str, Any] = {name: parts.get(name) for name in (*_PER_UNIT, *_COMMON)}
         n = len(planted)
         # A truth without activity has no frames; its arrays are there all the same.
         values["C"] = np.zeros((n, 0)) if values["C"] is None else values["C"]
@@ -220,7 +220,8 @@ class Recording:
 
     def frame(self, t: int) -> NDArray[Any]:
         """Frame ``t`` of the film, (height, width)."""
-        return self.observed[t]
+        image: NDArray[Any] = self.observed[t]
+        return image
 
     def stage(self, name: str) -> Any:
         """The film after stage ``name`` (or the step of that kind)."""

@@ -27,7 +27,7 @@ class _Reporter:
         self.bar: Any = None
         if progress is True:
             try:
-                from tqdm.auto import tqdm
+                from tqdm.auto import tqdm  # type: ignore[import-untyped,unused-ignore]
             except ImportError as error:
                 raise ImportError("progress=True needs tqdm: pip install tqdm (or pass a function)") from error
             self.bar = tqdm(unit="frame", desc="minisim")
@@ -101,7 +101,7 @@ def simulate_video(
     target.parent.mkdir(parents=True, exist_ok=True)
     if progress is True:
         try:
-            import tqdm  # noqa: F401
+            import tqdm  # type: ignore[import-untyped,unused-ignore]  # noqa: F401
         except ImportError:
             # On by default, so not a reason to fail.
             progress = False
@@ -165,13 +165,9 @@ class Scene:
         """What is true about the recording."""
         return GroundTruth._of(self._scene.truth())
 
-    def shape(self, stage: Optional[str] = None) -> tuple[int, int]:
-        """(height, width) of the film after ``stage``: larger than the field of view before the brain moves."""
-        height, width = self._scene.shape(stage)
-        return height, width
-
     def render(self, frames: Union[int, slice] = slice(None), *, stage: Optional[str] = None) -> NDArray[Any]:
-        """Frames of the film after ``stage`` (the observed film if ``None``): (frame, height, width), or (height, width) for one."""
+        """Frames of the film after ``stage`` (the observed film if ``None``) on the field of view: (frame, height, width), or
+        (height, width) for one."""
         n = self.n_frames
         if isinstance(frames, slice):
             start, stop, step = frames.indices(n)
@@ -181,7 +177,8 @@ class Scene:
         index = frames + n if frames < 0 else frames
         if not 0 <= index < n:
             raise IndexError(f"frame {frames} of a film of {n} frames")
-        return self._scene.render(index, index + 1, stage)[0]
+        image: NDArray[Any] = self._scene.render(index, index + 1, stage)[0]
+        return image
 
 
 def render(spec: Spec, frames: Union[int, slice] = slice(None), *, stage: Optional[str] = None) -> NDArray[Any]:

@@ -41,12 +41,12 @@ class Scope(Base):
 
     optics: Optics = Field(description="The objective.")
     image_sensor: ImageSensor = Field(description="The image sensor.")
-    illumination: Optional[IlluminationProfile] = Field(None, description="How the LED lights the field; None = evenly.")
-    vignette: Optional[Vignette] = Field(None, description="How the lens darkens the edges; None = not at all.")
-    leakage: Optional[Leakage] = Field(None, description="Light that no cell emits; None = none.")
-    photons_per_unit: float = Field(100.0, gt=0, description="Photons per fluorescence unit, pixel and frame.")
-    focal_depth_in_tissue_um: Union[Literal["auto"], float] = Field("auto", description="Depth of the focal plane. [µm]")
-    front_working_distance_um: Optional[float] = Field(None, description="Working distance. [µm]")
+    illumination: Optional[IlluminationProfile] = Field(default=None, description="How the LED lights the field; None = evenly.")
+    vignette: Optional[Vignette] = Field(default=None, description="How the lens darkens the edges; None = not at all.")
+    leakage: Optional[Leakage] = Field(default=None, description="Light that no cell emits; None = none.")
+    photons_per_unit: float = Field(default=100.0, gt=0, description="Photons per fluorescence unit, pixel and frame.")
+    focal_depth_in_tissue_um: Union[Literal["auto"], float] = Field(default="auto", description="Depth of the focal plane. [µm]")
+    front_working_distance_um: Optional[float] = Field(default=None, description="Working distance. [µm]")
 
     @property
     def pixel_size_um(self) -> float:
@@ -73,8 +73,8 @@ class Region(Base):
 
     population: NeuronPopulation = Field(description="The cells.")
     tissue: Tissue = Field(default_factory=Tissue, description="How the tissue scatters light.")
-    neuropil: Optional[Neuropil] = Field(None, description="The haze; None = none.")
-    vasculature: Optional[Vasculature] = Field(None, description="The vessels; None = none.")
+    neuropil: Optional[Neuropil] = Field(default=None, description="The haze; None = none.")
+    vasculature: Optional[Vasculature] = Field(default=None, description="The vessels; None = none.")
 
 
 @lru_cache(maxsize=None)

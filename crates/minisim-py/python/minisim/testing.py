@@ -244,13 +244,15 @@ def score(
     """
     field_shape = _field_of(estimate.A) or ground_truth.fov_shape
     footprints = as_footprints(estimate.A, "the estimated footprints", field_shape)
-    optional = [
+    traces, activity, shifts = (
         None if value is None else _floats(value, what, 2)
         for value, what in ((estimate.C, "traces"), (estimate.S, "activity"), (estimate.shifts, "shifts"))
-    ]
+    )
     parts = _core.score(
         footprints,
-        *optional,
+        traces,
+        activity,
+        shifts,
         ground_truth._parts(),
         match_metric,
         float(match_threshold),
