@@ -20,7 +20,8 @@ usage: cargo xtask TASK
   test [--quick] [--slow]     format, lints, all tests, docs, and the files against other programs
                               --quick  without the other programs (no Python needed)
                               --slow   adds the wide statistical sweeps
-  codegen [--check]           write the generated files (schema/), or fail if they are stale
+  codegen [--check]           write the generated files (the schema, the Python models), or fail if they are stale
+  wheel                       build the Python package into target/wheels
   bench [--peer] [--seconds N]
                               one table of speed and memory; --peer adds the published Python package
 ";
@@ -32,6 +33,9 @@ fn main() -> ExitCode {
     let result = match args.first().map(String::as_str) {
         Some("test") => test::run(has("--quick"), has("--slow")),
         Some("codegen") => codegen::run(has("--check")),
+        Some("wheel") => {
+            python::package_tools().and_then(|tools| python::wheel(&tools)).map(|wheel| println!("{}", wheel.display()))
+        }
         Some("bench") => {
             let seconds = value("--seconds").map_or(Ok(60.0), |s| s.parse::<f64>());
             seconds.map_err(Into::into).and_then(|s| bench::run(has("--peer"), s))

@@ -1,6 +1,9 @@
 //! Python environments with the programs that our files must be readable by.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{Result, root, run};
 
@@ -27,4 +30,46 @@ pub(crate) fn published_package() -> Result<PathBuf> {
 /// zarr-python 3, xarray and ffmpeg.
 pub(crate) fn current_readers() -> Result<PathBuf> {
     environment("readers", &["zarr>=3", "xarray", "numpy", "opencv-python-headless", "imageio-ffmpeg"])
+}
+
+/// What the tests of our Python package need, and the tools that build and check it.
+pub(crate) fn package_tools() -> Result<PathBuf> {
+    environment(
+        "package",
+        &[
+            "maturin>=1.9,<2",
+            "numpy",
+            "pydantic",
+            "pytest",
+            "xarray",
+            "scipy",
+            "zarr>=3",
+            "h5py",
+            "dask[array]",
+            "distributed",
+            "tqdm",
+            "mypy",
+        ],
+    )
+}
+
+/// Builds the wheel into `target/wheels`; its path.
+pub(crate) fn wheel(python: &Path) -> Result<PathBuf> {
+    let out = root().join("target/wheels");
+    // Only one wheel must lie there.
+    let _ = std::fs::remove_dir_all(&out);
+    run(Command::new(python)
+        .args([
+            "-m",
+            "maturin",
+            "build",
+            "--quiet",
+            "--release",
+            "--manifest-path",
+            "crates/minisim-py/Cargo.toml",
+            "--out",
+        ])
+        .arg(&out))?;
+    let found = std::fs::read_dir(&out)?.filter_map(|e| Some(e.ok()?.path()));
+    found.into_iter().find(|p| p.extension().is_some_and(|e| e == "whl")).ok_or_else(|| "maturin built no wheel".into())
 }

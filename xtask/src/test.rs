@@ -4,9 +4,25 @@ use std::process::Command;
 
 use crate::{Result, cargo, python};
 
+/// Builds the Python package as users get it, installs it, and runs its tests and type checks.
+fn package() -> Result {
+    let python = python::package_tools()?;
+    let wheel = python::wheel(&python)?;
+    crate::run(
+        Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--force-reinstall"])
+            .arg(wheel),
+    )?;
+    crate::run(Command::new(&python).args(["-m", "pytest", "-q", "crates/minisim-py"]))?;
+    crate::run(Command::new(&python).args(["-m", "mypy", "--strict", "crates/minisim-py/python/minisim"]))?;
+    crate::run(Command::new(&python).args(["-m", "mypy", "--strict", "crates/minisim-py/tests/typed_user.py"]))?;
+    crate::run(Command::new(&python).args(["-m", "mypy.stubtest", "minisim._core"]))
+}
+
 /// Runs everything; `quick` leaves out what needs Python, `slow` adds the wide sweeps.
 pub(crate) fn run(quick: bool, slow: bool) -> Result {
     crate::run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    crate::codegen::run(true)?;
     crate::run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]))?;
     let mut tests = cargo(&["test", "--workspace"]);
     if !quick {
@@ -24,6 +40,9 @@ pub(crate) fn run(quick: bool, slow: bool) -> Result {
     crate::run(&mut tests)?;
     if slow {
         crate::run(&mut cargo(&["test", "--workspace", "--release", "--", "--ignored"]))?;
+    }
+    if !quick {
+        package()?;
     }
     crate::run(cargo(&["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     println!("all checks passed");

@@ -150,12 +150,7 @@ impl Sink for AviSink {
 ///
 /// # Errors
 /// When `path` exists and may not be replaced, cannot be written, or it is not known what is white.
-pub fn save_avi(
-    spec: &Spec,
-    movie: &Movie,
-    path: impl AsRef<Path>,
-    options: AviOptions,
-) -> Result<Written, IoError> {
+pub fn save_avi(spec: &Spec, movie: &Movie, path: impl AsRef<Path>, options: AviOptions) -> Result<Written, IoError> {
     let mut sink = AviSink::create(path, options)?;
     let [n_frames, height, width] = movie.shape;
     // A run may have stopped before its sensor; counts are whole, intensities are not.

@@ -106,7 +106,8 @@ fn hungarian_match<'py>(
     let metric = Similarity::from_name(metric).map_err(wrong)?;
     let shift = ShiftArgument::resolve(shift)?;
     let (estimate, truth) = (&estimate.get().0, &truth.get().0);
-    let matching = py.detach(|| metrics::hungarian_match(estimate, truth, metric, energy_frac, shift)).map_err(wrong)?;
+    let matching =
+        py.detach(|| metrics::hungarian_match(estimate, truth, metric, energy_frac, shift)).map_err(wrong)?;
     match_to_py(py, matching)
 }
 
@@ -138,8 +139,8 @@ fn shift_rmse(estimate: Array2<'_>, truth: Array2<'_>, correction: bool, align: 
 
 #[pyfunction]
 fn global_shift(estimate: Array2<'_>, truth: Array2<'_>, correction: bool) -> PyResult<(i64, i64)> {
-    let [dy, dx] = metrics::global_shift_from_trajectories(estimate.as_slice()?, truth.as_slice()?, correction)
-        .map_err(wrong)?;
+    let [dy, dx] =
+        metrics::global_shift_from_trajectories(estimate.as_slice()?, truth.as_slice()?, correction).map_err(wrong)?;
     Ok((dy, dx))
 }
 

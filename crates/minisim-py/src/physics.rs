@@ -5,7 +5,9 @@ use minisim::{
     render::kernels::shift,
     steps::{bleaching, cell_activity, vasculature},
 };
-use numpy::{IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArray3, PyUntypedArrayMethods};
+use numpy::{
+    IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArray3, PyUntypedArrayMethods,
+};
 use pyo3::{exceptions::PyValueError, prelude::*};
 
 use crate::spec;
@@ -178,10 +180,15 @@ fn shift_and_crop<'py>(
     let shape = [canvas.shape()[1], canvas.shape()[2]];
     let n = canvas.shape()[0];
     if shifts_px.shape() != [n, 2] {
-        return Err(PyValueError::new_err(format!("{n} frames need shifts of shape ({n}, 2), not {:?}", shifts_px.shape())));
+        return Err(PyValueError::new_err(format!(
+            "{n} frames need shifts of shape ({n}, 2), not {:?}",
+            shifts_px.shape()
+        )));
     }
     if fov[0] > shape[0] || fov[1] > shape[1] {
-        return Err(PyValueError::new_err(format!("a field of view of {fov:?} px does not fit on a canvas of {shape:?} px")));
+        return Err(PyValueError::new_err(format!(
+            "a field of view of {fov:?} px does not fit on a canvas of {shape:?} px"
+        )));
     }
     let shifts = shifts_px.as_slice()?;
     let mut out = Vec::with_capacity(n * fov[0] * fov[1]);

@@ -146,7 +146,7 @@ fn simulate_to_file(
     vmax: Option<f64>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Vec<String>> {
-    fn write<S: Sink>(
+    fn write<S>(
         py: Python<'_>,
         progress: Option<&Bound<'_, PyAny>>,
         spec: Spec,
@@ -154,11 +154,10 @@ fn simulate_to_file(
         sink: S,
     ) -> PyResult<Vec<String>>
     where
-        S: Send + 'static,
+        S: Sink + Send + 'static,
         S::Output: Send + 'static,
     {
-        let outcome =
-            supervised(py, progress, Stop::Wait, until, move |options| simulate_into(&spec, sink, options))?;
+        let outcome = supervised(py, progress, Stop::Wait, until, move |options| simulate_into(&spec, sink, options))?;
         Ok(outcome.warnings.iter().map(|w| w.message.clone()).collect())
     }
     let spec = spec::read(text)?;
@@ -202,7 +201,13 @@ impl PyScene {
 
     /// Frames `start` to `stop` after `stage` (the observed film if None) on the field of view: (frame, height, width).
     #[pyo3(signature = (start, stop, stage))]
-    fn render<'py>(&self, py: Python<'py>, start: usize, stop: usize, stage: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+    fn render<'py>(
+        &self,
+        py: Python<'py>,
+        start: usize,
+        stop: usize,
+        stage: Option<&str>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let scene = &self.0;
         let pixels = py.detach(|| render(scene, start..stop, stage)).map_err(|e| python_error(&e))?;
         let n = stop.min(self.n_frames()).saturating_sub(start);

@@ -5,7 +5,45 @@ from typing import Any, Callable, Optional, Union, final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__: list[str]
+__all__ = [
+    "DETECT_SNR_THRESHOLD",
+    "Footprints",
+    "OpticalModel",
+    "Scene",
+    "__version__",
+    "activity_similarity",
+    "bleaching_floor",
+    "bleaching_pool",
+    "cache_key",
+    "calcium_kernel",
+    "check_spec",
+    "dark_recovery",
+    "dense_footprints",
+    "detection_snr",
+    "global_shift",
+    "hungarian_match",
+    "kernel_timing",
+    "load",
+    "murray_children",
+    "preset_spec",
+    "radial_falloff",
+    "run_cli",
+    "sample_field",
+    "save",
+    "score",
+    "set_fields",
+    "shift_and_crop",
+    "shift_rmse",
+    "simulate",
+    "simulate_to_file",
+    "spike_activity_params",
+    "stages",
+    "tau_from_kernel_timing",
+    "trace_pearson",
+    "vessels_to_mask",
+    "write_avi",
+]
+
 __version__: str
 DETECT_SNR_THRESHOLD: float
 
