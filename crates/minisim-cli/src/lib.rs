@@ -8,8 +8,10 @@ mod input;
 mod interrupt;
 mod picture;
 mod presets;
+mod score;
 mod simulate;
 mod spec;
+mod sweep;
 mod text;
 
 use clap::{Parser, Subcommand};
@@ -49,6 +51,11 @@ enum Command {
     Info(info::Args),
     /// Draw a labelled contact sheet of a recording or a spec.
     Picture(picture::Args),
+    /// Compare what an analysis found with the truth.
+    Score(score::Args),
+    /// Simulate many recordings: every combination of what varies.
+    #[command(subcommand)]
+    Sweep(sweep::Command),
     /// Print a completion script for your shell.
     Completions(completions::Args),
 }
@@ -73,6 +80,8 @@ where
         Command::Presets(args) => presets::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Picture(args) => picture::run(&args),
+        Command::Score(args) => score::run(&args),
+        Command::Sweep(command) => sweep::run(&command),
         Command::Completions(args) => completions::run(&args),
     };
     match result {

@@ -261,6 +261,9 @@ fn help_has_examples_and_shells_get_completions() {
         &["spec", "show"],
         &["spec", "schema"],
         &["spec", "diff"],
+        &["score"],
+        &["sweep", "run"],
+        &["sweep", "list"],
     ] {
         let text = done(&command(dir.path()).args(args).arg("--help").output().expect("starts"));
         assert!(text.contains("Example"), "{args:?}: {text}");
@@ -334,6 +337,117 @@ fn damaged_and_alien_recordings() {
     fs::remove_file(path.join("a.zarr/.zattrs")).expect("removable");
     refused(&run(path, &["info", "a.zarr"]), 1, &["not a recording"]);
     assert!(!path.join("b.png").exists());
+}
+
+/// A numpy array file of 64-bit floats.
+fn npy(shape: &[usize], values: &[f64]) -> Vec<u8> {
+    let shape: Vec<String> = shape.iter().map(|n| format!("{n},")).collect();
+    let mut head = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({}), }}", shape.concat());
+    head += &" ".repeat(64 - (10 + head.len() + 1) % 64);
+    head.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((head.len() as u16).to_le_bytes());
+    bytes.extend(head.into_bytes());
+    bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    bytes
+}
+
+/// A numpy archive of arrays, without compression.
+fn npz(path: &Path, arrays: &[(&str, Vec<usize>, Vec<f64>)]) {
+    use std::io::Write;
+    let mut zip = zip::ZipWriter::new(fs::File::create(path).expect("writable"));
+    for (name, shape, values) in arrays {
+        zip.start_file(format!("{name}.npy"), zip::write::SimpleFileOptions::default()).expect("writable");
+        zip.write_all(&npy(shape, values)).expect("writable");
+    }
+    zip.finish().expect("writable");
+}
+
+#[test]
+fn an_estimate_is_scored() {
+    let dir = folder();
+    let path = dir.path();
+    done(&simulate(path, &["--with", "bleaching"]));
+    let loaded = minisim_io::load(path.join("v4-ca1.zarr")).expect("a recording").recording;
+    let truth = loaded.ground_truth.detectable_subset(false);
+    let n = truth.n_units();
+    assert!(n > 2, "there are cells to find");
+    let stack = truth.observed_footprints();
+    let footprints: Vec<f64> = stack.patches.iter().flat_map(|p| stack.dense_in_fov(p)).map(f64::from).collect();
+    let field = loaded.observed.shape[1] * loaded.observed.shape[2];
+    let [_, h, w] = loaded.observed.shape;
+    npz(&path.join("all.npz"), &[("A", vec![n, h, w], footprints.clone()), ("C", vec![n, 20], truth.c().to_vec())]);
+    npz(&path.join("half.npz"), &[("footprints", vec![n / 2, h, w], footprints[..n / 2 * field].to_vec())]);
+    let perfect: Value =
+        serde_json::from_str(&done(&run(path, &["score", "all.npz", "v4-ca1.zarr", "--json"]))).expect("JSON");
+    assert_eq!((perfect["recall"].as_f64(), perfect["precision"].as_f64()), (Some(1.0), Some(1.0)));
+    assert_eq!(perfect["details"]["average_precision"], 1.0);
+    assert!(perfect["trace_corr"].as_f64().expect("a number") > 0.999);
+    let text = done(&run(path, &["score", "half.npz", "v4-ca1.zarr", "--html", "report.html"]));
+    assert!(text.contains(&format!("{} of {n} found", n / 2)) && text.contains("recall by depth"), "{text}");
+    let page = fs::read_to_string(path.join("report.html")).expect("a page");
+    assert!(page.contains("<svg") && page.contains("data:image/png;base64,") && page.ends_with("</html>\n"));
+    refused(&run(path, &["score", "half.npz", "v4-ca1.zarr", "--html", "report.html"]), 1, &["report.html", "--force"]);
+    npz(&path.join("wide.npz"), &[("A", vec![1, 2, 3], vec![1.0; 6])]);
+    npz(&path.join("nan.npz"), &[("A", vec![1, h, w], vec![f64::NAN; field])]);
+    npz(&path.join("flat.npz"), &[("A", vec![6], vec![1.0; 6])]);
+    npz(&path.join("none.npz"), &[("B", vec![1], vec![1.0])]);
+    for (name, code, words) in [
+        ("wide.npz", 2, &["wide.npz", "2 × 3 px", "96 × 112 px"][..]),
+        ("nan.npz", 2, &["footprint 0 is NaN"]),
+        ("flat.npz", 1, &["flat.npz", "3 axes"]),
+        ("none.npz", 1, &["none.npz", "savez"]),
+        ("v4-ca1.png", 1, &["no numpy archive"]),
+        ("missing.npz", 1, &["missing.npz"]),
+    ] {
+        refused(&run(path, &["score", name, "v4-ca1.zarr"]), code, words);
+    }
+    refused(&run(path, &["score", "all.npz", "v4-ca1.zarr", "--metric", "dice"]), 2, &["dice", "cosine"]);
+}
+
+#[test]
+fn a_sweep_is_run_in_parts_and_resumed() {
+    let dir = folder();
+    let path = dir.path();
+    let sweep = "preset = \"v4-ca1\"\n[set]\n\"acquisition.duration_s\" = 0.5\n\
+                 acquisition.image_sensor.n_px_height = 64\nacquisition.image_sensor.n_px_width = 64\n\
+                 [axes]\n\"steps.sensor.photons_per_unit\" = [100, 600]\nseed = [1, 2]\n";
+    fs::write(path.join("sweep.toml"), sweep).expect("writable");
+    let list = done(&run(path, &["sweep", "list", "sweep.toml"]));
+    assert_eq!(list.lines().count(), 4);
+    assert!(list.lines().next().expect("a point").ends_with("photons_per_unit=100  seed=1"), "{list}");
+    done(&run(path, &["sweep", "run", "sweep.toml", "--out", "out", "--shard", "2/4"]));
+    assert_eq!(names(&path.join("out")).iter().filter(|n| n.ends_with(".zarr")).count(), 1);
+    let again = run(path, &["sweep", "run", "sweep.toml", "--out", "out", "--jobs", "2"]);
+    done(&again);
+    assert_eq!(err(&again).matches("was there").count(), 1, "{}", err(&again));
+    let table = fs::read_to_string(path.join("out/results.csv")).expect("a table");
+    assert_eq!(table.lines().count(), 5, "{table}");
+    assert!(table.starts_with("steps.sensor.photons_per_unit,seed,cache_key,n_cells"), "{table}");
+    // What was taken away is made again, the same; the others stay.
+    let key = list.split_whitespace().next().expect("a key").to_owned();
+    let stamps = content(&path.join("out"));
+    fs::remove_dir_all(path.join(format!("out/{key}.zarr"))).expect("removable");
+    let second = list.lines().nth(1).and_then(|l| l.split_whitespace().next()).expect("a key");
+    fs::remove_file(path.join(format!("out/{second}.json"))).expect("removable");
+    done(&run(path, &["sweep", "run", "sweep.toml", "--out", "out", "--quiet"]));
+    assert!(content(&path.join("out")) == stamps);
+
+    for (text, words) in [
+        ("preset = \"v4-ca1\"\n[axes]\nsed = [1]", &["sed", "seed"][..]),
+        ("preset = \"v4-ca1\"\n[axes]\nseed = 1", &["seed", "list"]),
+        ("preset = \"v4-ca1\"\nspec = \"a.json\"", &["either"]),
+        ("preset = \"v4-ca1\"\naxis = 1", &["axis", "axes"]),
+        ("preset = ", &["bad.toml"]),
+    ] {
+        fs::write(path.join("bad.toml"), text).expect("writable");
+        refused(&run(path, &["sweep", "run", "bad.toml", "--out", "bad"]), 2, words);
+    }
+    refused(&run(path, &["sweep", "run", "sweep.toml", "--out", "out", "--shard", "0/4"]), 2, &["--shard"]);
+    // A failing analysis says which point and what.
+    fs::write(path.join("scored.toml"), format!("{sweep}[score]\ncommand = [\"false\", \"{{recording}}\"]\n"))
+        .expect("writable");
+    refused(&run(path, &["sweep", "run", "scored.toml", "--out", "scored", "-q"]), 1, &["point", "false", "failed"]);
 }
 
 /// A long run; returns once it has begun to write.

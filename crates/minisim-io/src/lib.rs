@@ -6,12 +6,14 @@
 mod atomic;
 mod avi;
 mod error;
+mod estimate;
 mod machine;
 mod zarr;
 
 pub use atomic::{remove_unfinished, write_file};
 pub use avi::{AviOptions, AviSink, save_avi};
 pub use error::IoError;
+pub use estimate::{EstimateFile, Numbers, read_estimate};
 pub use machine::available_memory_bytes;
 pub use zarr::{Loaded, Reader, ZarrOptions, ZarrSink, load, save};
 

@@ -24,6 +24,7 @@ pub mod scene;
 pub mod sink;
 pub mod spec;
 pub mod steps;
+pub mod sweep;
 pub mod truth;
 
 pub use physics::detection::DETECT_SNR_THRESHOLD;

@@ -1,8 +1,8 @@
 //! `minisim picture`: a labelled contact sheet of a recording, or of what a spec would give.
 
-mod contour;
+pub(crate) mod contour;
 mod draw;
-mod scale;
+pub(crate) mod scale;
 mod sheet;
 
 use std::path::{Path, PathBuf};
@@ -60,11 +60,7 @@ pub(crate) fn draw_recording(recording: &Path, output: &Path, force: bool) -> Re
     let reader = Reader::open(recording).map_err(Failure::run)?;
     reader.warnings().iter().for_each(|w| eprintln!("warning: {w}"));
     let truth = reader.ground_truth().map_err(Failure::run)?;
-    let shape = reader.shape();
-    let film = Film::gather(title(recording), reader.spec().clone(), truth, shape, |t| {
-        Ok(reader.frames(t..t + 1).map_err(Failure::run)?.frame(0))
-    })?;
-    film.write(output, force)
+    Film::of_recording(&reader, recording, truth)?.write(output, force)
 }
 
 fn draw_spec(path: &Path, output: &Path, force: bool) -> Result<(), Failure> {
@@ -90,7 +86,7 @@ fn title(path: &Path) -> String {
 }
 
 /// What the sheet shows.
-struct Film {
+pub(crate) struct Film {
     title: String,
     spec: Spec,
     truth: GroundTruth,
@@ -109,6 +105,19 @@ struct Film {
 }
 
 impl Film {
+    /// Looks at the film of a recording; `truth` is its own.
+    pub(crate) fn of_recording(reader: &Reader, path: &Path, truth: GroundTruth) -> Result<Self, Failure> {
+        Self::gather(title(path), reader.spec().clone(), truth, reader.shape(), |t| {
+            Ok(reader.frames(t..t + 1).map_err(Failure::run)?.frame(0))
+        })
+    }
+
+    /// The maximum projection as a grey PNG, one pixel a pixel, and its (height, width).
+    pub(crate) fn projection_png(&self) -> Result<(Vec<u8>, [usize; 2]), String> {
+        let [_, height, width] = self.shape;
+        Ok((sheet::grey_png(&self.projection, [height, width])?, [height, width]))
+    }
+
     /// Looks at a film through `fetch`, which yields one frame.
     fn gather(
         title: String,

@@ -54,6 +54,14 @@ pub(super) fn draw(film: &Film) -> Result<Vec<u8>, String> {
     canvas.png()
 }
 
+/// An image as a grey PNG of its own size, stretched between the usual percentiles.
+pub(super) fn grey_png(values: &[f32], [height, width]: [usize; 2]) -> Result<Vec<u8>, String> {
+    let mut canvas = Canvas::new(width as u32, height as u32).ok_or("the picture is too large for memory")?;
+    let window = Window::percentiles(values, STRETCH[0], STRETCH[1]);
+    canvas.image(values, [height, width], Area::new(0.0, 0.0, width as f32, height as f32), window, Colors::Grey);
+    canvas.png()
+}
+
 fn subtitle(film: &Film) -> String {
     let a = &film.spec.acquisition;
     let [n_frames, height, width] = film.shape;

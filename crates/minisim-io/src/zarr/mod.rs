@@ -27,6 +27,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{Written, atomic::Pending, error::IoError};
 use array::{Dtype, Element, Layout, pixel_bytes, write_json};
+pub(crate) use reader::read_plain_array;
 pub use reader::{Loaded, Reader, load};
 
 /// Version of the layout, which the published package checks.

@@ -19,7 +19,7 @@ use super::{
     array::{Array, Dtype, read_json, read_small},
     stages,
 };
-use crate::error::IoError;
+use crate::{error::IoError, estimate::Numbers};
 
 /// Most bytes a stored spec may have.
 const MAX_SPEC_BYTES: u64 = 256 << 20;
@@ -328,6 +328,22 @@ impl Reader {
         }
         Ok(FootprintStack { canvas_shape, fov_offset, fov_shape, patches })
     }
+}
+
+/// The array `name` in any zarr group, in whatever numbers it is stored; `None` if it is not there. xarray puts a variable into a
+/// group of its own, so `NAME.zarr/NAME` is looked at too.
+pub(crate) fn read_plain_array(group: &Path, name: &str) -> Result<Option<Numbers>, IoError> {
+    let places = [group.join(name), group.join(name).join(name), group.join(format!("{name}.zarr")).join(name)];
+    let Some(dir) = places.into_iter().find(|dir| dir.join(".zarray").is_file()) else { return Ok(None) };
+    let array = Array::open(&dir)?;
+    let values = match array.layout.dtype {
+        Dtype::F8 => array.read()?,
+        Dtype::F4 => array.read::<f32>()?.into_iter().map(f64::from).collect(),
+        Dtype::U2 => array.read::<u16>()?.into_iter().map(f64::from).collect(),
+        Dtype::I4 => array.read::<i32>()?.into_iter().map(f64::from).collect(),
+        Dtype::U1 | Dtype::Bool => array.read::<u8>()?.into_iter().map(f64::from).collect(),
+    };
+    Ok(Some(Numbers { shape: array.layout.shape, values }))
 }
 
 /// The attributes of the group `dir`.

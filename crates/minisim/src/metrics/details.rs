@@ -83,34 +83,50 @@ pub fn precision_recall(matching: &Match) -> PrecisionRecall {
 /// Estimates that hold several cells, and cells that several estimates share.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct MergeSplit {
-    /// Estimates whose lit area covers half or more of two or more true cells.
+    /// Estimates that are more alike their cell together with another cell, which was not found, than alike their cell alone.
     pub merges: usize,
-    /// True cells whose lit area covers half or more of two or more estimates.
+    /// True cells that are more alike their estimate together with another estimate, which is no cell, than alike it alone.
     pub splits: usize,
 }
 
-/// Counts merges and splits; a lit area is the smallest set of pixels with 90 % of a footprint's sum.
+/// Counts merges and splits in a matching, whose pairs count as found from `threshold` on. Likeness is the Jaccard index of lit
+/// areas, the smallest sets of pixels with 90 % of a footprint's sum; the other half must lie half inside at least.
 #[must_use]
-pub fn merges_and_splits(estimate: &Footprints, truth: &Footprints) -> MergeSplit {
+pub fn merges_and_splits(estimate: &Footprints, truth: &Footprints, matching: &Match, threshold: f64) -> MergeSplit {
     let masks = |set: &Footprints| -> Vec<Vec<u32>> { set.items.iter().map(|f| f.energy_mask(ENERGY_FRAC)).collect() };
     let (ours, theirs) = (masks(estimate), masks(truth));
-    let (mut cells_in, mut estimates_in) = (vec![0_usize; ours.len()], vec![0_usize; theirs.len()]);
-    for (i, a) in ours.iter().enumerate() {
-        for (j, b) in theirs.iter().enumerate() {
-            if a.is_empty() || b.is_empty() || !estimate.items[i].meets(&truth.items[j]) {
-                continue;
-            }
-            let both = common(a, b) as f64;
-            if both >= COVERED * b.len() as f64 {
-                cells_in[i] += 1;
-            }
-            if both >= COVERED * a.len() as f64 {
-                estimates_in[j] += 1;
-            }
-        }
+    let (mut spare_estimates, mut missed) = (vec![true; ours.len()], vec![true; theirs.len()]);
+    for (i, j) in matching.matched_pairs(threshold) {
+        (spare_estimates[i], missed[j]) = (false, false);
     }
-    let several = |counts: Vec<usize>| counts.into_iter().filter(|n| *n > 1).count();
-    MergeSplit { merges: several(cells_in), splits: several(estimates_in) }
+    // Whether `one` is more alike `pair` together with some spare mask than alike `pair` alone.
+    let better_with = |one: &[u32], pair: &[u32], spares: &[bool], masks: &[Vec<u32>], skip: usize| {
+        let alone = jaccard(one, pair);
+        (0..masks.len()).filter(|k| spares[*k] && *k != skip && !masks[*k].is_empty()).any(|k| {
+            let inside = common(one, &masks[k]) as f64;
+            inside >= COVERED * masks[k].len() as f64 && jaccard(one, &union(pair, &masks[k])) > alone
+        })
+    };
+    let (mut merges, mut splits) = (0, 0);
+    for (i, j) in &matching.pairing {
+        merges += usize::from(better_with(&ours[*i], &theirs[*j], &missed, &theirs, *j));
+        splits += usize::from(better_with(&theirs[*j], &ours[*i], &spare_estimates, &ours, *i));
+    }
+    MergeSplit { merges, splits }
+}
+
+/// Share of the pixels of two rising lists that are in both.
+fn jaccard(a: &[u32], b: &[u32]) -> f64 {
+    let both = common(a, b);
+    share(both, a.len() + b.len() - both)
+}
+
+/// The pixels that are in either of two rising lists.
+fn union(a: &[u32], b: &[u32]) -> Vec<u32> {
+    let mut all = [a, b].concat();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// Spikes found.
@@ -346,7 +362,7 @@ pub(super) fn details_of(
     let activity = estimate.activity;
     Details {
         precision_recall: precision_recall(matching),
-        merges_and_splits: merges_and_splits(&moved, truth),
+        merges_and_splits: merges_and_splits(&moved, truth, matching, options.match_threshold),
         events: activity.and_then(|a| event_score(&a, &true_activity, &matching.pairing, 1, 0.1).ok()),
         binned_activity_corr: activity.map_or_else(Vec::new, |a| {
             let at = |n| binned_correlation(&a, &true_activity, &matching.pairing, n).ok().map(|c| (n, median(&c)));
@@ -387,9 +403,17 @@ mod tests {
     fn merges_and_splits_are_counted() {
         let (a, b): (&[usize], &[usize]) = (&[0, 1, 2, 3], &[4, 5, 6, 7]);
         let both: Vec<usize> = (0..8).collect();
-        assert_eq!(merges_and_splits(&field(&[&both]), &field(&[a, b])), MergeSplit { merges: 1, splits: 0 });
-        assert_eq!(merges_and_splits(&field(&[a, b]), &field(&[&both])), MergeSplit { merges: 0, splits: 1 });
-        assert_eq!(merges_and_splits(&field(&[a, b]), &field(&[a, b])), MergeSplit::default());
+        let count = |estimate: &[&[usize]], truth: &[&[usize]]| {
+            let (estimate, truth) = (field(estimate), field(truth));
+            let matching = hungarian_match(&estimate, &truth, Similarity::Iou, 0.9, Shift::None).expect("comparable");
+            merges_and_splits(&estimate, &truth, &matching, 0.5)
+        };
+        assert_eq!(count(&[&both], &[a, b]), MergeSplit { merges: 1, splits: 0 });
+        assert_eq!(count(&[a, b], &[&both]), MergeSplit { merges: 0, splits: 1 });
+        // Neighbours that overlap are not merged, found or not.
+        let (c, d): (&[usize], &[usize]) = (&[0, 1, 2, 3, 4], &[3, 4, 5, 6, 7]);
+        assert_eq!(count(&[c, d], &[c, d]), MergeSplit::default());
+        assert_eq!(count(&[c], &[c, d]), MergeSplit::default());
     }
 
     #[test]
