@@ -39,11 +39,8 @@ pub struct EstimateFile {
 /// When the file is not there, is of another kind, or an array has the wrong number of axes.
 pub fn read_estimate(path: impl AsRef<Path>) -> Result<EstimateFile, IoError> {
     let path = path.as_ref();
-    let read: Box<dyn Fn(&str) -> Result<Option<Numbers>, IoError>> = if path.is_dir() {
-        Box::new(|name| read_plain_array(path, name))
-    } else {
-        Box::new(|name| from_npz(path, name))
-    };
+    let group = path.is_dir();
+    let read = |name: &str| if group { read_plain_array(path, name) } else { from_npz(path, name) };
     let one = |names: [&str; 2], rank: usize| -> Result<Option<Numbers>, IoError> {
         for name in names {
             if let Some(numbers) = read(name)? {

@@ -209,7 +209,11 @@ impl PyScene {
         stage: Option<&str>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let scene = &self.0;
-        let pixels = py.detach(|| render(scene, start..stop, stage)).map_err(|e| python_error(&e))?;
+        // As the recording holds them.
+        let stored = scene.spec.output.store_dtype.into();
+        let pixels = py
+            .detach(|| render(scene, start..stop, stage).map(|pixels| pixels.converted(stored)))
+            .map_err(|e| python_error(&e))?;
         let n = stop.min(self.n_frames()).saturating_sub(start);
         let [height, width] = scene.canvas.fov;
         pixels_to_py(py, pixels, &[n, height, width])

@@ -1,6 +1,9 @@
 //! A recording in memory: the spec, the observed movie, the ground truth and, on request, a movie after every step.
 
-use crate::{spec::Spec, truth::GroundTruth};
+use crate::{
+    spec::{Spec, StoreDtype},
+    truth::GroundTruth,
+};
 
 /// Pixel values of a movie or a block of it, row-major `(frame, height, width)`.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +29,17 @@ pub enum SampleType {
     F32,
     /// Eight-byte float.
     F64,
+}
+
+impl From<StoreDtype> for SampleType {
+    fn from(dtype: StoreDtype) -> Self {
+        match dtype {
+            StoreDtype::Float32 => Self::F32,
+            StoreDtype::Float64 => Self::F64,
+            StoreDtype::Uint8 => Self::U8,
+            StoreDtype::Uint16 => Self::U16,
+        }
+    }
 }
 
 impl SampleType {

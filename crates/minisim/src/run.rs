@@ -10,7 +10,7 @@ use crate::{
     render::{FRAMES_PER_PASS, Renderer},
     scene::Scene,
     sink::{Block, Header, MemorySink, Sink, SinkError},
-    spec::{Finding, Report, Spec, StoreDtype},
+    spec::{Finding, Report, Spec},
     steps::{self, Domain},
 };
 
@@ -175,12 +175,7 @@ fn render_into<S: Sink>(
         spec: scene.spec.clone(),
         n_frames: frames.len(),
         tracks,
-        stored: match scene.spec.output.store_dtype {
-            StoreDtype::Float32 => SampleType::F32,
-            StoreDtype::Float64 => SampleType::F64,
-            StoreDtype::Uint8 => SampleType::U8,
-            StoreDtype::Uint16 => SampleType::U16,
-        },
+        stored: scene.spec.output.store_dtype.into(),
         max_count: digitised.then(|| scene.spec.acquisition.image_sensor.max_count()),
     };
     sink.begin(&header).map_err(RunError::Sink)?;

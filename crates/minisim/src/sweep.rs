@@ -30,13 +30,9 @@ pub struct Point {
 /// # Errors
 /// When a path leads nowhere, an axis has no value, there are too many points, or a combination is not valid (naming it).
 pub fn points(base: &Spec, axes: &[Axis]) -> Result<Vec<Point>, Report> {
-    for axis in axes.iter().filter(|a| a.values.is_empty()) {
-        return Err(Report::of(Finding::error(
-            &axis.path,
-            "[]",
-            "an axis needs at least one value",
-            "list its values",
-        )));
+    if let Some(axis) = axes.iter().find(|a| a.values.is_empty()) {
+        let finding = Finding::error(&axis.path, "[]", "an axis needs at least one value", "list its values");
+        return Err(Report::of(finding));
     }
     let count = axes.iter().try_fold(1_usize, |n, a| n.checked_mul(a.values.len())).filter(|n| *n <= MAX_POINTS);
     let Some(count) = count else {

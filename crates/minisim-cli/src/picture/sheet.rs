@@ -245,14 +245,7 @@ fn facts(canvas: &mut Canvas, film: &Film, area: Area) {
 }
 
 fn stored(film: &Film) -> &'static str {
-    use minisim::spec::StoreDtype;
-    let sample = match film.spec.output.store_dtype {
-        StoreDtype::Float32 => SampleType::F32,
-        StoreDtype::Float64 => SampleType::F64,
-        StoreDtype::Uint8 => SampleType::U8,
-        StoreDtype::Uint16 => SampleType::U16,
-    };
-    match sample {
+    match SampleType::from(film.spec.output.store_dtype) {
         SampleType::F32 => "32-bit floats",
         SampleType::F64 => "64-bit floats",
         SampleType::U8 => "8-bit integers",
