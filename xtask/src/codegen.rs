@@ -10,6 +10,7 @@ pub(crate) fn run(check: bool) -> Result {
     let files = [
         ("schema/spec.schema.json", format!("{schema:#}\n")),
         ("crates/minisim-py/python/minisim/_models.py", models::python(&schema)?),
+        ("docs/reference/spec.md", models::markdown(&schema)?),
     ];
     for (name, text) in files {
         let path = root().join(name);

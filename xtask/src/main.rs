@@ -20,7 +20,7 @@ usage: cargo xtask TASK
   test [--quick] [--slow]     format, lints, all tests, docs, and the files against other programs
                               --quick  without the other programs (no Python needed)
                               --slow   adds the wide statistical sweeps
-  codegen [--check]           write the generated files (the schema, the Python models), or fail if they are stale
+  codegen [--check]           write the generated files (schema, Python models, reference page), or fail if stale
   wheel                       build the Python package into target/wheels
   bench [--peer] [--seconds N]
                               one table of speed and memory; --peer adds the published Python package

@@ -212,3 +212,53 @@ fn literal(value: &Value) -> String {
         other => other.to_string(),
     }
 }
+
+/// The reference page of a spec, for the documentation.
+pub(crate) fn markdown(schema: &Value) -> Result<String, String> {
+    let defs = schema["$defs"].as_object().ok_or("the schema has no $defs")?;
+    let mut out =
+        "<!-- Written by `cargo xtask codegen` from the Rust types: do not edit. -->\n# The spec\n\n".to_owned();
+    out += "Every field, its unit, its default and its meaning. JSON, TOML and Python use the same names.\n";
+    let sections = std::iter::once(("Spec", schema)).chain(defs.iter().map(|(name, def)| (name.as_str(), def)));
+    for (name, def) in sections {
+        let properties = def["properties"].as_object().ok_or_else(|| format!("{name} has no properties"))?;
+        let kind = properties.get("kind").and_then(|k| k["const"].as_str());
+        let title = kind.map_or_else(|| name.to_owned(), |kind| format!("{name} (`{kind}`)"));
+        let _ = write!(out, "\n## {title}\n\n{}\n", def["description"].as_str().unwrap_or_default());
+        let fields: Vec<_> = properties.iter().filter(|(_, p)| p.get("const").is_none()).collect();
+        if fields.is_empty() {
+            continue;
+        }
+        out += "\n| field | unit | default | meaning |\n|---|---|---|---|\n";
+        for (field, p) in fields {
+            let default = match p.get("default") {
+                None => "required".to_owned(),
+                Some(v) if v.is_object() => "its defaults".to_owned(),
+                Some(v) => format!("`{v}`"),
+            };
+            let mut about = p["description"].as_str().unwrap_or_default().to_owned();
+            let limits: Vec<String> = bounds_in_words(p);
+            if !limits.is_empty() {
+                let _ = write!(about, " ({})", limits.join(", "));
+            }
+            let _ = writeln!(
+                out,
+                "| `{field}` | {} | {default} | {} |",
+                p["x-unit"].as_str().unwrap_or_default(),
+                about.replace('|', "\\|")
+            );
+        }
+    }
+    Ok(out)
+}
+
+/// `> 0` and the like; the bounds that only say how large an integer can be are left out.
+fn bounds_in_words(property: &Value) -> Vec<String> {
+    let words = [("exclusiveMinimum", ">"), ("minimum", "≥"), ("exclusiveMaximum", "<"), ("maximum", "≤")];
+    words
+        .iter()
+        .filter_map(|(key, word)| property.get(*key).map(|v| (word, v)))
+        .filter(|(_, v)| v.as_f64().is_some_and(|v| v < 1e9))
+        .map(|(word, v)| format!("{word} {v}"))
+        .collect()
+}

@@ -49,6 +49,8 @@ pub(crate) fn package_tools() -> Result<PathBuf> {
             "distributed",
             "tqdm",
             "mypy",
+            "mkdocs-material>=9,<10",
+            "mkdocstrings[python]",
         ],
     )
 }

@@ -16,7 +16,16 @@ fn package() -> Result {
     crate::run(Command::new(&python).args(["-m", "pytest", "-q", "crates/minisim-py"]))?;
     crate::run(Command::new(&python).args(["-m", "mypy", "--strict", "crates/minisim-py/python/minisim"]))?;
     crate::run(Command::new(&python).args(["-m", "mypy", "--strict", "crates/minisim-py/tests/typed_user.py"]))?;
-    crate::run(Command::new(&python).args(["-m", "mypy.stubtest", "minisim._core"]))
+    crate::run(Command::new(&python).args(["-m", "mypy.stubtest", "minisim._core"]))?;
+    crate::run(Command::new(&python).args([
+        "-m",
+        "mkdocs",
+        "build",
+        "--quiet",
+        "--strict",
+        "--site-dir",
+        "target/site",
+    ]))
 }
 
 /// Runs everything; `quick` leaves out what needs Python, `slow` adds the wide sweeps.

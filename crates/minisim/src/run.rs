@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::{
     progress::{Cancel, Event},
-    recording::{Pixels, Recording, SampleType},
+    recording::{Pixels, Recording},
     render::{FRAMES_PER_PASS, Renderer},
     scene::Scene,
     sink::{Block, Header, MemorySink, Sink, SinkError},

@@ -1,7 +1,7 @@
 """Simulate one-photon miniscope recordings with exact ground truth.
 
-A :class:`Spec` says what to simulate, :func:`simulate` returns a :class:`Recording`: the film, and everything that is true about
-it. Start from :mod:`minisim.presets`, score an analysis with :mod:`minisim.testing`.
+A `Spec` says what to simulate, `simulate` returns a `Recording`: the film, and everything that is true about
+it. Start from `minisim.presets`, score an analysis with `minisim.testing`.
 
 The names below are loaded when they are first used, so that ``import minisim`` costs next to nothing.
 """

@@ -1,4 +1,4 @@
-"""Comparing an estimate with the truth, part by part; :func:`minisim.testing.score` does it all at once."""
+"""Comparing an estimate with the truth, part by part; `minisim.testing.score` does it all at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _floats(value: Any, what: str, ndim: int) -> Floats:
 
 def as_footprints(value: Any, what: str = "footprints", field_shape: Optional[tuple[int, int]] = None) -> Any:
     """Footprints for the engine: a dense (n, height, width) array, a scipy sparse (n, height*width) matrix, a
-    :class:`~minisim.FootprintStack` or a list of :class:`~minisim.Footprint`. Sparse ones stay sparse; a matrix needs
+    `minisim.FootprintStack` or a list of `minisim.Footprint`. Sparse ones stay sparse; a matrix needs
     ``field_shape``."""
     if isinstance(value, _core.Footprints):
         return value

@@ -11,7 +11,7 @@ from typing import Optional
 
 @dataclass
 class PerfTracker:
-    """Wall time by phase: pass one to :func:`minisim.simulate` and print its :meth:`summary`."""
+    """Wall time by phase: pass one to `minisim.simulate` and print its `summary`."""
 
     spans: dict[str, float] = field(default_factory=dict)
     """Seconds by phase, in the order in which they began."""

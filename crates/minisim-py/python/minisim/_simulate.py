@@ -119,7 +119,7 @@ def simulate_video(
 
 
 def cache_dir() -> Path:
-    """Where :func:`simulate_cached` keeps recordings: ``$MINISIM_CACHE``, or ``~/.cache/minisim``."""
+    """Where `simulate_cached` keeps recordings: ``$MINISIM_CACHE``, or ``~/.cache/minisim``."""
     given = os.environ.get("MINISIM_CACHE")
     return Path(given).expanduser() if given else Path.home() / ".cache" / "minisim"
 
@@ -182,7 +182,7 @@ class Scene:
 
 
 def render(spec: Spec, frames: Union[int, slice] = slice(None), *, stage: Optional[str] = None) -> NDArray[Any]:
-    """Frames of a film that is not simulated whole: see :class:`Scene`, which is faster for more than one call."""
+    """Frames of a film that is not simulated whole: see `Scene`, which is faster for more than one call."""
     return Scene(spec).render(frames, stage=stage)
 
 

@@ -106,7 +106,7 @@ class FootprintStack:
         data: NDArray[Any],
         canvas_shape: Shape,
     ) -> FootprintStack:
-        """The reverse of :meth:`to_arrays`; the patches are views of ``data``."""
+        """The reverse of `to_arrays`; the patches are views of ``data``."""
         found = []
         at = 0
         for (r, c), (h, w) in zip(offsets.tolist(), shapes.tolist()):

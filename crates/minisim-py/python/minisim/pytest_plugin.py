@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def minisim_recording() -> Callable[..., Recording]:
-    """A function that makes recordings, with the arguments of :func:`minisim.testing.make_recording`. They are shared by the
+    """A function that makes recordings, with the arguments of `minisim.testing.make_recording`. They are shared by the
     session's tests: do not write into their arrays."""
     from .testing import make_recording
 
