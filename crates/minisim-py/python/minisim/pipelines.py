@@ -1,0 +1,164 @@
+"""What analysis pipelines leave on disk, as an `Estimate` to score.
+
+    from minisim.pipelines import read
+    report = score(read("suite2p/plane0"), recording.ground_truth)
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any, Optional, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .testing import Estimate
+
+StrPath = Union[str, "PathLike[str]"]
+
+
+def read(path: StrPath) -> Estimate:
+    """Reads the output of suite2p, minian or CaImAn, whichever is there."""
+    place = Path(path)
+    if place.is_file() and place.suffix.lower() in (".hdf5", ".h5"):
+        return read_caiman(place)
+    if _suite2p_folder(place) is not None:
+        return read_suite2p(place)
+    if _minian_array(place, "A") is not None:
+        return read_minian(place)
+    raise ValueError(
+        f"{place} holds none of: stat.npy (suite2p), A.zarr or a zarr group with A (minian), estimates in .hdf5 (CaImAn); "
+        "give the folder or file that the pipeline wrote"
+    )
+
+
+def _suite2p_folder(path: Path) -> Optional[Path]:
+    """The folder with stat.npy: the one given, or the first plane under it."""
+    for place in (path, path / "plane0", path / "suite2p" / "plane0"):
+        if (place / "stat.npy").is_file():
+            return place
+    return None
+
+
+def read_suite2p(path: StrPath, *, cells_only: bool = True) -> Estimate:
+    """Reads a suite2p folder: ``stat.npy``, ``F.npy``, ``Fneu.npy``, ``spks.npy``, ``ops.npy``, ``iscell.npy``.
+
+    Footprints are the ROIs' weights (``lam``), traces are ``F`` less the neuropil around each ROI. ``cells_only`` leaves out what
+    suite2p's classifier calls no cell. These files are Python pickles: read only what you trust.
+    """
+    folder = _suite2p_folder(Path(path))
+    if folder is None:
+        raise FileNotFoundError(f"{path} holds no stat.npy; give the folder plane0 that suite2p wrote")
+    stat = np.load(folder / "stat.npy", allow_pickle=True)
+    settings = _suite2p_settings(folder)
+    height, width = int(settings["Ly"]), int(settings["Lx"])
+    keep = np.ones(len(stat), dtype=bool)
+    if cells_only and (folder / "iscell.npy").is_file():
+        keep = np.load(folder / "iscell.npy", allow_pickle=True)[:, 0].astype(bool)
+    A = np.zeros((int(keep.sum()), height, width), dtype=np.float32)
+    for footprint, roi in zip(A, stat[keep]):
+        np.add.at(footprint, (roi["ypix"], roi["xpix"]), roi["lam"])
+
+    def rows(name: str) -> Optional[NDArray[Any]]:
+        file = folder / name
+        return np.load(file, allow_pickle=True)[keep] if file.is_file() else None
+
+    traces, around = rows("F.npy"), rows("Fneu.npy")
+    if traces is not None and around is not None:
+        traces = traces - float(settings.get("neucoeff", 0.7)) * around
+    shifts = None
+    if settings.get("yoff") is not None:
+        # yoff and xoff are what a frame is rolled back by (suite2p/registration: roll by -dy, -dx), so the content's
+        # displacement; an Estimate takes the correction.
+        shifts = -np.stack([settings["yoff"], settings["xoff"]], axis=1).astype(np.float64)
+    return Estimate(A=A, C=traces, S=rows("spks.npy"), shifts=shifts)
+
+
+def _suite2p_settings(folder: Path) -> dict[str, Any]:
+    """Sizes, coefficients and shifts, wherever this version of suite2p keeps them."""
+    found: dict[str, Any] = {}
+    for name in ("db.npy", "settings.npy", "reg_outputs.npy", "ops.npy"):
+        if (folder / name).is_file():
+            part = np.load(folder / name, allow_pickle=True).item()
+            for key, value in part.items():
+                if isinstance(value, dict):
+                    found.update({k: v for k, v in value.items() if k in ("neucoeff", "neuropil_coefficient")})
+                else:
+                    found[key] = value
+    if "neuropil_coefficient" in found:
+        found.setdefault("neucoeff", found["neuropil_coefficient"])
+    if "Ly" not in found or "Lx" not in found:
+        raise FileNotFoundError(f"{folder} does not say how large the frames are; it needs ops.npy with Ly and Lx")
+    return found
+
+
+def _minian_array(path: Path, name: str) -> Optional[Any]:
+    """The zarr array ``name`` of a minian folder; ``None`` if it is not there."""
+    for place in (path / f"{name}.zarr" / name, path / name / name, path / name):
+        if (place / ".zarray").is_file() or (place / "zarr.json").is_file():
+            try:
+                import zarr
+            except ImportError as error:
+                raise ImportError("reading minian's output needs zarr: pip install zarr") from error
+            array = zarr.open(str(place), mode="r")
+            return array if hasattr(array, "shape") else None
+    return None
+
+
+def read_minian(path: StrPath) -> Estimate:
+    """Reads a minian folder: ``A.zarr``, ``C.zarr``, ``S.zarr``, ``motion.zarr``, or one zarr group with these arrays."""
+    place = Path(path)
+
+    def ordered(name: str, dims: tuple[str, ...]) -> Optional[NDArray[Any]]:
+        array = _minian_array(place, name)
+        if array is None:
+            return None
+        values = np.asarray(array[:])
+        # xarray notes the axes; without a note they are taken to be in minian's order.
+        noted = list(array.attrs.get("_ARRAY_DIMENSIONS", dims))
+        if sorted(noted) != sorted(dims):
+            raise ValueError(f"{place}: {name} has the axes {noted}, minian's are {list(dims)}")
+        return values.transpose([noted.index(dim) for dim in dims])
+
+    A = ordered("A", ("unit_id", "height", "width"))
+    if A is None:
+        raise FileNotFoundError(f"{place} holds no A.zarr; give minian's output folder")
+    # minian's motion is what it moves each frame by: a correction, as an Estimate takes it.
+    shifts = ordered("motion", ("frame", "shift_dim"))
+    traces, activity = (ordered(name, ("unit_id", "frame")) for name in ("C", "S"))
+    return Estimate(A=A, C=traces, S=activity, shifts=shifts)
+
+
+def read_caiman(path: StrPath) -> Estimate:
+    """Reads what CaImAn's ``cnm.save(…)`` writes: footprints, traces and activity of the accepted components, or of all where
+    none were chosen. Its motion is saved elsewhere: set ``shifts`` yourself."""
+    try:
+        import h5py  # type: ignore[import-untyped,unused-ignore]
+    except ImportError as error:
+        raise ImportError("reading CaImAn's output needs h5py: pip install h5py") from error
+    with h5py.File(str(path), "r") as file:
+        if "estimates" not in file or "A" not in file["estimates"]:
+            raise ValueError(f"{path} holds no estimates/A; give the file that cnm.save(...) wrote")
+        estimates = file["estimates"]
+        dims = file["dims"] if "dims" in file else estimates["dims"]
+        height, width = (int(n) for n in dims[:2])
+        matrix = estimates["A"]
+        # A sparse matrix by columns, (pixel, component), pixels counted down the columns of the image.
+        data, indices, indptr = (matrix[name][:] for name in ("data", "indices", "indptr"))
+        n = len(indptr) - 1
+        A = np.zeros((n, height, width), dtype=np.float32)
+        for k in range(n):
+            pixels = indices[indptr[k] : indptr[k + 1]]
+            A[k, pixels % height, pixels // height] = data[indptr[k] : indptr[k + 1]]
+
+        def rows(name: str) -> Optional[NDArray[Any]]:
+            found = estimates.get(name)
+            return found[:] if found is not None and getattr(found, "ndim", 0) == 2 else None
+
+        keep = slice(None)
+        accepted = estimates.get("idx_components")
+        if accepted is not None and getattr(accepted, "ndim", 0) == 1 and accepted.dtype.kind in "iu":
+            keep = accepted[:]
+        traces, activity = (None if values is None else values[keep] for values in (rows("C"), rows("S")))
+    return Estimate(A=A[keep], C=traces, S=activity)

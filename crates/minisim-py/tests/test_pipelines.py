@@ -1,0 +1,105 @@
+"""Small outputs in each pipeline's own form are read as they were."""
+
+import numpy as np
+import pytest
+
+from minisim.pipelines import read, read_caiman, read_minian, read_suite2p
+from minisim.testing import make_recording, score
+
+H, W, T = 9, 12, 20
+
+
+@pytest.fixture
+def parts():
+    rng = np.random.default_rng(0)
+    A = np.zeros((3, H, W), dtype=np.float32)
+    for k, image in enumerate(A):
+        image[2 * k : 2 * k + 3, 3 * k : 3 * k + 4] = rng.random((3, 4)) + 0.1
+    return A, rng.random((3, T)), rng.random((3, T)), rng.normal(size=(T, 2))
+
+
+def write_suite2p(folder, A, F, spks, displacement, iscell=None, **ops):
+    folder.mkdir(parents=True)
+    stat = [{"ypix": y, "xpix": x, "lam": a[y, x]} for a in A for y, x in [np.nonzero(a)]]
+    np.save(folder / "stat.npy", np.array(stat, dtype=object))
+    np.save(folder / "F.npy", F)
+    np.save(folder / "spks.npy", spks)
+    settings = {"Ly": A.shape[1], "Lx": A.shape[2], "yoff": displacement[:, 0], "xoff": displacement[:, 1], **ops}
+    np.save(folder / "ops.npy", np.array(settings, dtype=object))
+    if iscell is not None:
+        np.save(folder / "iscell.npy", iscell)
+
+
+def test_suite2p(parts, tmp_path):
+    A, C, S, shifts = parts
+    folder = tmp_path / "suite2p" / "plane0"
+    write_suite2p(folder, A, C, S, -shifts, iscell=np.array([[1, 0.9], [0, 0.1], [1, 0.8]]), neucoeff=0.5)
+    got = read(tmp_path)
+    np.testing.assert_array_equal(got.A, A[[0, 2]])
+    np.testing.assert_array_equal(got.C, C[[0, 2]])
+    np.testing.assert_array_equal(got.S, S[[0, 2]])
+    np.testing.assert_allclose(got.shifts, shifts)
+    np.save(folder / "Fneu.npy", np.ones_like(C))
+    everything = read_suite2p(folder, cells_only=False)
+    np.testing.assert_allclose(everything.C, C - 0.5)
+    assert len(everything.A) == 3
+
+
+@pytest.mark.parametrize("folders", [True, False])
+def test_minian(parts, tmp_path, folders):
+    zarr = pytest.importorskip("zarr")
+    A, C, S, shifts = parts
+    for name, values, dims in [
+        ("A", A.transpose(1, 2, 0), ["height", "width", "unit_id"]),
+        ("C", C, ["unit_id", "frame"]),
+        ("S", S.T, ["frame", "unit_id"]),
+        ("motion", shifts, ["frame", "shift_dim"]),
+    ]:
+        root = zarr.open_group(str(tmp_path / f"{name}.zarr" if folders else tmp_path), mode="a", zarr_format=2)
+        root.create_array(name, data=np.ascontiguousarray(values)).attrs["_ARRAY_DIMENSIONS"] = dims
+    got = read(tmp_path)
+    for name, want in zip(("A", "C", "S", "shifts"), parts):
+        np.testing.assert_array_equal(getattr(got, name), want)
+    assert read_minian(tmp_path).A.shape == A.shape
+
+
+def test_caiman(parts, tmp_path):
+    h5py = pytest.importorskip("h5py")
+    sparse = pytest.importorskip("scipy.sparse")
+    A, C, S, _ = parts
+    matrix = sparse.csc_matrix(np.stack([a.ravel(order="F") for a in A], axis=1))
+    path = tmp_path / "cnm.hdf5"
+    with h5py.File(path, "w") as file:
+        file["dims"] = np.array([H, W])
+        for name in ("data", "indices", "indptr", "shape"):
+            file[f"estimates/A/{name}"] = np.asarray(getattr(matrix, name))
+        file["estimates/C"], file["estimates/S"] = C, S
+        file["estimates/idx_components"] = np.array([2, 0])
+    got = read(path)
+    np.testing.assert_array_equal(got.A, A[[2, 0]])
+    np.testing.assert_array_equal(got.C, C[[2, 0]])
+    np.testing.assert_array_equal(got.S, S[[2, 0]])
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["data"] = C
+    with pytest.raises(ValueError, match="cnm.save"):
+        read_caiman(tmp_path / "other.h5")
+
+
+def test_they_can_be_scored(tmp_path):
+    rec = make_recording(motion=True, n_px=220)
+    gt = rec.ground_truth
+    write_suite2p(tmp_path / "plane0", gt.A_observed, gt.C, gt.S, gt.shifts)
+    report = score(read(tmp_path), gt)
+    assert report.f1 == 1.0 and report.shift_rmse == pytest.approx(0.0)
+
+
+def test_what_is_no_output(tmp_path):
+    with pytest.raises(ValueError, match="suite2p"):
+        read(tmp_path)
+    with pytest.raises(FileNotFoundError, match="stat.npy"):
+        read_suite2p(tmp_path)
+    with pytest.raises(FileNotFoundError, match="A.zarr"):
+        read_minian(tmp_path)
+    np.save(tmp_path / "stat.npy", np.array([], dtype=object))
+    with pytest.raises(FileNotFoundError, match="Ly"):
+        read_suite2p(tmp_path)
