@@ -83,21 +83,21 @@ pub fn precision_recall(matching: &Match) -> PrecisionRecall {
 /// Estimates that hold several cells, and cells that several estimates share.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct MergeSplit {
-    /// Estimates that are more alike their cell together with another cell, which was not found, than alike their cell alone.
+    /// Estimates that are more alike their cell together with another cell, which no estimate is, than alike their cell alone.
     pub merges: usize,
     /// True cells that are more alike their estimate together with another estimate, which is no cell, than alike it alone.
     pub splits: usize,
 }
 
-/// Counts merges and splits in a matching, whose pairs count as found from `threshold` on. Likeness is the Jaccard index of lit
-/// areas, the smallest sets of pixels with 90 % of a footprint's sum; the other half must lie half inside at least.
+/// Counts merges and splits in a matching. Likeness is the Jaccard index of lit areas, the smallest sets of pixels with 90 % of a
+/// footprint's sum; the other half must be in no pair, and lie half inside at least.
 #[must_use]
-pub fn merges_and_splits(estimate: &Footprints, truth: &Footprints, matching: &Match, threshold: f64) -> MergeSplit {
+pub fn merges_and_splits(estimate: &Footprints, truth: &Footprints, matching: &Match) -> MergeSplit {
     let masks = |set: &Footprints| -> Vec<Vec<u32>> { set.items.iter().map(|f| f.energy_mask(ENERGY_FRAC)).collect() };
     let (ours, theirs) = (masks(estimate), masks(truth));
     let (mut spare_estimates, mut missed) = (vec![true; ours.len()], vec![true; theirs.len()]);
-    for (i, j) in matching.matched_pairs(threshold) {
-        (spare_estimates[i], missed[j]) = (false, false);
+    for (i, j) in &matching.pairing {
+        (spare_estimates[*i], missed[*j]) = (false, false);
     }
     // Whether `one` is more alike `pair` together with some spare mask than alike `pair` alone.
     let better_with = |one: &[u32], pair: &[u32], spares: &[bool], masks: &[Vec<u32>], skip: usize| {
@@ -362,7 +362,7 @@ pub(super) fn details_of(
     let activity = estimate.activity;
     Details {
         precision_recall: precision_recall(matching),
-        merges_and_splits: merges_and_splits(&moved, truth, matching, options.match_threshold),
+        merges_and_splits: merges_and_splits(&moved, truth, matching),
         events: activity.and_then(|a| event_score(&a, &true_activity, &matching.pairing, 1, 0.1).ok()),
         binned_activity_corr: activity.map_or_else(Vec::new, |a| {
             let at = |n| binned_correlation(&a, &true_activity, &matching.pairing, n).ok().map(|c| (n, median(&c)));
@@ -406,7 +406,7 @@ mod tests {
         let count = |estimate: &[&[usize]], truth: &[&[usize]]| {
             let (estimate, truth) = (field(estimate), field(truth));
             let matching = hungarian_match(&estimate, &truth, Similarity::Iou, 0.9, Shift::None).expect("comparable");
-            merges_and_splits(&estimate, &truth, &matching, 0.5)
+            merges_and_splits(&estimate, &truth, &matching)
         };
         assert_eq!(count(&[&both], &[a, b]), MergeSplit { merges: 1, splits: 0 });
         assert_eq!(count(&[a, b], &[&both]), MergeSplit { merges: 0, splits: 1 });
