@@ -48,6 +48,8 @@ pub(crate) fn package_tools() -> Result<PathBuf> {
             "dask[array]",
             "distributed",
             "tqdm",
+            "matplotlib",
+            "pyarrow",
             "mypy",
             "mkdocs-material>=9,<10",
             "mkdocstrings[python]",

@@ -264,3 +264,15 @@ def test_the_command_is_the_engines(tmp_path):
     assert "v4-ca1" in run.stdout
     wrong = subprocess.run([sys.executable, "-m", "minisim._cli", "info", "none.zarr"], capture_output=True, text=True)
     assert wrong.returncode == 1 and "none.zarr" in wrong.stderr
+
+
+def test_a_sweep_leaves_a_parquet_table_too(tmp_path):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "sweep.toml").write_text(
+        'preset = "v4-ca1"\n[set]\n"acquisition.duration_s" = 0.2\nacquisition.image_sensor.n_px_height = 64\n'
+        "acquisition.image_sensor.n_px_width = 64\n[axes]\nseed = [1, 2]\n"
+    )
+    command = [sys.executable, "-m", "minisim._cli", "sweep", "run", "sweep.toml", "--out", "out", "-q"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    table = parquet.read_table(tmp_path / "out" / "results.parquet")
+    assert table.column("seed").to_pylist() == [1, 2] and "n_detectable" in table.column_names
