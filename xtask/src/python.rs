@@ -49,6 +49,7 @@ pub(crate) fn package_tools() -> Result<PathBuf> {
             "distributed",
             "tqdm",
             "matplotlib",
+            "ipywidgets",
             "pyarrow",
             "mypy",
             "mkdocs-material>=9,<10",

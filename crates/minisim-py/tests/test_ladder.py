@@ -97,3 +97,16 @@ def test_full_recording(tmp_path):
     rec.write_video(tmp_path / "recording.avi", vmax=float(rec.observed.max()), progress=False)
     with pytest.raises(ValueError, match="vmax"):
         clean.write_video(tmp_path / "clean.avi", progress=False)
+
+
+def test_a_film_can_be_made_again_from_the_spec_beside_it(tmp_path, monkeypatch):
+    from pathlib import Path
+
+    from minisim import simulate_video
+
+    monkeypatch.chdir(tmp_path)
+    steps = [PlaceNeurons(), CellActivity(), CellOptics(), Composite(), Sensor()]
+    spec = Spec(acquisition=acq.model_copy(update={"duration_s": 1.0}), steps=steps)
+    simulate_video(spec, "recording.avi", progress=False)
+    again = Spec.model_validate_json(Path("recording.spec.json").read_text())
+    np.testing.assert_array_equal(simulate(again).observed, simulate(spec).observed)

@@ -29,6 +29,7 @@ def test_list_and_copy(tmp_path, monkeypatch, capsys):
 def test_it_runs(name, tmp_path, monkeypatch):
     matplotlib = pytest.importorskip("matplotlib")
     matplotlib.use("Agg")
+    pytest.importorskip("ipywidgets")
     monkeypatch.chdir(tmp_path)
     for path in sorted((HOME / name).glob("*.ipynb")):
         space: dict[str, object] = {"__name__": "notebook"}
