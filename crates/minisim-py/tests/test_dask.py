@@ -29,7 +29,9 @@ def test_a_recording_as_a_lazy_array(spec):
     np.testing.assert_array_equal(lazy.compute(), film)
     np.testing.assert_array_equal(lazy[13].compute(), film[13])
     np.testing.assert_array_equal(to_dask(spec, stage="cells_only").compute(), minisim.simulate(spec, until="composite").observed)
-    np.testing.assert_array_equal(simulate_delayed(spec).compute().observed, film)
+    recording = simulate_delayed(spec).compute()
+    np.testing.assert_array_equal(recording.observed, film)
+    np.testing.assert_allclose(recording.to_dask().mean(axis=0).compute(), film.mean(axis=0), rtol=1e-5)
 
 
 def test_a_sweep_on_a_cluster(spec):

@@ -234,6 +234,13 @@ class Recording:
             f"or use minisim.render(spec, stage={name!r})"
         )
 
+    def to_dask(self, *, stage: Optional[str] = None, chunk_frames: int = 64) -> Any:
+        """The film (after ``stage``) as a dask array whose frames are rendered again from the spec where and when they are needed:
+        nothing of this recording is sent to the workers."""
+        from .dask import to_dask
+
+        return to_dask(self.spec, stage=stage, chunk_frames=chunk_frames)
+
     def save(self, path: StrPath, *, overwrite: bool = True) -> None:
         """Writes the recording directory ``path`` (zarr). What is there is replaced only once the new one is complete, and only
         if it is a recording."""
