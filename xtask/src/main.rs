@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let value = |flag: &str| args.iter().position(|a| a == flag).and_then(|i| args.get(i + 1));
     let result = match args.first().map(String::as_str) {
         Some("test") => test::run(has("--quick"), has("--slow")),
-        Some("codegen") => codegen::run(has("--check")),
+        Some("codegen" | "schema") => codegen::run(has("--check")),
         Some("wheel") => {
             python::package_tools().and_then(|tools| python::wheel(&tools)).map(|wheel| println!("{}", wheel.display()))
         }

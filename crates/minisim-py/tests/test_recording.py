@@ -276,3 +276,19 @@ def test_a_sweep_leaves_a_parquet_table_too(tmp_path):
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     table = parquet.read_table(tmp_path / "out" / "results.parquet")
     assert table.column("seed").to_pylist() == [1, 2] and "n_detectable" in table.column_names
+
+
+def test_a_recording_of_the_published_package():
+    import pathlib
+
+    data = pathlib.Path(__file__).parents[2] / "minisim-io" / "tests" / "data"
+    back = Recording.load(data / "recording.zarr")
+    expected = np.load(data / "recording_expected.npz")
+    np.testing.assert_array_equal(back.observed, expected["observed"])
+    gt = back.ground_truth
+    for name in ("C", "centers_um"):
+        np.testing.assert_array_equal(getattr(gt, name), expected[name])
+    np.testing.assert_array_equal(gt.A_planted, expected["A_planted"])
+    peak = expected["A_observed"].max()
+    np.testing.assert_allclose(gt.A_observed, expected["A_observed"], atol=1e-5 * peak)
+    assert len(back.snapshots) == 8 and gt.focal_depth_um == 109.0
