@@ -1,6 +1,6 @@
 //! The one loop: build the scene, render frames in parallel, hand them to a sink in order.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range, sync::mpsc, time::Duration};
 
 use rayon::prelude::*;
 
@@ -131,9 +131,17 @@ pub fn render(scene: &Scene, frames: Range<usize>, stage: Option<&str>) -> Resul
     };
     let frames = frames.start.min(scene.n_frames)..frames.end.min(scene.n_frames);
     let renderer = Renderer::new(scene, n_stages, false);
-    let parts: Vec<Pixels> =
-        passes(frames).into_par_iter().filter_map(|pass| renderer.pass(pass).into_iter().next()).collect();
-    let mut parts = parts.into_iter();
+    let threads = rayon::current_num_threads();
+    let passes = passes(frames.clone());
+    let parts: Vec<Vec<Pixels>> = if passes.len() < threads {
+        // Few frames: all threads work on each of them, on some rows each.
+        let rows = |part: usize| part * scene.canvas.fov[0] / threads..(part + 1) * scene.canvas.fov[0] / threads;
+        let parts: Vec<_> = frames.flat_map(|t| (0..threads).map(move |part| (t, part))).collect();
+        parts.into_par_iter().map(|(t, part)| renderer.rows(t..t + 1, rows(part))).collect()
+    } else {
+        passes.into_par_iter().map(|pass| renderer.pass(pass)).collect()
+    };
+    let mut parts = parts.into_iter().flatten();
     let mut all = parts.next().unwrap_or(Pixels::F32(Vec::new()));
     parts.for_each(|part| all.extend(&part));
     Ok(all)
@@ -179,39 +187,63 @@ fn render_into<S: Sink>(
         max_count: digitised.then(|| scene.spec.acquisition.image_sensor.max_count()),
     };
     sink.begin(&header).map_err(RunError::Sink)?;
-    // A round of passes is rendered in parallel while the round before goes to the sink, in order. Two rounds in flight bound
+    // Threads render passes while this one hands finished ones to the sink, in order. The number of passes in flight bounds
     // the memory, whatever the duration.
-    let round = rayon::current_num_threads().max(1) * 2;
-    let all = passes(frames.clone());
     let n_frames = frames.len();
-    let mut rounds = all.chunks(round);
-    let render = |round: Option<&[Range<usize>]>| -> Vec<(Range<usize>, Vec<Pixels>)> {
-        let cancel = &options.cancel;
-        let passes = round.unwrap_or_default().par_iter();
-        passes.filter(|_| !cancel.is_cancelled()).map(|pass| (pass.clone(), renderer.pass(pass.clone()))).collect()
-    };
-    let mut ready = render(rounds.next());
-    while !ready.is_empty() {
-        let done = ready.last().map_or(0, |(pass, _)| pass.end);
-        let store = || -> Result<(), SinkError> {
-            for (pass, movies) in &ready {
-                for (track, pixels) in movies.iter().enumerate() {
-                    sink.block(&Block { track, first_frame: pass.start, n_frames: pass.len(), pixels })?;
+    let passes = passes(frames);
+    let in_flight = rayon::current_num_threads() * 2 + 2;
+    let (sender, finished) = mpsc::channel::<(usize, Vec<Pixels>)>();
+    let cancel = options.cancel.clone();
+    rayon::in_place_scope(|scope| {
+        let spawn = |number: usize| {
+            let (sender, renderer, cancel, pass) = (sender.clone(), &renderer, &cancel, passes[number].clone());
+            scope.spawn(move |_| {
+                if !cancel.is_cancelled() {
+                    // Nobody listens any more once the sink has failed.
+                    let _ = sender.send((number, renderer.pass(pass)));
                 }
-            }
-            Ok(())
+            });
         };
-        let (stored, next) = rayon::join(store, || render(rounds.next()));
-        stored.map_err(RunError::Sink)?;
-        ready = next;
-        if options.cancel.is_cancelled() {
-            break;
+        (0..passes.len().min(in_flight)).for_each(spawn);
+        let mut early: BTreeMap<usize, Vec<Pixels>> = BTreeMap::new();
+        for (number, pass) in passes.iter().enumerate() {
+            let movies = loop {
+                if let Some(movies) = early.remove(&number) {
+                    break movies;
+                }
+                if cancel.is_cancelled() {
+                    return Err(RunError::Cancelled);
+                }
+                if let Some((number, movies)) = receive(&finished) {
+                    early.insert(number, movies);
+                }
+            };
+            if number + in_flight < passes.len() {
+                spawn(number + in_flight);
+            }
+            for (track, pixels) in movies.iter().enumerate() {
+                let block = Block { track, first_frame: pass.start, n_frames: pass.len(), pixels };
+                sink.block(&block).map_err(RunError::Sink)?;
+            }
+            renderer.recycle(movies);
+            if let Some(on_event) = &mut options.on_event {
+                on_event(Event::Frames { done: pass.end, n_frames });
+            }
         }
-        if let Some(on_event) = &mut options.on_event {
-            on_event(Event::Frames { done, n_frames });
-        }
-    }
+        Ok(())
+    })?;
     options.check()
+}
+
+/// Waits a moment for a finished pass. Where the caller is itself one of the rendering threads, it renders meanwhile.
+fn receive<T>(finished: &mpsc::Receiver<T>) -> Option<T> {
+    if let Ok(pass) = finished.try_recv() {
+        return Some(pass);
+    }
+    match rayon::yield_now() {
+        Some(rayon::Yield::Executed) => None,
+        _ => finished.recv_timeout(Duration::from_millis(10)).ok(),
+    }
 }
 
 /// Steps that make a movie, for callers that list stages.
@@ -226,6 +258,6 @@ pub fn movie_stages(spec: &Spec) -> Vec<&'static str> {
 /// Never for a scene that was built; the type is shared with [`render`].
 pub fn render_range(scene: &Scene, frames: Range<usize>) -> Result<(), RunError> {
     let renderer = Renderer::new(scene, scene.stages.len(), false);
-    passes(frames).into_par_iter().for_each(|pass| drop(renderer.pass(pass)));
+    passes(frames).into_par_iter().for_each(|pass| renderer.recycle(renderer.pass(pass)));
     Ok(())
 }

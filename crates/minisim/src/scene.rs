@@ -18,6 +18,7 @@ use crate::{
         focus::{Voter, best_yield_depth_um, median_effective_depth_um},
         optics::OpticalModel,
     },
+    render::kernels::tiles::Tiles,
     rng::Key,
     spec::{Acquisition, Auto, Finding, Report, Spec},
     steps::{self, Domain, Step},
@@ -103,6 +104,8 @@ pub struct Scene {
     pub couplings: BTreeSet<(&'static str, &'static str)>,
     truth: GroundTruth,
     ranks: Vec<usize>,
+    /// The footprints of the sparse layer, laid out for rendering.
+    tiles: Option<Tiles>,
 }
 
 /// A movie step of the scene.
@@ -386,6 +389,11 @@ impl Scene {
         Ok(b.freeze())
     }
 
+    /// The cells that shine: their footprints, and their brightness `(unit, frame)`.
+    pub(crate) fn cells(&self) -> Option<(&Tiles, &[f32])> {
+        self.tiles.as_ref().zip(sparse(&self.stages).map(|(_, courses)| courses))
+    }
+
     /// Size (height, width) of the film after `stage`: that of the canvas before the brain moves, of the field of view from
     /// then on. The observed film's for `None` and for names of no stage.
     #[must_use]
@@ -524,7 +532,7 @@ impl Builder<'_> {
             arrays.push(if array.declared.dims.first() == Some(&Dim::Unit) { array.with_units(&shown) } else { array });
         }
         let mut layers = self.layers;
-        let stages = self
+        let stages: Vec<Stage> = self
             .spec
             .steps
             .iter()
@@ -534,6 +542,7 @@ impl Builder<'_> {
                 Stage { name: s.stage(), rank: s.rank(), layer }
             })
             .collect();
+        let tiles = sparse(&stages).map(|(patches, _)| Tiles::new(self.canvas.shape(), patches));
         Scene {
             n_frames: self.spec.acquisition.n_frames(),
             spec: self.spec.clone(),
@@ -543,8 +552,17 @@ impl Builder<'_> {
             couplings: self.couplings,
             truth: GroundTruth { planted, focal_depth_um: self.focal_depth_um, arrays },
             ranks,
+            tiles,
         }
     }
+}
+
+/// Footprints and courses of the cells that shine.
+fn sparse(stages: &[Stage]) -> Option<(&[Patch], &[f32])> {
+    stages.iter().find_map(|s| match &s.layer {
+        Some(Layer::Tissue(TissueLayer::Sparse { patches, courses })) => Some((patches.as_slice(), courses.as_slice())),
+        _ => None,
+    })
 }
 
 /// A scope map for a layer, from double-precision values over the field of view.

@@ -1,9 +1,15 @@
 //! The one rendering path: (scene, frames, stage) to pixels. A pure function; everything else is a sink of it.
+//!
+//! A pass renders a few frames together. It goes down the canvas in bands of rows that stay in a core's second-level cache:
+//! all canvas layers of all frames of a band, then whichever rows of the field of view these frames have by now, through the
+//! scope's layers to counts. No image is ever held whole, unless its movie was asked for.
 
 pub mod kernels;
-mod plan;
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    sync::{Mutex, PoisonError},
+};
 
 use crate::{
     layer::{Layer, ScopeLayer, TissueLayer},
@@ -13,12 +19,15 @@ use crate::{
 use kernels::{
     arithmetic,
     digitise::{Count, Digitiser},
-    shift::shift_and_crop,
+    shift::{Lines, View},
+    tiles::Tiles,
 };
-use plan::Plan;
 
-/// Frames that are rendered together, so that a footprint is read once for all of them.
+/// Frames that are rendered together, so that maps and footprints are read once for all of them.
 pub const FRAMES_PER_PASS: usize = 8;
+
+/// Size that a band of canvas rows should have, over all frames of a pass (bytes).
+const BAND_BYTES: usize = 512 * 1024;
 
 /// Renders frames of a scene up to a stage.
 ///
@@ -28,24 +37,41 @@ pub struct Renderer<'a> {
     scene: &'a Scene,
     /// The stages to run, a prefix of the scene's.
     stages: &'a [Stage],
+    /// Those of them that work on the canvas.
+    n_tissue: usize,
     /// Stages whose movie is kept besides the last one.
     snapshots: bool,
-    plan: Plan,
+    /// Buffers of finished passes, for the next ones.
+    scratch: Mutex<Vec<Scratch>>,
+    spent: Mutex<Vec<Pixels>>,
 }
 
 /// A pass's movies: the observed one, then (on request) one a stage.
 pub type Rendered = Vec<Pixels>;
+
+/// What a pass works in.
+#[derive(Debug, Default)]
+struct Scratch {
+    /// Rows of the canvas, frame by frame: one above the band, then the band.
+    band: Vec<f32>,
+    /// Rows of one frame's field of view.
+    fov: Vec<f32>,
+    lines: Lines,
+}
+
+/// Takes the lock; what it guards is valid whoever died with it.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl<'a> Renderer<'a> {
     /// A renderer of the first `n_stages` movie stages; with `snapshots`, the movie after each of them is kept.
     #[must_use]
     pub fn new(scene: &'a Scene, n_stages: usize, snapshots: bool) -> Self {
         let stages = &scene.stages[..n_stages];
-        let sparse = stages.iter().find_map(|s| match &s.layer {
-            Some(Layer::Tissue(TissueLayer::Sparse { patches, .. })) => Some(patches.as_slice()),
-            _ => None,
-        });
-        Self { scene, stages, snapshots, plan: Plan::new(scene.canvas.shape(), sparse.unwrap_or_default()) }
+        let leaves_canvas = |s: &Stage| matches!(s.layer, Some(Layer::Shift { .. } | Layer::Scope(_)));
+        let n_tissue = stages.iter().position(leaves_canvas).unwrap_or(n_stages);
+        Self { scene, stages, n_tissue, snapshots, scratch: Mutex::default(), spent: Mutex::default() }
     }
 
     /// Size and sample type of the observed movie and of each snapshot.
@@ -68,132 +94,298 @@ impl<'a> Renderer<'a> {
         all
     }
 
-    /// Renders `frames`, at most [`FRAMES_PER_PASS`] of them, into fresh buffers.
+    /// Renders `frames`, at most [`FRAMES_PER_PASS`] of them.
     #[must_use]
     pub fn pass(&self, frames: Range<usize>) -> Rendered {
-        let canvas = self.scene.canvas;
-        let canvas_shape = canvas.shape();
-        let mut kept = Vec::new();
-        // One image a frame; canvas-sized until the tissue is placed under the scope.
-        let mut images: Vec<Vec<f32>> = vec![vec![0.0; canvas_shape[0] * canvas_shape[1]]; frames.len()];
-        let mut on_canvas = true;
-        let mut counts: Option<Pixels> = None;
-        let mut pending: Vec<PixelOp<'_>> = Vec::new();
-        for stage in self.stages {
-            match &stage.layer {
-                None => {}
-                Some(Layer::Tissue(TissueLayer::Sparse { patches, courses })) => {
-                    flush(&mut pending, &frames, &mut images);
-                    self.plan.add_patches(patches, courses, self.scene.n_frames, &frames, &mut images);
-                }
-                Some(Layer::Tissue(TissueLayer::LowRank { maps, courses })) => {
-                    pending.extend(maps.iter().zip(courses).map(|(m, c)| PixelOp::AddScaled(&m.data, c)));
-                }
-                Some(Layer::Tissue(TissueLayer::Transmission { map })) => pending.push(PixelOp::Multiply(&map.data)),
-                Some(Layer::Shift { px }) => {
-                    flush(&mut pending, &frames, &mut images);
-                    for (image, t) in images.iter_mut().zip(frames.clone()) {
-                        *image = shift_and_crop(image, canvas_shape, canvas.fov, px[t]);
-                    }
-                    on_canvas = false;
-                }
-                Some(Layer::Scope(layer)) => {
-                    if on_canvas {
-                        flush(&mut pending, &frames, &mut images);
-                        if canvas.margin > 0 {
-                            images.iter_mut().for_each(|image| *image = canvas.crop(image));
-                        }
-                        on_canvas = false;
-                    }
-                    match layer {
-                        ScopeLayer::Transmission { map, .. } => pending.push(PixelOp::Multiply(&map.data)),
-                        ScopeLayer::Glow { map } => pending.push(PixelOp::Add(&map.data)),
-                        ScopeLayer::Digitise(digitiser) => {
-                            counts = Some(digitise(digitiser, &std::mem::take(&mut pending), &frames, &mut images));
-                        }
-                    }
-                }
+        self.rows(frames, 0..self.scene.canvas.fov[0])
+    }
+
+    /// Renders `rows` of the field of view in `frames`, at most [`FRAMES_PER_PASS`] of them. Snapshots are of whole images, so
+    /// with them all rows must be asked for.
+    #[must_use]
+    pub fn rows(&self, frames: Range<usize>, rows: Range<usize>) -> Rendered {
+        let digitiser = self.stages.iter().find_map(|s| match &s.layer {
+            Some(Layer::Scope(ScopeLayer::Digitise(digitiser))) => Some(digitiser.as_ref()),
+            _ => None,
+        });
+        let mut kept = Kept::new(self, frames.len());
+        let observed = match digitiser.map(|d| (d, sample_for(d.model().max_count))) {
+            None => {
+                let light = |_: usize, _: usize, light: &mut [f32], out: &mut [f32]| out.copy_from_slice(light);
+                Pixels::F32(self.observe(&frames, rows, &mut kept, self.recycled(), light))
             }
-            if self.snapshots {
-                flush(&mut pending, &frames, &mut images);
-                kept.push(counts.clone().unwrap_or_else(|| Pixels::F32(images.concat())));
+            Some((d, SampleType::U8)) => {
+                Pixels::U8(self.observe(&frames, rows, &mut kept, self.recycled(), counts(d, frames.start)))
             }
+            Some((d, SampleType::U16)) => {
+                Pixels::U16(self.observe(&frames, rows, &mut kept, self.recycled(), counts(d, frames.start)))
+            }
+            Some((d, _)) => {
+                Pixels::F32(self.observe(&frames, rows, &mut kept, self.recycled(), counts(d, frames.start)))
+            }
+        };
+        let mut movies = kept.movies;
+        if let (Some(last), true) = (movies.last_mut(), digitiser.is_some()) {
+            *last = observed.clone();
         }
-        flush(&mut pending, &frames, &mut images);
-        if on_canvas && canvas.margin > 0 {
-            images.iter_mut().for_each(|image| *image = canvas.crop(image));
-        }
-        let mut all = vec![counts.unwrap_or_else(|| Pixels::F32(images.concat()))];
-        all.append(&mut kept);
-        all
+        movies.insert(0, observed);
+        movies
     }
-}
 
-/// Arithmetic on single pixels, held back until several of them can be done in one go over the images: a run of them then
-/// costs one pass through memory. Each pixel still sees them one after the other, so grouping changes no bit.
-#[derive(Clone, Copy, Debug)]
-enum PixelOp<'a> {
-    AddScaled(&'a [f32], &'a [f32]),
-    Multiply(&'a [f32]),
-    Add(&'a [f32]),
-}
-
-/// Pixels that are taken through all pending operations together: they stay in the first-level cache.
-const CHUNK_PX: usize = 2048;
-
-fn apply(ops: &[PixelOp<'_>], t: usize, chunk: Range<usize>, pixels: &mut [f32]) {
-    for op in ops {
-        match op {
-            PixelOp::AddScaled(map, course) => arithmetic::add_scaled(pixels, &map[chunk.clone()], course[t]),
-            PixelOp::Multiply(map) => arithmetic::multiply(pixels, &map[chunk.clone()]),
-            PixelOp::Add(map) => arithmetic::add(pixels, &map[chunk.clone()]),
+    /// Hands the buffers of a pass back, for passes to come.
+    pub fn recycle(&self, mut movies: Rendered) {
+        if !movies.is_empty() {
+            lock(&self.spent).push(movies.swap_remove(0));
         }
     }
-}
 
-fn chunks(n: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..n).step_by(CHUNK_PX).map(move |start| start..(start + CHUNK_PX).min(n))
-}
-
-/// Carries out the pending operations on every image.
-fn flush(pending: &mut Vec<PixelOp<'_>>, frames: &Range<usize>, images: &mut [Vec<f32>]) {
-    if pending.is_empty() {
-        return;
+    /// A buffer of an earlier pass, or a new one.
+    fn recycled<T: Recycle>(&self) -> Vec<T> {
+        lock(&self.spent).pop().and_then(T::take).unwrap_or_default()
     }
-    for chunk in chunks(images.first().map_or(0, Vec::len)) {
-        for (image, t) in images.iter_mut().zip(frames.clone()) {
-            apply(pending, t, chunk.clone(), &mut image[chunk.clone()]);
-        }
-    }
-    pending.clear();
-}
 
-/// Carries out the pending operations and digitises the images.
-fn digitise(digitiser: &Digitiser, pending: &[PixelOp<'_>], frames: &Range<usize>, images: &mut [Vec<f32>]) -> Pixels {
-    fn each<T: Count + Default + Clone>(
-        digitiser: &Digitiser,
-        pending: &[PixelOp<'_>],
+    /// Renders the observed movie, `(frame, row, column)`; `expose` makes pixels of it out of light, given the frame's number
+    /// within the pass and the first pixel's within the field of view.
+    fn observe<T: Copy + Default>(
+        &self,
         frames: &Range<usize>,
-        images: &mut [Vec<f32>],
+        rows: Range<usize>,
+        kept: &mut Kept,
+        mut out: Vec<T>,
+        mut expose: impl FnMut(usize, usize, &mut [f32], &mut [T]),
     ) -> Vec<T> {
-        let n = images.first().map_or(0, Vec::len);
-        let mut out = vec![T::default(); n * images.len()];
-        for chunk in chunks(n) {
-            for (i, t) in frames.clone().enumerate() {
-                let pixels = &mut images[i][chunk.clone()];
-                apply(pending, t, chunk.clone(), pixels);
-                let out = &mut out[i * n..][chunk.clone()];
-                digitiser.digitise(t as u64, chunk.start as u64, pixels, out);
+        let canvas = self.scene.canvas;
+        let ([height, _], [_, fov_width]) = (canvas.shape(), canvas.fov);
+        let shifts =
+            self.stages.iter().find_map(|s| if let Some(Layer::Shift { px }) = &s.layer { Some(px) } else { None });
+        let views: Vec<View> = frames
+            .clone()
+            .map(|t| View::new(canvas.shape(), canvas.fov, shifts.map_or([0.0; 2], |px| px[t])))
+            .collect();
+        let out_pixels = rows.len() * fov_width;
+        out.resize(frames.len() * out_pixels, T::default());
+
+        // Canvas rows that somebody needs.
+        let needed = if self.snapshots {
+            0..height
+        } else {
+            let tops = views.iter().map(|v| v.top);
+            let clamp = |row: i64| row.clamp(0, height as i64) as usize;
+            let (first, last) = (tops.clone().min().unwrap_or(0), tops.max().unwrap_or(0));
+            clamp(first + rows.start as i64)..clamp(last + rows.end as i64 + 1)
+        };
+        let mut scratch = lock(&self.scratch).pop().unwrap_or_default();
+        let mut band = Band::new(self.scene, std::mem::take(&mut scratch.band), frames.clone(), needed.start);
+        let mut next = vec![rows.start; frames.len()];
+        loop {
+            band.advance(needed.end);
+            self.tissue(&mut band, kept);
+            for (f, view) in views.iter().enumerate() {
+                // A row of the field of view lies between two canvas rows.
+                let end = if band.rows.end == needed.end {
+                    rows.end
+                } else {
+                    (band.rows.end as i64 - 1 - view.top).clamp(next[f] as i64, rows.end as i64) as usize
+                };
+                let ready = next[f]..end;
+                next[f] = end;
+                if ready.is_empty() {
+                    continue;
+                }
+                let first = ready.start * fov_width;
+                let fov = &mut scratch.fov;
+                fov.resize(ready.len() * fov_width, 0.0);
+                view.rows(
+                    ready.clone(),
+                    &mut scratch.lines,
+                    |row| band.row(f, row),
+                    |r, line| {
+                        self.scope(f, r * fov_width, line, kept);
+                        fov[r * fov_width - first..][..fov_width].copy_from_slice(line);
+                    },
+                );
+                let at = f * out_pixels + first - rows.start * fov_width;
+                let n = fov.len();
+                expose(f, first, fov, &mut out[at..at + n]);
+            }
+            if band.rows.end >= needed.end {
+                break;
             }
         }
+        scratch.band = band.pixels;
+        lock(&self.scratch).push(scratch);
         out
     }
-    match sample_for(digitiser.model().max_count) {
-        SampleType::U8 => Pixels::U8(each(digitiser, pending, frames, images)),
-        SampleType::U16 => Pixels::U16(each(digitiser, pending, frames, images)),
-        _ => Pixels::F32(each(digitiser, pending, frames, images)),
+
+    /// Carries out the layers of the canvas on a band of it.
+    fn tissue(&self, band: &mut Band<'_>, kept: &mut Kept) {
+        for row in band.rows.clone() {
+            band.write_cells(row, &self.stages[..self.n_tissue]);
+            for f in 0..band.frames.len() {
+                let t = band.frames.start + f;
+                let line = band.row_mut(f, row);
+                let here = row * line.len()..(row + 1) * line.len();
+                for (i, stage) in self.stages[..self.n_tissue].iter().enumerate() {
+                    match &stage.layer {
+                        Some(Layer::Tissue(TissueLayer::LowRank { maps, courses })) => {
+                            for (map, course) in maps.iter().zip(courses) {
+                                arithmetic::add_scaled(line, &map.data[here.clone()], course[t]);
+                            }
+                        }
+                        Some(Layer::Tissue(TissueLayer::Transmission { map })) => {
+                            arithmetic::multiply(line, &map.data[here.clone()]);
+                        }
+                        // The cells are there already.
+                        _ => {}
+                    }
+                    kept.put(i, f, here.start, line);
+                }
+            }
+        }
+    }
+
+    /// Carries out the layers of the scope on a line of the field of view, from pixel `first` on, in frame `f` of the pass.
+    fn scope(&self, f: usize, first: usize, line: &mut [f32], kept: &mut Kept) {
+        let here = first..first + line.len();
+        for (i, stage) in self.stages.iter().enumerate().skip(self.n_tissue) {
+            match &stage.layer {
+                Some(Layer::Scope(ScopeLayer::Transmission { map, .. })) => {
+                    arithmetic::multiply(line, &map.data[here.clone()]);
+                }
+                Some(Layer::Scope(ScopeLayer::Glow { map })) => arithmetic::add(line, &map.data[here.clone()]),
+                _ => {}
+            }
+            kept.put(i, f, first, line);
+        }
     }
 }
+
+/// A digitiser as a pass uses it.
+fn counts<T: Count>(digitiser: &Digitiser, first_frame: usize) -> impl FnMut(usize, usize, &mut [f32], &mut [T]) {
+    move |f, first, light, out| digitiser.digitise((first_frame + f) as u64, first as u64, light, out)
+}
+
+/// The rows of the canvas that are being worked on, in all frames of a pass.
+#[derive(Debug)]
+struct Band<'a> {
+    tiles: Option<&'a Tiles>,
+    /// Brightness of each cell in the frames of a full pass.
+    courses: Vec<[f32; FRAMES_PER_PASS]>,
+    /// The same frame by frame, for fewer.
+    single_courses: Vec<Vec<[f32; 1]>>,
+    frames: Range<usize>,
+    /// Canvas rows of the band.
+    rows: Range<usize>,
+    max_rows: usize,
+    width: usize,
+    /// Pixels from row to row.
+    stride: usize,
+    /// See [`Scratch::band`].
+    pixels: Vec<f32>,
+}
+
+impl<'a> Band<'a> {
+    fn new(scene: &'a Scene, mut pixels: Vec<f32>, frames: Range<usize>, first_row: usize) -> Self {
+        let width = scene.canvas.shape()[1];
+        let (mut courses, mut single_courses) = (Vec::new(), Vec::new());
+        let cells = scene.cells();
+        if let Some((_, all)) = cells {
+            let units = all.chunks_exact(scene.n_frames.max(1));
+            if frames.len() == FRAMES_PER_PASS {
+                courses = units.map(|course| std::array::from_fn(|f| course[frames.start + f])).collect();
+            } else {
+                single_courses = frames.clone().map(|t| units.clone().map(|course| [course[t]]).collect()).collect();
+            }
+        }
+        let tiles = cells.map(|(tiles, _)| tiles);
+        let stride = tiles.map_or(width, Tiles::stride);
+        let max_rows = (BAND_BYTES / (4 * stride * frames.len().max(1))).clamp(8, 64);
+        pixels.resize(frames.len() * (max_rows + 1) * stride, 0.0);
+        Self { tiles, courses, single_courses, frames, rows: first_row..first_row, max_rows, width, stride, pixels }
+    }
+
+    /// Goes on to the next rows, below `end`; the last row stays, as the one above.
+    fn advance(&mut self, end: usize) {
+        let last = self.rows.len() * self.stride;
+        for frame in self.pixels.chunks_exact_mut((self.max_rows + 1) * self.stride) {
+            frame.copy_within(last..last + self.stride, 0);
+        }
+        self.rows = self.rows.end..(self.rows.end + self.max_rows).min(end);
+    }
+
+    fn at(&self, f: usize, row: usize) -> usize {
+        (f * (self.max_rows + 1) + row + 1 - self.rows.start) * self.stride
+    }
+
+    fn row(&self, f: usize, row: usize) -> &[f32] {
+        &self.pixels[self.at(f, row)..][..self.width]
+    }
+
+    fn row_mut(&mut self, f: usize, row: usize) -> &mut [f32] {
+        let at = self.at(f, row);
+        &mut self.pixels[at..at + self.width]
+    }
+
+    /// Writes the cells' light into a row of all frames, or darkness where no stage adds cells.
+    fn write_cells(&mut self, row: usize, stages: &[Stage]) {
+        let lit = |s: &Stage| matches!(s.layer, Some(Layer::Tissue(TissueLayer::Sparse { .. })));
+        let at = self.at(0, row);
+        let (per_frame, stride) = ((self.max_rows + 1) * self.stride, self.stride);
+        let mut lines = self.pixels.chunks_exact_mut(per_frame).map(|frame| &mut frame[at..at + stride]);
+        match self.tiles.filter(|_| stages.iter().any(lit)) {
+            None => lines.for_each(|line| line.fill(0.0)),
+            Some(tiles) if self.single_courses.is_empty() => {
+                let lines = std::array::from_fn(|_| lines.next().unwrap_or_default());
+                tiles.write_row(row, &self.courses, lines);
+            }
+            Some(tiles) => {
+                lines.zip(&self.single_courses).for_each(|(line, courses)| tiles.write_row(row, courses, [line]));
+            }
+        }
+    }
+}
+
+/// The movies of the stages that are kept.
+#[derive(Debug)]
+struct Kept {
+    /// Pixels of an image, stage by stage.
+    sizes: Vec<usize>,
+    movies: Vec<Pixels>,
+}
+
+impl Kept {
+    fn new(renderer: &Renderer<'_>, n_frames: usize) -> Self {
+        let stages = if renderer.snapshots { renderer.stages } else { &[] };
+        let sizes: Vec<usize> = stages.iter().map(|s| renderer.scene.shape_of(Some(s.name)).iter().product()).collect();
+        let movies = sizes.iter().map(|n| Pixels::F32(vec![0.0; n * n_frames])).collect();
+        Self { sizes, movies }
+    }
+
+    /// Keeps a line after stage `i`, if that one is kept.
+    fn put(&mut self, i: usize, f: usize, first: usize, line: &[f32]) {
+        if let Some(Pixels::F32(movie)) = self.movies.get_mut(i) {
+            let at = f * self.sizes[i] + first;
+            movie[at..at + line.len()].copy_from_slice(line);
+        }
+    }
+}
+
+/// A sample type whose buffers are used again.
+trait Recycle: Sized {
+    fn take(pixels: Pixels) -> Option<Vec<Self>>;
+}
+
+macro_rules! recycle {
+    ($($kind:ident $type:ty),*) => {
+        $(impl Recycle for $type {
+            fn take(pixels: Pixels) -> Option<Vec<Self>> {
+                if let Pixels::$kind(buffer) = pixels { Some(buffer) } else { None }
+            }
+        })*
+    };
+}
+
+recycle!(U8 u8, U16 u16, F32 f32);
 
 /// The smallest container of counts up to `max_count`.
 fn sample_for(max_count: u32) -> SampleType {

@@ -15,38 +15,85 @@
 //! Read noise is a normal number by Box and Muller's transform, in single precision, reaching 6.6 standard deviations.
 //!
 //! # Which words a pixel gets
-//! Pixels go in groups of 64. Pixel i of frame t is number `i % 64 = 16 q + l` of group `i / 64`; for purpose p it uses
-//! word q of the block at entity t, index `((i / 64) * 8 + p) * 16 + l`. The purposes are listed below as `Purpose`. A normal
+//! Pixels go in blocks of 1024, and blocks in groups of 64. A block has 16 generators xoshiro128++ (Blackman and Vigna,
+//! "Scrambled linear pseudorandom number generators", ACM Trans. Math. Softw. 47, 2021) for each [`Stream`]; the state of
+//! generator l of stream s is the Philox block at entity t (the frame), index `(block * 8 + s) * 16 + l`. Pixel i of the frame
+//! is number `i % 64 = 16 q + l` of its group and draws from generator l. From the main stream a group takes twelve words of
+//! each generator: four (for q = 0 to 3) for the remainders, four for the units, four for the noise; from the streams of the
+//! higher digits four each. All are taken whether needed or not, so a pixel's words depend on its place alone. A normal
 //! number takes the noise words of two pixels, 16 apart, and serves both: one has its cosine, the other its sine. This map
 //! does not depend on the width of the machine's vectors, nor on how an image is cut up, and is fixed for ever.
 //!
-//! The loops are plain ones over a group, compiled three times for x86-64's feature levels. All arithmetic is IEEE with
-//! separate multiplications and additions, so the counts are the same bits on each.
-#![expect(unsafe_code, reason = "feature dispatch, and conversions to integers that vectorise")]
+//! The loops are plain ones over a group, compiled for several levels of vector instructions.
+#![expect(unsafe_code, reason = "conversions to integers that vectorise")]
 
-use crate::rng::Key;
+use super::level::{Kernel, Level};
+use crate::rng::{Key, LANES};
 
 /// Pixels in a group.
 const GROUP: usize = 64;
 
-/// Purposes that the word map has room for.
-const PURPOSES: u64 = 8;
+/// Pixels in a block: those that share generators.
+const BLOCK: u64 = 1024;
 
-/// What the words of a block are for; part of the word map.
+/// Streams that the word map has room for.
+const STREAMS: u64 = 8;
+
+/// The generators of a block, by what their words are for; part of the word map.
 #[derive(Clone, Copy)]
-enum Purpose {
-    /// The units of λ (its integer part modulo 256).
-    Units = 0,
-    /// The fraction of λ.
-    Remainder = 1,
-    /// The read noise.
-    Noise = 2,
+enum Stream {
+    /// The fraction of λ, its units (the integer part modulo 256), and the read noise.
+    Main = 0,
     /// The multiples of 2⁸ in λ, below 2¹².
-    Digit8 = 3,
+    Digit8 = 1,
     /// The multiples of 2¹² in λ, below 2¹⁶.
-    Digit12 = 4,
+    Digit12 = 2,
     /// The multiples of 2¹⁶ in λ, below 2²⁰.
-    Digit16 = 5,
+    Digit16 = 3,
+}
+
+/// Sixteen generators xoshiro128++ side by side: `state[w][l]` is word w of generator l.
+#[derive(Clone, Copy)]
+struct Generators {
+    state: [[u32; LANES]; 4],
+}
+
+impl Generators {
+    /// The next word of each.
+    #[inline(always)]
+    fn next(&mut self) -> [u32; LANES] {
+        let [s0, s1, s2, s3] = &mut self.state;
+        let mut words = [0; LANES];
+        for l in 0..LANES {
+            words[l] = s0[l].wrapping_add(s3[l]).rotate_left(7).wrapping_add(s0[l]);
+            let t = s1[l] << 9;
+            s2[l] ^= s0[l];
+            s3[l] ^= s1[l];
+            s1[l] ^= s2[l];
+            s0[l] ^= s3[l];
+            s2[l] ^= t;
+            s3[l] = s3[l].rotate_left(11);
+        }
+        words
+    }
+
+    /// A word for each pixel of a group: that of pixel `16 q + l` is the q-th next of generator l.
+    #[inline(always)]
+    fn group(&mut self) -> [u32; GROUP] {
+        let mut words = [0; GROUP];
+        for q in words.as_chunks_mut::<LANES>().0 {
+            *q = self.next();
+        }
+        words
+    }
+
+    /// Leaves out the words of `n` groups that take `per_group` words a pixel.
+    #[inline(always)]
+    fn skip(&mut self, n: u64, per_group: u64) {
+        for _ in 0..n * per_group * (GROUP / LANES) as u64 {
+            self.next();
+        }
+    }
 }
 
 /// λ (e⁻) from which counts are drawn by rejection.
@@ -213,38 +260,70 @@ fn alias_row(masses: &mut [u64], bits: u32, entries: &mut Vec<u32>) {
     }
 }
 
+/// Reciprocal factorials 1/0! to 1/12!.
+const TERMS: [f32; 13] = {
+    let (mut terms, mut factorial, mut i) = ([1.0; 13], 1.0, 1);
+    while i < 13 {
+        factorial *= i as f64;
+        terms[i] = (1.0 / factorial) as f32;
+        i += 1;
+    }
+    terms
+};
+
 /// Poisson counts of means `mean` in [0, 1), added to `counts`: inversion from the far tail.
 ///
 /// With tails Tⱼ = Σ_{i>j} meanⁱ/i!, the count exceeds j when u · e^mean < Tⱼ, and e^mean = 1 + T₀. Summed from the
 /// smallest term up, all are accurate to a few units in the last place, the rare counts too.
 #[inline(always)]
 fn add_remainder(words: &[u32; GROUP], mean: &[f32; GROUP], counts: &mut [u32; GROUP]) {
-    /// Beyond this count lies less than one word of probability.
-    const LARGEST: usize = 12;
-    const RECIPROCALS: [f32; LARGEST + 1] = {
-        let mut reciprocals = [0.0; LARGEST + 1];
-        let mut i = 1;
-        while i <= LARGEST {
-            reciprocals[i] = (1.0 / i as f64) as f32;
-            i += 1;
-        }
-        reciprocals
-    };
+    /// T₆ at a mean of 1, and a little: where u · e^mean is larger, the count is 6 at most.
+    const SELDOM: f32 = 2.3e-4;
+    let mut x = [0.0; GROUP];
     for i in 0..GROUP {
         let r = mean[i];
-        let mut terms = [1.0_f32; LARGEST + 1];
-        for j in 1..=LARGEST {
-            terms[j] = terms[j - 1] * (r * RECIPROCALS[j]);
+        let (r2, r3) = (r * r, r * r * r);
+        let mut tail = TERMS[12];
+        for term in TERMS[6..12].iter().rev() {
+            tail = tail * r + term;
         }
-        for j in (1..LARGEST).rev() {
-            terms[j] += terms[j + 1];
-        }
-        let x = open_unit(words[i]) * (1.0 + terms[1]);
+        // T₅, T₄, … T₀.
+        let t5 = tail * (r3 * r3);
+        let t4 = t5 + TERMS[5] * (r2 * r3);
+        let t3 = t4 + TERMS[4] * (r2 * r2);
+        let t2 = t3 + TERMS[3] * r3;
+        let t1 = t2 + TERMS[2] * r2;
+        let t0 = t1 + r;
+        x[i] = open_unit(words[i]) * (1.0 + t0);
         let mut count = 0;
-        for tail in &terms[1..] {
-            count += u32::from(x < *tail);
+        for tail in [t0, t1, t2, t3, t4, t5] {
+            count += u32::from(x[i] < tail);
         }
         counts[i] += count;
+    }
+    let mut seldom = 0;
+    for x in &x {
+        seldom += u32::from(*x < SELDOM);
+    }
+    if seldom > 0 {
+        add_rare_remainder(&x, mean, counts);
+    }
+}
+
+/// Adds what the counts exceed 6 by.
+#[cold]
+#[inline(never)]
+fn add_rare_remainder(x: &[f32; GROUP], mean: &[f32; GROUP], counts: &mut [u32; GROUP]) {
+    for i in 0..GROUP {
+        // From the smallest tail up; beyond the last term lies less than one word of probability.
+        let (mut tail, mut power) = (0.0, [1.0_f32; TERMS.len()]);
+        for k in 1..TERMS.len() {
+            power[k] = power[k - 1] * mean[i];
+        }
+        for k in (7..TERMS.len()).rev() {
+            tail += TERMS[k] * power[k];
+            counts[i] += u32::from(x[i] < tail);
+        }
     }
 }
 
@@ -311,33 +390,28 @@ fn normals(words: &[u32; GROUP]) -> [f32; GROUP] {
     normals
 }
 
-/// The feature levels that the kernel is compiled for.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Level {
-    Baseline,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
+/// The arguments of [`Digitiser::digitise`].
+struct Digitise<'a, T> {
+    camera: &'a Digitiser,
+    frame: u64,
+    first_pixel: u64,
+    intensity: &'a [f32],
+    out: &'a mut [T],
 }
 
-impl Level {
-    /// The levels that this machine has, best first.
-    fn available() -> impl Iterator<Item = Self> {
-        #[cfg(target_arch = "x86_64")]
-        let levels = [
-            (is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512vl"))
-            .then_some(Self::Avx512),
-            is_x86_feature_detected!("avx2").then_some(Self::Avx2),
-            Some(Self::Baseline),
-        ];
-        #[cfg(not(target_arch = "x86_64"))]
-        let levels = [Some(Self::Baseline)];
-        levels.into_iter().flatten()
+impl<T: Count> Kernel for Digitise<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.camera.digitise_inline(self.frame, self.first_pixel, self.intensity, self.out);
     }
+}
+
+/// A block's generators: the main ones, and those of the digits that some pixel has.
+struct Streams {
+    main: Generators,
+    digits: [Option<Generators>; 3],
 }
 
 /// A camera: its model, its key and the tables prepared for them.
@@ -354,7 +428,6 @@ pub struct Digitiser {
     digits8: Option<Digits8>,
     digits12: Option<Digits12>,
     digits16: Option<Digits16>,
-    level: Level,
 }
 
 impl Digitiser {
@@ -373,7 +446,6 @@ impl Digitiser {
             digits8: (largest >= 1 << 8).then(|| Digits8::new(largest)),
             digits12: (largest >= 1 << 12).then(|| Digits12::new(largest)),
             digits16: (largest >= 1 << 16).then(|| Digits16::new(largest)),
-            level: Level::available().next().unwrap_or(Level::Baseline),
         }
     }
 
@@ -395,34 +467,11 @@ impl Digitiser {
     /// A count depends on the key, the frame, the pixel and its intensity alone. Pixels are worked on in groups of 64 from
     /// pixel 0 on, so cuts between groups cost nothing. If the slices differ in length, the excess is left alone.
     pub fn digitise<T: Count>(&self, frame: u64, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
-        self.digitise_at(self.level, frame, first_pixel, intensity, out);
+        self.digitise_at(Level::best(), frame, first_pixel, intensity, out);
     }
 
     fn digitise_at<T: Count>(&self, level: Level, frame: u64, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            #[target_feature(enable = "avx2")]
-            fn avx2<T: Count>(camera: &Digitiser, frame: u64, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
-                camera.digitise_inline(frame, first_pixel, intensity, out);
-            }
-
-            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-            fn avx512<T: Count>(camera: &Digitiser, frame: u64, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
-                camera.digitise_inline(frame, first_pixel, intensity, out);
-            }
-
-            match level {
-                Level::Baseline => self.digitise_inline(frame, first_pixel, intensity, out),
-                // SAFETY: levels come from `Level::available`, which found these features on this machine.
-                Level::Avx2 => unsafe { avx2(self, frame, first_pixel, intensity, out) },
-                // SAFETY: as above.
-                Level::Avx512 => unsafe { avx512(self, frame, first_pixel, intensity, out) },
-            }
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        match level {
-            Level::Baseline => self.digitise_inline(frame, first_pixel, intensity, out),
-        }
+        level.run(Digitise { camera: self, frame, first_pixel, intensity, out });
     }
 
     #[inline(always)]
@@ -431,11 +480,46 @@ impl Digitiser {
         let (mut intensity, mut out) = (&intensity[..n], &mut out[..n]);
         let mut pixel = first_pixel;
         while !intensity.is_empty() {
-            let lane = (pixel % GROUP as u64) as usize;
+            let n = intensity.len().min((BLOCK - pixel % BLOCK) as usize);
+            self.block(frame, pixel, &intensity[..n], &mut out[..n]);
+            (intensity, out) = (&intensity[n..], &mut out[n..]);
+            pixel = pixel.wrapping_add(n as u64);
+        }
+    }
+
+    /// Digitises pixels of one block.
+    #[inline(always)]
+    fn block<T: Count>(&self, frame: u64, first_pixel: u64, mut intensity: &[f32], mut out: &mut [T]) {
+        let block = first_pixel / BLOCK;
+        let skipped = first_pixel % BLOCK / GROUP as u64;
+        let scale = self.model.electrons_per_unit as f32;
+        let reaches = |least: f32| {
+            let mut n = 0;
+            for e in intensity {
+                n += u32::from(*e * scale >= least);
+            }
+            n > 0
+        };
+        let mut streams = Streams {
+            main: self.generators(frame, block, Stream::Main),
+            digits: [(Stream::Digit8, 256.0), (Stream::Digit12, 4096.0), (Stream::Digit16, 65536.0)].map(
+                |(stream, least)| {
+                    reaches(least).then(|| {
+                        let mut generators = self.generators(frame, block, stream);
+                        generators.skip(skipped, 1);
+                        generators
+                    })
+                },
+            ),
+        };
+        streams.main.skip(skipped, 3);
+        let mut lane = (first_pixel % GROUP as u64) as usize;
+        let mut first = first_pixel - lane as u64;
+        while !intensity.is_empty() {
             let n = intensity.len().min(GROUP - lane);
             let mut group = [0.0; GROUP];
             group[lane..lane + n].copy_from_slice(&intensity[..n]);
-            let counts = self.group(frame, pixel / GROUP as u64, &group);
+            let counts = self.group(frame, first, &group, &mut streams);
             if let Some(out) = out.first_chunk_mut::<GROUP>().filter(|_| n == GROUP) {
                 for i in 0..GROUP {
                     out[i] = T::from_count(counts[i]);
@@ -446,37 +530,39 @@ impl Digitiser {
                 }
             }
             (intensity, out) = (&intensity[n..], &mut out[n..]);
-            pixel = pixel.wrapping_add(n as u64);
+            first = first.wrapping_add(GROUP as u64);
+            lane = 0;
         }
     }
 
-    /// The words of a group for a purpose: that of number `16 q + l` is word q of block l.
+    /// The generators of a block at its first pixel.
     #[inline(always)]
-    fn words(&self, frame: u64, group: u64, purpose: Purpose) -> [u32; GROUP] {
-        let index = group.wrapping_mul(PURPOSES).wrapping_add(purpose as u64).wrapping_mul(16);
-        let lanes = self.key.lanes(frame, index);
-        let mut words = [0; GROUP];
-        words.copy_from_slice(lanes.as_flattened());
-        words
+    fn generators(&self, frame: u64, block: u64, stream: Stream) -> Generators {
+        let index = block.wrapping_mul(STREAMS).wrapping_add(stream as u64).wrapping_mul(LANES as u64);
+        Generators { state: self.key.lanes(frame, index) }
     }
 
     /// The counts of a group of pixels.
     #[inline(always)]
-    fn group(&self, frame: u64, group: u64, intensity: &[f32; GROUP]) -> [u32; GROUP] {
+    fn group(&self, frame: u64, first: u64, intensity: &[f32; GROUP], streams: &mut Streams) -> [u32; GROUP] {
         let scale = self.model.electrons_per_unit as f32;
         let mut lambda = [0.0; GROUP];
-        let mut brightest = 0.0_f32;
         for i in 0..GROUP {
             let e = intensity[i] * scale;
             // In this form NaN becomes 0, and it is one instruction.
             let e = if e > 0.0 { e } else { 0.0 };
             lambda[i] = if e < self.saturation_e { e } else { self.saturation_e };
         }
-        for &e in &lambda {
-            brightest = if e > brightest { e } else { brightest };
-        }
+        let reaches = |least: f32| {
+            let mut n = 0;
+            for e in &lambda {
+                n += u32::from(*e >= least);
+            }
+            n > 0
+        };
+        let (bright, lit) = (reaches(TABLE_LIMIT), reaches(1.0));
 
-        let bright = (brightest >= TABLE_LIMIT).then(|| self.take_bright(frame, group, &mut lambda));
+        let bright = bright.then(|| self.take_bright(frame, first, &mut lambda));
         let mut whole = [0; GROUP];
         let mut remainder = [0.0; GROUP];
         for i in 0..GROUP {
@@ -486,13 +572,15 @@ impl Digitiser {
             remainder[i] = lambda[i] - integer as f32;
         }
 
+        let (remainder_words, unit_words, noise_words) =
+            (streams.main.group(), streams.main.group(), streams.main.group());
         let mut counts = [0; GROUP];
-        add_remainder(&self.words(frame, group, Purpose::Remainder), &remainder, &mut counts);
-        if brightest >= 1.0 {
-            self.units.add(&self.words(frame, group, Purpose::Units), &whole, &mut counts);
+        add_remainder(&remainder_words, &remainder, &mut counts);
+        if lit {
+            self.units.add(&unit_words, &whole, &mut counts);
         }
-        if brightest >= 256.0 {
-            self.add_digits(frame, group, &whole, &mut counts);
+        if streams.digits[0].is_some() {
+            self.add_digits(&mut streams.digits, &whole, &mut counts);
         }
 
         let mut electrons = [0.0; GROUP];
@@ -506,7 +594,7 @@ impl Digitiser {
         }
         if self.model.read_noise_e != 0.0 {
             let read_noise_e = self.model.read_noise_e as f32;
-            let normals = normals(&self.words(frame, group, Purpose::Noise));
+            let normals = normals(&noise_words);
             for i in 0..GROUP {
                 electrons[i] += f64::from(read_noise_e * normals[i]);
             }
@@ -527,28 +615,29 @@ impl Digitiser {
 
     /// Adds the Poisson counts of λ's digits above the units. Apart, for most images are dim.
     #[inline(always)]
-    fn add_digits(&self, frame: u64, group: u64, whole: &[u32; GROUP], counts: &mut [u32; GROUP]) {
+    fn add_digits(&self, streams: &mut [Option<Generators>; 3], whole: &[u32; GROUP], counts: &mut [u32; GROUP]) {
         let mut any = 0;
         for w in whole {
             any |= w;
         }
-        if let Some(tables) = self.digits8.as_ref().filter(|_| any & 0xf00 != 0) {
-            tables.add(&self.words(frame, group, Purpose::Digit8), whole, counts);
+        let words = streams.each_mut().map(|stream| stream.as_mut().map(Generators::group));
+        if let (Some(tables), Some(words)) = (self.digits8.as_ref().filter(|_| any & 0xf00 != 0), &words[0]) {
+            tables.add(words, whole, counts);
         }
-        if let Some(tables) = self.digits12.as_ref().filter(|_| any & 0xf000 != 0) {
-            tables.add(&self.words(frame, group, Purpose::Digit12), whole, counts);
+        if let (Some(tables), Some(words)) = (self.digits12.as_ref().filter(|_| any & 0xf000 != 0), &words[1]) {
+            tables.add(words, whole, counts);
         }
-        if let Some(tables) = self.digits16.as_ref().filter(|_| any & 0xf_0000 != 0) {
-            tables.add(&self.words(frame, group, Purpose::Digit16), whole, counts);
+        if let (Some(tables), Some(words)) = (self.digits16.as_ref().filter(|_| any & 0xf_0000 != 0), &words[2]) {
+            tables.add(words, whole, counts);
         }
     }
 
     /// Electrons of the pixels whose λ is beyond the tables; their `lambda` becomes 0.
     #[cold]
-    fn take_bright(&self, frame: u64, group: u64, lambda: &mut [f32; GROUP]) -> [f64; GROUP] {
+    fn take_bright(&self, frame: u64, first: u64, lambda: &mut [f32; GROUP]) -> [f64; GROUP] {
         let mut electrons = [0.0; GROUP];
         for (i, lambda) in lambda.iter_mut().enumerate().filter(|(_, lambda)| **lambda >= TABLE_LIMIT) {
-            let pixel = group.wrapping_mul(GROUP as u64).wrapping_add(i as u64);
+            let pixel = first.wrapping_add(i as u64);
             electrons[i] = self.bright_key.poisson(frame, pixel, f64::from(*lambda)) as f64;
             *lambda = 0.0;
         }

@@ -4,4 +4,6 @@
 
 pub mod arithmetic;
 pub mod digitise;
+pub(crate) mod level;
 pub mod shift;
+pub mod tiles;

@@ -1,49 +1,100 @@
 //! The canvas moves under the scope.
 
-/// The centred `fov` (height, width) of a `canvas` image whose content is displaced by (dy, dx) px, with bilinear
-/// interpolation; content moves towards higher indices for positive values. Beyond the canvas it is dark.
-#[must_use]
-pub fn shift_and_crop(image: &[f32], canvas: [usize; 2], fov: [usize; 2], shift_px: [f64; 2]) -> Vec<f32> {
-    let axis = |k: usize| {
-        let start = (canvas[k] - fov[k]) as f64 / 2.0 - shift_px[k];
-        let whole = start.floor();
-        (whole as i64, (start - whole) as f32)
-    };
-    let ((top, fy), (left, fx)) = (axis(0), axis(1));
-    let mut out = vec![0.0_f32; fov[0] * fov[1]];
-    let mut upper = vec![0.0_f32; fov[1] + 1];
-    let mut lower = vec![0.0_f32; fov[1] + 1];
-    for (r, line) in out.chunks_exact_mut(fov[1]).enumerate() {
-        let row = top + r as i64;
-        if r == 0 {
-            load(image, canvas, row, left, &mut upper);
-        } else {
-            std::mem::swap(&mut upper, &mut lower);
-        }
-        load(image, canvas, row + 1, left, &mut lower);
-        for (c, p) in line.iter_mut().enumerate() {
-            let above = upper[c] + (upper[c + 1] - upper[c]) * fx;
-            let below = lower[c] + (lower[c + 1] - lower[c]) * fx;
-            *p = above + (below - above) * fy;
-        }
-    }
-    out
+use super::arithmetic::between;
+
+/// Where the field of view lies on the canvas in one frame: content moves towards higher indices for positive shifts, by
+/// bilinear interpolation; beyond the canvas it is dark.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct View {
+    canvas: [usize; 2],
+    width: usize,
+    /// Canvas row above the first row of the field of view, and what lies between them (px).
+    pub top: i64,
+    below: f32,
+    left: i64,
+    right: f32,
 }
 
-/// Copies `line.len()` pixels of canvas row `row` from column `left` on; outside it is dark.
-fn load(image: &[f32], canvas: [usize; 2], row: i64, left: i64, line: &mut [f32]) {
-    line.fill(0.0);
-    let Ok(row) = usize::try_from(row) else { return };
-    if row >= canvas[0] {
-        return;
+impl View {
+    /// The centred `fov` (height, width) of a `canvas` whose content is displaced by (dy, dx) px.
+    #[must_use]
+    pub fn new(canvas: [usize; 2], fov: [usize; 2], shift_px: [f64; 2]) -> Self {
+        let axis = |k: usize| {
+            let start = (canvas[k] - fov[k]) as f64 / 2.0 - shift_px[k];
+            let whole = start.floor();
+            (whole as i64, (start - whole) as f32)
+        };
+        let ((top, below), (left, right)) = (axis(0), axis(1));
+        Self { canvas, width: fov[1], top, below, left, right }
     }
-    let skip = usize::try_from(-left).unwrap_or(0);
-    let from = usize::try_from(left).unwrap_or(0);
-    if skip >= line.len() || from >= canvas[1] {
-        return;
+
+    /// Rows of the field of view, one after the other: row `r` lies between canvas rows `top + r` and `top + r + 1`.
+    ///
+    /// `canvas_row` gives the pixels of a canvas row (at least the canvas wide); it is asked for rows of the canvas only.
+    /// `done` is handed each finished row. `lines` is scratch.
+    pub fn rows<'a>(
+        &self,
+        rows: std::ops::Range<usize>,
+        lines: &mut Lines,
+        canvas_row: impl Fn(usize) -> &'a [f32],
+        mut done: impl FnMut(usize, &mut [f32]),
+    ) {
+        let Lines { source, upper, lower, out } = lines;
+        source.resize(self.width + 1, 0.0);
+        for line in [&mut *upper, &mut *lower, &mut *out] {
+            line.resize(self.width, 0.0);
+        }
+        let mut load = |row: i64, line: &mut [f32]| match usize::try_from(row) {
+            Ok(row) if row < self.canvas[0] => {
+                let pixels = self.columns(canvas_row(row), source);
+                between(line, pixels, &pixels[1..], self.right);
+            }
+            _ => line.fill(0.0),
+        };
+        load(self.top + rows.start as i64, lower);
+        for r in rows {
+            std::mem::swap(upper, lower);
+            load(self.top + r as i64 + 1, lower);
+            between(out, upper, lower, self.below);
+            done(r, out);
+        }
     }
-    let n = (line.len() - skip).min(canvas[1] - from);
-    line[skip..skip + n].copy_from_slice(&image[row * canvas[1] + from..][..n]);
+
+    /// The `width + 1` pixels of a canvas row from column `left` on: the row's own where they are all on it.
+    fn columns<'a>(&self, row: &'a [f32], scratch: &'a mut [f32]) -> &'a [f32] {
+        let n = scratch.len();
+        if let Ok(from) = usize::try_from(self.left)
+            && from + n <= self.canvas[1]
+        {
+            return &row[from..from + n];
+        }
+        scratch.fill(0.0);
+        let skip = usize::try_from(-self.left).unwrap_or(0);
+        let from = usize::try_from(self.left).unwrap_or(0);
+        if skip < n && from < self.canvas[1] {
+            let n = (n - skip).min(self.canvas[1] - from);
+            scratch[skip..skip + n].copy_from_slice(&row[from..from + n]);
+        }
+        scratch
+    }
+}
+
+/// Rows that [`View::rows`] works in.
+#[derive(Debug, Default)]
+pub struct Lines {
+    source: Vec<f32>,
+    upper: Vec<f32>,
+    lower: Vec<f32>,
+    out: Vec<f32>,
+}
+
+/// The centred `fov` (height, width) of a `canvas` image whose content is displaced by (dy, dx) px.
+#[must_use]
+pub fn shift_and_crop(image: &[f32], canvas: [usize; 2], fov: [usize; 2], shift_px: [f64; 2]) -> Vec<f32> {
+    let mut out = Vec::with_capacity(fov[0] * fov[1]);
+    let row = |r: usize| &image[r * canvas[1]..(r + 1) * canvas[1]];
+    View::new(canvas, fov, shift_px).rows(0..fov[0], &mut Lines::default(), row, |_, line| out.extend_from_slice(line));
+    out
 }
 
 #[cfg(test)]
