@@ -16,7 +16,7 @@ use minisim::{
     sink::{Block, Header, SinkError, Track},
 };
 
-use crate::{Written, atomic::Pending, error::IoError};
+use crate::{Written, atomic::Pending, disk::LongFile, error::IoError};
 
 /// Bytes after which a new RIFF chunk begins.
 const RIFF_BYTES: u64 = 1 << 30;
@@ -206,11 +206,8 @@ impl Grey {
 
     fn levels(&self, pixels: &Pixels, range: std::ops::Range<usize>, out: &mut Vec<u8>) {
         out.clear();
-        match pixels {
-            Pixels::U8(v) if self.identity => out.extend_from_slice(&v[range]),
-            // Saturating conversion: below vmin black, above vmax white.
-            _ => out.extend(range.map(|i| ((pixels.get(i) - self.vmin) * self.scale).round_ties_even() as u8)),
-        }
+        // Saturating conversion: below vmin black, above vmax white.
+        out.extend(range.map(|i| ((pixels.get(i) - self.vmin) * self.scale).round_ties_even() as u8));
     }
 }
 
@@ -220,7 +217,7 @@ const HEADER_LIST_AT: u64 = 12;
 /// The muxer.
 #[derive(Debug)]
 struct Writer {
-    file: BufWriter<fs::File>,
+    file: BufWriter<LongFile>,
     at: u64,
     width: usize,
     height: usize,
@@ -255,7 +252,8 @@ impl Writer {
         let per_list = (riff_bytes / frame).max(1);
         let list_room = (n_frames as u64 / per_list + 2).min(1 << 24) as u32;
         let mut writer = Self {
-            file: BufWriter::with_capacity(1 << 20, file),
+            // Frames are larger and go straight through.
+            file: BufWriter::with_capacity(1 << 16, LongFile::new(file)),
             at: 0,
             width,
             height,
@@ -294,8 +292,14 @@ impl Writer {
         let size = self.width * self.height;
         let mut levels = std::mem::take(&mut self.grey_levels);
         for i in 0..n {
-            self.grey.levels(pixels, i * size..(i + 1) * size, &mut levels);
-            self.frame(&levels)?;
+            let range = i * size..(i + 1) * size;
+            match pixels {
+                Pixels::U8(counts) if self.grey.identity => self.frame(&counts[range])?,
+                _ => {
+                    self.grey.levels(pixels, range, &mut levels);
+                    self.frame(&levels)?;
+                }
+            }
         }
         self.grey_levels = levels;
         Ok(())
@@ -375,8 +379,7 @@ impl Writer {
         let header = self.headers();
         self.file.seek(SeekFrom::Start(HEADER_LIST_AT))?;
         self.file.write_all(&header)?;
-        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
+        self.file.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?;
         Ok(self.at)
     }
 

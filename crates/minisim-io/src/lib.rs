@@ -5,6 +5,7 @@
 
 mod atomic;
 mod avi;
+mod disk;
 mod error;
 mod estimate;
 mod machine;

@@ -132,18 +132,30 @@ impl Pixels {
         }
     }
 
+    /// Appends pixels `range` of `more`, converting them to this buffer's container.
+    pub fn extend_from(&mut self, more: &Self, range: std::ops::Range<usize>) {
+        match (self, more) {
+            (Self::U8(a), Self::U8(b)) => a.extend_from_slice(&b[range]),
+            (Self::U16(a), Self::U16(b)) => a.extend_from_slice(&b[range]),
+            (Self::F32(a), Self::F32(b)) => a.extend_from_slice(&b[range]),
+            (Self::F64(a), Self::F64(b)) => a.extend_from_slice(&b[range]),
+            (Self::F32(a), b) => a.extend(b.to_f32(range)),
+            (Self::U8(a), b) => a.extend(range.map(|i| b.get(i) as u8)),
+            (Self::U16(a), b) => a.extend(range.map(|i| b.get(i) as u16)),
+            (Self::F64(a), b) => a.extend(range.map(|i| b.get(i))),
+        }
+    }
+
+    /// Takes the pixels out, leaving none.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let empty = Self::with_capacity(self.sample(), 0);
+        std::mem::replace(self, empty)
+    }
+
     /// Appends pixels, converting them to this buffer's container.
     pub fn extend(&mut self, more: &Self) {
-        match (self, more) {
-            (Self::U8(a), Self::U8(b)) => a.extend_from_slice(b),
-            (Self::U16(a), Self::U16(b)) => a.extend_from_slice(b),
-            (Self::F32(a), Self::F32(b)) => a.extend_from_slice(b),
-            (Self::F64(a), Self::F64(b)) => a.extend_from_slice(b),
-            (a, b) => {
-                let b = b.clone().converted(a.sample());
-                a.extend(&b);
-            }
-        }
+        self.extend_from(more, 0..more.len());
     }
 }
 

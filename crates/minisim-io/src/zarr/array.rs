@@ -12,7 +12,7 @@ use minisim::recording::{Pixels, SampleType};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::blosc;
+use super::blosc::{self, Packer};
 use crate::error::IoError;
 
 /// Most bytes a file of metadata may have.
@@ -156,11 +156,24 @@ impl Layout {
         if raw.len() < self.chunk_bytes() {
             raw.to_mut().resize(self.chunk_bytes(), 0);
         }
-        let packed = blosc::compress(&raw, self.dtype.bytes());
+        let copy = |range: Range<usize>, out: &mut [u8]| out.copy_from_slice(&raw[range]);
+        Ok(self.write_chunk_from(dir, index, &mut Packer::default(), copy)?.1)
+    }
+
+    /// The same for a chunk whose bytes `fill` writes, range by range. The file, for there may be more to do with it, and its
+    /// length.
+    pub(crate) fn write_chunk_from(
+        &self,
+        dir: &Path,
+        index: usize,
+        packer: &mut Packer,
+        fill: impl FnMut(Range<usize>, &mut [u8]),
+    ) -> Result<(fs::File, u64), IoError> {
+        let packed = packer.compress(self.chunk_bytes(), self.dtype.bytes(), fill);
         let path = dir.join(format!("{index}{}", ".0".repeat(self.shape.len().saturating_sub(1))));
         let mut file = fs::File::create(&path).map_err(IoError::system("create", &path))?;
-        file.write_all(&packed).map_err(IoError::system("write", &path))?;
-        Ok(packed.len() as u64)
+        file.write_all(packed).map_err(IoError::system("write", &path))?;
+        Ok((file, packed.len() as u64))
     }
 }
 
@@ -380,13 +393,22 @@ impl Array {
     }
 }
 
-/// Pixels as little-endian bytes.
-pub(crate) fn pixel_bytes(pixels: &Pixels) -> Cow<'_, [u8]> {
-    match pixels {
-        Pixels::U8(v) => Cow::Borrowed(v),
-        Pixels::U16(v) => Cow::Owned(Element::to_bytes(v)),
-        Pixels::F32(v) => Cow::Owned(Element::to_bytes(v)),
-        Pixels::F64(v) => Cow::Owned(Element::to_bytes(v)),
+/// Writes pixels as little-endian bytes of an array's type, which can hold them.
+pub(crate) fn fill_from_pixels(pixels: &Pixels, range: Range<usize>, dtype: Dtype, out: &mut [u8]) {
+    fn fill<S: Copy, const N: usize>(pixels: &[S], out: &mut [u8], bytes: impl Fn(S) -> [u8; N]) {
+        out.as_chunks_mut().0.iter_mut().zip(pixels).for_each(|(o, p)| *o = bytes(*p));
+    }
+    match (pixels, dtype) {
+        (Pixels::U8(v), Dtype::U1) => out.copy_from_slice(&v[range]),
+        (Pixels::U8(v), Dtype::U2) => fill(&v[range], out, |p| u16::from(p).to_le_bytes()),
+        (Pixels::U8(v), Dtype::F4) => fill(&v[range], out, |p| f32::from(p).to_le_bytes()),
+        (Pixels::U16(v), Dtype::U2) => fill(&v[range], out, u16::to_le_bytes),
+        (Pixels::U16(v), Dtype::F4) => fill(&v[range], out, |p| f32::from(p).to_le_bytes()),
+        (Pixels::F32(v), Dtype::F4) => fill(&v[range], out, f32::to_le_bytes),
+        (Pixels::F64(v), Dtype::F8) => fill(&v[range], out, f64::to_le_bytes),
+        (_, Dtype::F4) => fill(&pixels.to_f32(range), out, f32::to_le_bytes),
+        // Movies have one of these types; no narrower one is asked to hold a wider.
+        _ => range.zip(out.as_chunks_mut().0).for_each(|(i, o)| *o = pixels.get(i).to_le_bytes()),
     }
 }
 

@@ -1,8 +1,10 @@
 //! The Blosc 1 container around LZ4 blocks: what zarr-python writes by default, and reads everywhere.
 //!
 //! A 16-byte header (versions, flags, element size, sizes), the offsets of the blocks, then the blocks: each one or, for
-//! split blocks, one stream an element byte, preceded by its compressed length. Writing never splits. Source: the
+//! split blocks, one stream an element byte, preceded by its compressed length. Source: the
 //! c-blosc README_CHUNK_FORMAT.
+
+use std::ops::Range;
 
 const HEADER: usize = 16;
 const SHUFFLED: u8 = 0x1;
@@ -15,50 +17,96 @@ const BLOCK: usize = 256 << 10;
 /// Streams of a split block, and the smallest part worth a stream.
 const MAX_SPLITS: usize = 16;
 const MIN_SPLIT_BYTES: usize = 128;
+/// Bytes that are tried before a stream is compressed.
+const SAMPLE_BYTES: usize = 4096;
 /// LZ4 cannot shrink further than this, so a header that claims more is a lie.
 const MAX_RATIO: usize = 260;
 
 /// Most bytes that one container may hold.
 pub(crate) const MAX_BYTES: usize = i32::MAX as usize - HEADER;
 
-/// Compresses `raw`, at most [`MAX_BYTES`] bytes of elements of `typesize` bytes, with byte shuffle.
-pub(crate) fn compress(raw: &[u8], typesize: usize) -> Vec<u8> {
-    let n_blocks = raw.len().div_ceil(BLOCK);
-    let starts = HEADER + 4 * n_blocks;
-    let mut out = Vec::with_capacity(starts + raw.len() / 2);
-    out.resize(starts, 0);
-    let mut shuffled = vec![0; BLOCK.min(raw.len())];
-    let mut packed = vec![0; lz4_flex::block::get_maximum_output_size(BLOCK.min(raw.len()))];
-    for (i, block) in raw.chunks(BLOCK).enumerate() {
-        let start = (out.len() as u32).to_le_bytes();
-        out[HEADER + 4 * i..][..4].copy_from_slice(&start);
-        let bytes = if typesize > 1 {
-            shuffle(block, typesize, &mut shuffled[..block.len()]);
-            &shuffled[..block.len()]
-        } else {
-            block
-        };
-        // A stream as long as its block is a plain copy.
-        let stream = match lz4_flex::block::compress_into(bytes, &mut packed) {
-            Ok(n) if n < block.len() => &packed[..n],
-            _ => bytes,
-        };
-        out.extend_from_slice(&(stream.len() as u32).to_le_bytes());
-        out.extend_from_slice(stream);
+/// Compresses containers one after the other, in memory that it keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Packer {
+    raw: Vec<u8>,
+    shuffled: Vec<u8>,
+    packed: Vec<u8>,
+    out: Vec<u8>,
+}
+
+impl Packer {
+    /// Compresses `n_bytes`, at most [`MAX_BYTES`], of elements of `typesize` bytes, with byte shuffle. `fill` writes the bytes of
+    /// a range of them; so they need never be in one place.
+    pub(crate) fn compress(
+        &mut self,
+        n_bytes: usize,
+        typesize: usize,
+        mut fill: impl FnMut(Range<usize>, &mut [u8]),
+    ) -> &[u8] {
+        let Self { raw, shuffled, packed, out } = self;
+        let n_blocks = n_bytes.div_ceil(BLOCK);
+        out.clear();
+        out.resize(HEADER + 4 * n_blocks, 0);
+        let largest = BLOCK.min(n_bytes);
+        raw.resize(largest, 0);
+        shuffled.resize(largest, 0);
+        packed.resize(lz4_flex::block::get_maximum_output_size(largest), 0);
+        for i in 0..n_blocks {
+            let start = (out.len() as u32).to_le_bytes();
+            out[HEADER + 4 * i..][..4].copy_from_slice(&start);
+            let range = i * BLOCK..((i + 1) * BLOCK).min(n_bytes);
+            let raw = &mut raw[..range.len()];
+            fill(range, raw);
+            let bytes = if typesize > 1 {
+                shuffle(raw, typesize, &mut shuffled[..raw.len()]);
+                &shuffled[..raw.len()]
+            } else {
+                raw
+            };
+            for part in bytes.chunks(bytes.len() / streams(bytes.len(), largest, typesize)) {
+                // A stream as long as its part is a plain copy.
+                let stream = match shrinks(part, packed).then(|| lz4_flex::block::compress_into(part, packed)) {
+                    Some(Ok(n)) if n < part.len() => &packed[..n],
+                    _ => part,
+                };
+                out.extend_from_slice(&(stream.len() as u32).to_le_bytes());
+                out.extend_from_slice(stream);
+            }
+        }
+        let mut flags = (LZ4 << 5) | if typesize > 1 { SHUFFLED } else { 0 };
+        if out.len() >= HEADER + n_bytes {
+            out.resize(HEADER + n_bytes, 0);
+            fill(0..n_bytes, &mut out[HEADER..]);
+            flags |= COPIED;
+        }
+        let total = out.len() as u32;
+        out[..4].copy_from_slice(&[2, 1, flags, typesize as u8]);
+        out[4..8].copy_from_slice(&(n_bytes as u32).to_le_bytes());
+        out[8..12].copy_from_slice(&(largest.max(1) as u32).to_le_bytes());
+        out[12..16].copy_from_slice(&total.to_le_bytes());
+        out
     }
-    let shuffled = if typesize > 1 { SHUFFLED } else { 0 };
-    let mut flags = shuffled | NOT_SPLIT | (LZ4 << 5);
-    if out.len() >= HEADER + raw.len() {
-        out.truncate(HEADER);
-        out.extend_from_slice(raw);
-        flags |= COPIED;
+}
+
+/// Streams in a block of `length` bytes, where full ones have `full`: one for each byte of an element, so that noise in one need
+/// not be searched for patterns because of another; a short last block is one stream.
+fn streams(length: usize, full: usize, typesize: usize) -> usize {
+    let split = length == full
+        && typesize <= MAX_SPLITS
+        && length / typesize >= MIN_SPLIT_BYTES
+        && length.is_multiple_of(typesize);
+    if split { typesize } else { 1 }
+}
+
+/// Whether there is something to gain by compressing: a look at a sample, since most bytes of a noisy film are noise.
+fn shrinks(part: &[u8], scratch: &mut [u8]) -> bool {
+    if part.len() < 8 * SAMPLE_BYTES {
+        return true;
     }
-    let total = out.len() as u32;
-    out[..4].copy_from_slice(&[2, 1, flags, typesize as u8]);
-    out[4..8].copy_from_slice(&(raw.len() as u32).to_le_bytes());
-    out[8..12].copy_from_slice(&(BLOCK.min(raw.len()).max(1) as u32).to_le_bytes());
-    out[12..16].copy_from_slice(&total.to_le_bytes());
-    out
+    part.chunks(part.len() / 2).any(|half| {
+        let sample = &half[..SAMPLE_BYTES.min(half.len())];
+        lz4_flex::block::compress_into(sample, scratch).is_ok_and(|n| n < sample.len() * 31 / 32)
+    })
 }
 
 /// Decompresses a chunk that must hold `expected` bytes.
@@ -99,13 +147,7 @@ pub(crate) fn decompress(chunk: &[u8], expected: usize) -> Result<Vec<u8>, Strin
     let mut packed = vec![0; block_size.min(n_bytes)];
     for (i, block) in out.chunks_mut(block_size).enumerate() {
         let mut at = word(HEADER + 4 * i)?;
-        let whole = block.len() == block_size;
-        let split = flags & NOT_SPLIT == 0
-            && whole
-            && typesize <= MAX_SPLITS
-            && block.len() / typesize >= MIN_SPLIT_BYTES
-            && block.len() % typesize == 0;
-        let streams = if split { typesize } else { 1 };
+        let streams = if flags & NOT_SPLIT == 0 { streams(block.len(), block_size, typesize) } else { 1 };
         let bytes = &mut packed[..block.len()];
         for part in bytes.chunks_mut(block.len() / streams) {
             let length = word(at)?;
@@ -134,7 +176,13 @@ fn shuffle(raw: &[u8], typesize: usize, out: &mut [u8]) {
     let n = raw.len() / typesize;
     for byte in 0..typesize.min(raw.len()) {
         let plane = &mut out[byte * n..(byte + 1) * n];
-        plane.iter_mut().zip(raw[byte..].iter().step_by(typesize)).for_each(|(o, r)| *o = *r);
+        if typesize == 4 {
+            // The usual case, in a form that vectorises.
+            let elements = raw.as_chunks::<4>().0;
+            plane.iter_mut().zip(elements).for_each(|(o, r)| *o = (u32::from_le_bytes(*r) >> (8 * byte)) as u8);
+        } else {
+            plane.iter_mut().zip(raw[byte..].iter().step_by(typesize)).for_each(|(o, r)| *o = *r);
+        }
     }
     out[n * typesize..].copy_from_slice(&raw[n * typesize..]);
 }
@@ -151,6 +199,10 @@ fn unshuffle(shuffled: &[u8], typesize: usize, out: &mut [u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn compress(raw: &[u8], typesize: usize) -> Vec<u8> {
+        Packer::default().compress(raw.len(), typesize, |range, out| out.copy_from_slice(&raw[range])).to_vec()
+    }
 
     fn noise(n: usize) -> Vec<u8> {
         let mut x = 1_u64;

@@ -9,9 +9,10 @@ mod blosc;
 mod reader;
 
 use std::{
-    borrow::Cow,
     fs,
+    ops::Range,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use minisim::{
@@ -25,15 +26,16 @@ use minisim::{
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::{Written, atomic::Pending, error::IoError};
-use array::{Dtype, Element, Layout, pixel_bytes, write_json};
+use crate::{Written, atomic::Pending, disk::Trail, error::IoError};
+use array::{Dtype, Element, Layout, fill_from_pixels, write_json};
+use blosc::Packer;
 pub(crate) use reader::read_plain_array;
 pub use reader::{Loaded, Reader, load};
 
 /// Version of the layout, which the published package checks.
 const FORMAT_VERSION: u64 = 2;
 /// Raw bytes of a movie chunk, roughly: large enough to compress well, small enough to read single frames.
-const MOVIE_CHUNK_BYTES: usize = 4 << 20;
+const MOVIE_CHUNK_BYTES: usize = 12 << 20;
 /// The same for the ground truth, which is read whole.
 const TRUTH_CHUNK_BYTES: usize = 32 << 20;
 /// What a recording must hold to be one of the published package's too: spikes as floats, flags as booleans.
@@ -194,8 +196,7 @@ impl ZarrSink {
             let shape = [header.n_frames, track.height, track.width];
             let layout = Layout::in_rows(&shape, Dtype::of(*sample), &["frame", "height", "width"], MOVIE_CHUNK_BYTES);
             let dir = self.array(&name, &layout)?;
-            let (waiting, n_frames, n_chunks) = (Vec::new(), 0, 0);
-            self.tracks.push(TrackWriter { dir, layout, sample: *sample, parallel, waiting, n_frames, n_chunks });
+            self.tracks.push(TrackWriter::new(dir, layout, track.rendered, parallel));
         }
         self.header = Some(header.clone());
         Ok(())
@@ -275,16 +276,24 @@ fn holds(container: SampleType, rendered: SampleType) -> bool {
 struct TrackWriter {
     dir: PathBuf,
     layout: Layout,
-    sample: SampleType,
     parallel: bool,
-    /// Bytes of frames that do not fill a chunk yet.
-    waiting: Vec<u8>,
+    /// Frames that do not fill a chunk yet.
+    waiting: Pixels,
     /// Frames taken and chunks written so far.
     n_frames: usize,
     n_chunks: usize,
+    /// Idle ones; as many as have ever worked at once.
+    packers: Mutex<Vec<Packer>>,
+    trail: Trail,
 }
 
 impl TrackWriter {
+    fn new(dir: PathBuf, layout: Layout, rendered: SampleType, parallel: bool) -> Self {
+        let waiting = Pixels::with_capacity(rendered, 0);
+        let (packers, trail) = (Mutex::default(), Trail::default());
+        Self { dir, layout, parallel, waiting, n_frames: 0, n_chunks: 0, packers, trail }
+    }
+
     /// Takes more frames and writes the chunks that they complete. Returns bytes written.
     fn push(&mut self, pixels: &Pixels) -> Result<u64, IoError> {
         let frame = self.layout.shape[1] * self.layout.shape[2];
@@ -293,42 +302,58 @@ impl TrackWriter {
             return Err(IoError::unsuitable(&self.dir, why));
         }
         self.n_frames += pixels.len() / frame;
-        let pixels = match pixels {
-            same if same.sample() == self.sample => Cow::Borrowed(same),
-            other => Cow::Owned(other.clone().converted(self.sample)),
-        };
-        let bytes = pixel_bytes(&pixels);
-        // Chunks are cut from what waits and what came, without joining the two.
-        let size = self.layout.chunk_bytes();
-        let missing = if self.waiting.is_empty() { 0 } else { bytes.len().min(size - self.waiting.len()) };
-        let (joining, bytes) = bytes.split_at(missing);
-        self.waiting.extend_from_slice(joining);
-        let (full, rest) = bytes.split_at(bytes.len() / size * size);
-        let mut chunks: Vec<&[u8]> = full.chunks(size).collect();
-        if self.waiting.len() == size {
-            chunks.insert(0, &self.waiting);
+        let size = self.layout.chunks.iter().product();
+        // Whole chunks are taken from where they are; only what is left over is kept.
+        let joining = if self.waiting.is_empty() { 0 } else { pixels.len().min(size - self.waiting.len()) };
+        let mut written = 0;
+        if joining > 0 {
+            self.waiting.extend_from(pixels, 0..joining);
+            if self.waiting.len() == size {
+                let waiting = self.waiting.take();
+                written += self.write(&waiting, 0..size)?;
+            }
         }
-        let first = self.n_chunks;
-        self.n_chunks += chunks.len();
-        let write = |(i, raw): (usize, &&[u8])| self.layout.write_chunk(&self.dir, first + i, raw);
-        let written: Result<Vec<u64>, IoError> = if self.parallel {
-            chunks.par_iter().enumerate().map(write).collect()
-        } else {
-            chunks.iter().enumerate().map(write).collect()
-        };
-        if self.waiting.len() == size {
-            self.waiting.clear();
-        }
-        self.waiting.extend_from_slice(rest);
-        Ok(written?.iter().sum())
+        let whole = joining + (pixels.len() - joining) / size * size;
+        written += self.write(pixels, joining..whole)?;
+        self.waiting.extend_from(pixels, whole..pixels.len());
+        Ok(written)
     }
 
     /// Writes the last, short chunk. Returns bytes written.
     fn flush(&mut self) -> Result<u64, IoError> {
-        if self.waiting.is_empty() {
-            return Ok(0);
+        let waiting = self.waiting.take();
+        self.write(&waiting, 0..waiting.len())
+    }
+
+    /// Writes pixels as chunks, the last of which may be short.
+    fn write(&mut self, pixels: &Pixels, range: Range<usize>) -> Result<u64, IoError> {
+        let (layout, dir, first) = (&self.layout, &self.dir, self.n_chunks);
+        let size: usize = layout.chunks.iter().product();
+        let n = range.len().div_ceil(size);
+        let idle = || self.packers.lock().unwrap_or_else(PoisonError::into_inner);
+        let write = |i: usize| {
+            let start = range.start + i * size;
+            let mut packer = idle().pop().unwrap_or_default();
+            let width = layout.dtype.bytes();
+            let written = layout.write_chunk_from(dir, first + i, &mut packer, |bytes, out| {
+                let from = start + bytes.start / width;
+                let to = (start + bytes.end / width).min(range.end).max(from);
+                let (held, beyond) = out.split_at_mut((to - from) * width);
+                fill_from_pixels(pixels, from..to, layout.dtype, held);
+                beyond.fill(0);
+            });
+            idle().push(packer);
+            written
+        };
+        let written: Result<Vec<(fs::File, u64)>, IoError> =
+            if self.parallel { (0..n).into_par_iter().map(write).collect() } else { (0..n).map(write).collect() };
+        self.n_chunks += n;
+        let mut total = 0;
+        for (file, bytes) in written? {
+            self.trail.add(file, 0..bytes);
+            total += bytes;
         }
-        self.layout.write_chunk(&self.dir, self.n_chunks, &std::mem::take(&mut self.waiting))
+        Ok(total)
     }
 }
 

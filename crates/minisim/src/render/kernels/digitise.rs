@@ -27,7 +27,7 @@
 //! The loops are plain ones over a group, compiled for several levels of vector instructions.
 #![expect(unsafe_code, reason = "conversions to integers that vectorise")]
 
-use super::level::{Kernel, Level};
+use super::level::{Kernel, Lanes, Level};
 use crate::rng::{Key, LANES};
 
 /// Pixels in a group.
@@ -197,15 +197,15 @@ impl<const SHIFT: u32, const BITS: u32> Tables<SHIFT, BITS> {
 
     /// Adds a Poisson count with mean of the digit of each `lambda` to `counts`.
     #[inline(always)]
-    fn add(&self, words: &[u32; GROUP], lambda: &[u32; GROUP], counts: &mut [u32; GROUP]) {
+    fn add<L: Lanes>(&self, words: &[u32; GROUP], lambda: &[u32; GROUP], counts: &mut [u32; GROUP]) {
         let mut index = [0; GROUP];
         for i in 0..GROUP {
             index[i] = ((lambda[i] >> SHIFT) % Self::ROWS) << BITS | words[i] >> (32 - BITS);
         }
         let mut entry = [0; GROUP];
-        for i in 0..GROUP {
-            // Always inside, for `new` made a row for each digit that λ can have.
-            entry[i] = self.entries.get(index[i] as usize).copied().unwrap_or_default();
+        for (index, entry) in index.as_chunks::<16>().0.iter().zip(entry.as_chunks_mut::<16>().0) {
+            // SAFETY: `new` made a row for each digit that λ can have, and no level runs where it is missing.
+            *entry = unsafe { L::gather(&self.entries, index) };
         }
         for i in 0..GROUP {
             let column = words[i] >> (32 - BITS);
@@ -297,7 +297,7 @@ fn add_remainder(words: &[u32; GROUP], mean: &[f32; GROUP], counts: &mut [u32; G
         x[i] = open_unit(words[i]) * (1.0 + t0);
         let mut count = 0;
         for tail in [t0, t1, t2, t3, t4, t5] {
-            count += u32::from(x[i] < tail);
+            count = if x[i] < tail { count + 1 } else { count };
         }
         counts[i] += count;
     }
@@ -403,8 +403,8 @@ impl<T: Count> Kernel for Digitise<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
-        self.camera.digitise_inline(self.frame, self.first_pixel, self.intensity, self.out);
+    fn run<L: Lanes>(self) {
+        self.camera.digitise_inline::<L, T>(self.frame, self.first_pixel, self.intensity, self.out);
     }
 }
 
@@ -475,13 +475,13 @@ impl Digitiser {
     }
 
     #[inline(always)]
-    fn digitise_inline<T: Count>(&self, frame: u64, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
+    fn digitise_inline<L: Lanes, T: Count>(&self, frame: u64, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
         let n = intensity.len().min(out.len());
         let (mut intensity, mut out) = (&intensity[..n], &mut out[..n]);
         let mut pixel = first_pixel;
         while !intensity.is_empty() {
             let n = intensity.len().min((BLOCK - pixel % BLOCK) as usize);
-            self.block(frame, pixel, &intensity[..n], &mut out[..n]);
+            self.block::<L, T>(frame, pixel, &intensity[..n], &mut out[..n]);
             (intensity, out) = (&intensity[n..], &mut out[n..]);
             pixel = pixel.wrapping_add(n as u64);
         }
@@ -489,29 +489,24 @@ impl Digitiser {
 
     /// Digitises pixels of one block.
     #[inline(always)]
-    fn block<T: Count>(&self, frame: u64, first_pixel: u64, mut intensity: &[f32], mut out: &mut [T]) {
+    fn block<L: Lanes, T: Count>(&self, frame: u64, first_pixel: u64, mut intensity: &[f32], mut out: &mut [T]) {
         let block = first_pixel / BLOCK;
         let skipped = first_pixel % BLOCK / GROUP as u64;
         let scale = self.model.electrons_per_unit as f32;
-        let reaches = |least: f32| {
-            let mut n = 0;
-            for e in intensity {
-                n += u32::from(*e * scale >= least);
-            }
-            n > 0
+        // The largest λ by its bits, which for numbers above zero are ordered as the numbers are; a loop that vectorises.
+        let mut largest = 0;
+        for e in intensity {
+            largest = largest.max((e * scale).to_bits() as i32);
+        }
+        let digit = |stream: Stream, least: f32| {
+            (largest >= least.to_bits() as i32).then(|| {
+                let mut generators = self.generators(frame, block, stream);
+                generators.skip(skipped, 1);
+                generators
+            })
         };
-        let mut streams = Streams {
-            main: self.generators(frame, block, Stream::Main),
-            digits: [(Stream::Digit8, 256.0), (Stream::Digit12, 4096.0), (Stream::Digit16, 65536.0)].map(
-                |(stream, least)| {
-                    reaches(least).then(|| {
-                        let mut generators = self.generators(frame, block, stream);
-                        generators.skip(skipped, 1);
-                        generators
-                    })
-                },
-            ),
-        };
+        let digits = [digit(Stream::Digit8, 256.0), digit(Stream::Digit12, 4096.0), digit(Stream::Digit16, 65536.0)];
+        let mut streams = Streams { main: self.generators(frame, block, Stream::Main), digits };
         streams.main.skip(skipped, 3);
         let mut lane = (first_pixel % GROUP as u64) as usize;
         let mut first = first_pixel - lane as u64;
@@ -519,7 +514,7 @@ impl Digitiser {
             let n = intensity.len().min(GROUP - lane);
             let mut group = [0.0; GROUP];
             group[lane..lane + n].copy_from_slice(&intensity[..n]);
-            let counts = self.group(frame, first, &group, &mut streams);
+            let counts = self.group::<L>(frame, first, &group, &mut streams);
             if let Some(out) = out.first_chunk_mut::<GROUP>().filter(|_| n == GROUP) {
                 for i in 0..GROUP {
                     out[i] = T::from_count(counts[i]);
@@ -544,7 +539,7 @@ impl Digitiser {
 
     /// The counts of a group of pixels.
     #[inline(always)]
-    fn group(&self, frame: u64, first: u64, intensity: &[f32; GROUP], streams: &mut Streams) -> [u32; GROUP] {
+    fn group<L: Lanes>(&self, frame: u64, first: u64, intensity: &[f32; GROUP], streams: &mut Streams) -> [u32; GROUP] {
         let scale = self.model.electrons_per_unit as f32;
         let mut lambda = [0.0; GROUP];
         for i in 0..GROUP {
@@ -553,14 +548,13 @@ impl Digitiser {
             let e = if e > 0.0 { e } else { 0.0 };
             lambda[i] = if e < self.saturation_e { e } else { self.saturation_e };
         }
-        let reaches = |least: f32| {
-            let mut n = 0;
-            for e in &lambda {
-                n += u32::from(*e >= least);
-            }
-            n > 0
-        };
-        let (bright, lit) = (reaches(TABLE_LIMIT), reaches(1.0));
+        // Their bits are ordered as they are.
+        let mut largest = 0;
+        for e in &lambda {
+            largest = largest.max(e.to_bits() as i32);
+        }
+        let largest = f32::from_bits(largest as u32);
+        let (bright, lit) = (largest >= TABLE_LIMIT, largest >= 1.0);
 
         let bright = bright.then(|| self.take_bright(frame, first, &mut lambda));
         let mut whole = [0; GROUP];
@@ -577,10 +571,10 @@ impl Digitiser {
         let mut counts = [0; GROUP];
         add_remainder(&remainder_words, &remainder, &mut counts);
         if lit {
-            self.units.add(&unit_words, &whole, &mut counts);
+            self.units.add::<L>(&unit_words, &whole, &mut counts);
         }
         if streams.digits[0].is_some() {
-            self.add_digits(&mut streams.digits, &whole, &mut counts);
+            self.add_digits::<L>(&mut streams.digits, &whole, &mut counts);
         }
 
         let mut electrons = [0.0; GROUP];
@@ -615,20 +609,25 @@ impl Digitiser {
 
     /// Adds the Poisson counts of λ's digits above the units. Apart, for most images are dim.
     #[inline(always)]
-    fn add_digits(&self, streams: &mut [Option<Generators>; 3], whole: &[u32; GROUP], counts: &mut [u32; GROUP]) {
+    fn add_digits<L: Lanes>(
+        &self,
+        streams: &mut [Option<Generators>; 3],
+        whole: &[u32; GROUP],
+        counts: &mut [u32; GROUP],
+    ) {
         let mut any = 0;
         for w in whole {
             any |= w;
         }
         let words = streams.each_mut().map(|stream| stream.as_mut().map(Generators::group));
         if let (Some(tables), Some(words)) = (self.digits8.as_ref().filter(|_| any & 0xf00 != 0), &words[0]) {
-            tables.add(words, whole, counts);
+            tables.add::<L>(words, whole, counts);
         }
         if let (Some(tables), Some(words)) = (self.digits12.as_ref().filter(|_| any & 0xf000 != 0), &words[1]) {
-            tables.add(words, whole, counts);
+            tables.add::<L>(words, whole, counts);
         }
         if let (Some(tables), Some(words)) = (self.digits16.as_ref().filter(|_| any & 0xf_0000 != 0), &words[2]) {
-            tables.add(words, whole, counts);
+            tables.add::<L>(words, whole, counts);
         }
     }
 

@@ -48,16 +48,16 @@ impl Level {
         {
             #[target_feature(enable = "avx2")]
             fn avx2<K: Kernel>(kernel: K) -> K::Output {
-                kernel.run()
+                kernel.run::<Avx2Lanes>()
             }
 
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
             fn avx512<K: Kernel>(kernel: K) -> K::Output {
-                kernel.run()
+                kernel.run::<Avx512Lanes>()
             }
 
             match self {
-                Self::Baseline => kernel.run(),
+                Self::Baseline => kernel.run::<BaselineLanes>(),
                 // SAFETY: levels come from `available`, which found these features on this machine.
                 Self::Avx2 => unsafe { avx2(kernel) },
                 // SAFETY: as above.
@@ -66,7 +66,7 @@ impl Level {
         }
         #[cfg(not(target_arch = "x86_64"))]
         match self {
-            Self::Baseline => kernel.run(),
+            Self::Baseline => kernel.run::<BaselineLanes>(),
         }
     }
 }
@@ -75,7 +75,64 @@ impl Level {
 /// inlined is compiled for the baseline. (So it is a trait: a closure cannot be told.)
 pub(crate) trait Kernel {
     type Output;
-    fn run(self) -> Self::Output;
+    fn run<L: Lanes>(self) -> Self::Output;
+}
+
+/// What the levels do in ways that plain loops do not find.
+pub(crate) trait Lanes {
+    /// `table[index[i]]` for sixteen indices.
+    ///
+    /// # Safety
+    /// The indices must be inside the table, which has fewer than 2³¹ entries; the machine must have the level.
+    unsafe fn gather(table: &[u32], index: &[u32; 16]) -> [u32; 16];
+}
+
+pub(crate) struct BaselineLanes;
+
+impl Lanes for BaselineLanes {
+    #[inline(always)]
+    unsafe fn gather(table: &[u32], index: &[u32; 16]) -> [u32; 16] {
+        // SAFETY: the caller's promise.
+        index.map(|i| unsafe { *table.get_unchecked(i as usize) })
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+struct Avx2Lanes;
+
+#[cfg(target_arch = "x86_64")]
+impl Lanes for Avx2Lanes {
+    #[inline(always)]
+    unsafe fn gather(table: &[u32], index: &[u32; 16]) -> [u32; 16] {
+        use std::arch::x86_64::{_mm256_i32gather_epi32, _mm256_loadu_si256, _mm256_storeu_si256};
+        let mut out = [0; 16];
+        for (index, out) in index.as_chunks::<8>().0.iter().zip(out.as_chunks_mut::<8>().0) {
+            // SAFETY: eight indices are read, eight entries inside the table by the caller's promise, eight values written.
+            unsafe {
+                let index = _mm256_loadu_si256(index.as_ptr().cast());
+                _mm256_storeu_si256(out.as_mut_ptr().cast(), _mm256_i32gather_epi32::<4>(table.as_ptr().cast(), index));
+            }
+        }
+        out
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+struct Avx512Lanes;
+
+#[cfg(target_arch = "x86_64")]
+impl Lanes for Avx512Lanes {
+    #[inline(always)]
+    unsafe fn gather(table: &[u32], index: &[u32; 16]) -> [u32; 16] {
+        use std::arch::x86_64::{_mm512_i32gather_epi32, _mm512_loadu_si512, _mm512_storeu_si512};
+        let mut out = [0; 16];
+        // SAFETY: sixteen indices are read, sixteen entries inside the table by the caller's promise, sixteen values written.
+        unsafe {
+            let index = _mm512_loadu_si512(index.as_ptr().cast());
+            _mm512_storeu_si512(out.as_mut_ptr().cast(), _mm512_i32gather_epi32::<4>(index, table.as_ptr().cast()));
+        }
+        out
+    }
 }
 
 /// Declares an element-wise kernel on rows: `Name(changed: read, …; parameter, …) |old| new`, pixel by pixel.
@@ -91,7 +148,7 @@ macro_rules! row_kernel {
             type Output = ();
 
             #[inline(always)]
-            fn run(self) {
+            fn run<L: $crate::render::kernels::level::Lanes>(self) {
                 let n = self.$pixel.len()$(.min(self.$row.len()))+;
                 let $pixel = &mut self.$pixel[..n];
                 $(let $row = &self.$row[..n];)+

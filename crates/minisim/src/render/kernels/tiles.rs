@@ -8,7 +8,7 @@
 
 use std::marker::PhantomData;
 
-use super::level::{Kernel, Level};
+use super::level::{Kernel, Lanes, Level};
 use crate::footprint::Patch;
 
 /// Pixels of a strip.
@@ -210,7 +210,7 @@ impl<const F: usize, V: Vector> Kernel for WriteRow<'_, F, V> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<L: Lanes>(self) {
         let Self { tiles, row, courses, mut lines, .. } = self;
         let starts = &tiles.starts[row * tiles.strips..=(row + 1) * tiles.strips];
         for (strip, ends) in starts.windows(2).enumerate() {
