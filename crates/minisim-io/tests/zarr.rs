@@ -67,10 +67,10 @@ fn streamed_and_saved_recordings_load_as_they_were() {
 fn frames_are_read_in_any_part() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let path = dir.path().join("film.zarr");
-    // Several chunks: a frame of 300 × 301 float64 has 0.7 MB.
+    // Several chunks: a frame of 500 × 501 float64 has 2 MB.
     let mut spec = set(&small_spec(), "output.store_dtype", "\"float64\"");
-    spec = set(&spec, "acquisition.image_sensor.n_px_height", "300");
-    spec = set(&spec, "acquisition.image_sensor.n_px_width", "301");
+    spec = set(&spec, "acquisition.image_sensor.n_px_height", "500");
+    spec = set(&spec, "acquisition.image_sensor.n_px_width", "501");
     let original = recording(&spec);
     simulate_into(&spec, create(&path), Options::default()).expect("written");
     let reader = Reader::open(&path).expect("a recording");

@@ -5,7 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use minisim::{Scene, Spec, presets::preset, run::render_range};
+use minisim::{Scene, Spec, memo::Memo, presets::preset, run::render_range};
 
 const FRAMES: usize = 32;
 
@@ -20,9 +20,26 @@ fn case(duration_s: f64) -> Spec {
 fn build(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("build");
     group.sample_size(10);
-    for duration_s in [10.0, 60.0] {
+    for duration_s in [3.0, 60.0] {
         let spec = case(duration_s);
         group.bench_function(format!("{duration_s} s"), |bench| bench.iter(|| Scene::new(black_box(&spec))));
+    }
+    // What the studio does: a new scene for each move of a slider, with what is still right of the last one.
+    let memo = Memo::default();
+    let spec = case(3.0);
+    for (name, path, values) in [
+        ("3 s, another read noise", "acquisition.image_sensor.read_noise_e", ["2.5", "3.0"]),
+        ("3 s, another depth of focus", "acquisition.focal_depth_in_tissue_um", ["140", "150"]),
+        ("3 s, another cell size", "steps.place_neurons.populations[0].soma_radius_um", ["5.5", "6.0"]),
+    ] {
+        let specs = values.map(|value| spec.set(path, value).expect("valid").spec);
+        let mut i = 0;
+        group.bench_function(name, |bench| {
+            bench.iter(|| {
+                i += 1;
+                Scene::with_memo(black_box(&specs[i % 2]), &memo)
+            });
+        });
     }
     group.finish();
 }

@@ -12,6 +12,7 @@ pub mod cells;
 pub mod footprint;
 pub mod layer;
 pub mod math;
+pub mod memo;
 pub mod metrics;
 pub mod physics;
 pub mod presets;

@@ -4,7 +4,7 @@
 //! light. A step never looks another up: it asks the builder a physical question. The builder notes who asked what of whom,
 //! so that tests know which effects are coupled without a list kept by hand.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
 
 use rayon::prelude::*;
 
@@ -12,11 +12,12 @@ use crate::{
     cells::Cells,
     footprint::{FootprintStack, Patch},
     layer::{Layer, Map, Path, Scope, ScopeLayer, Tissue, TissueLayer},
+    memo::Memo,
     physics::{
         blur::degrade_footprint,
         detection::{DETECT_SNR_THRESHOLD, NoiseFloor, detection_snr, sample_field_at},
         focus::{Voter, best_yield_depth_um, median_effective_depth_um},
-        optics::OpticalModel,
+        optics::{OpticalModel, PointSpread},
     },
     render::kernels::tiles::Tiles,
     rng::Key,
@@ -105,7 +106,7 @@ pub struct Scene {
     truth: GroundTruth,
     ranks: Vec<usize>,
     /// The footprints of the sparse layer, laid out for rendering.
-    tiles: Option<Tiles>,
+    tiles: Option<Arc<Tiles>>,
 }
 
 /// A movie step of the scene.
@@ -136,6 +137,7 @@ pub struct Builder<'a> {
     transmission_of_tissue: Option<Map<Tissue>>,
     couplings: BTreeSet<(&'static str, &'static str)>,
     warnings: Vec<Finding>,
+    memo: Option<&'a Memo>,
 }
 
 impl<'a> Builder<'a> {
@@ -184,6 +186,21 @@ impl<'a> Builder<'a> {
     #[must_use]
     pub fn key(&self, purpose: &str) -> Key {
         Key::new(self.spec.seed, self.step, purpose)
+    }
+
+    /// A part of the scene that is dear to make, from the memo if that has it. `inputs` must print all that the part depends
+    /// on besides the seed and the canvas.
+    pub fn part<T: Send + Sync + 'static>(
+        &self,
+        name: &'static str,
+        index: usize,
+        inputs: &dyn Debug,
+        make: impl FnOnce() -> T,
+    ) -> Arc<T> {
+        match self.memo {
+            Some(memo) => memo.part((name, index), &(self.spec.seed, self.canvas, inputs), make),
+            None => Arc::new(make()),
+        }
     }
 
     /// Adds the step's layer.
@@ -326,16 +343,19 @@ impl<'a> Builder<'a> {
             return Arc::clone(done);
         }
         let canvas = self.canvas.shape();
+        let planted = &self.cells.planted;
         let observed = match &self.cells.spread {
-            None => Arc::clone(&self.cells.planted),
-            Some(spread) => Arc::new(
-                self.cells
-                    .planted
-                    .par_iter()
-                    .zip(spread)
-                    .map(|(patch, s)| degrade_footprint(patch, s.sigma_px, s.footprint_gain, canvas))
-                    .collect(),
-            ),
+            None => Arc::clone(planted),
+            Some(spread) => {
+                // The sharp footprints are kept with the blurred ones, so that their address stands for them.
+                let made = self.part("observed footprints", 0, &(Arc::as_ptr(planted), spread), || {
+                    let blur = |(patch, s): (&Patch, &PointSpread)| {
+                        degrade_footprint(patch, s.sigma_px, s.footprint_gain, canvas)
+                    };
+                    (Arc::clone(planted), Arc::new(planted.par_iter().zip(spread).map(blur).collect::<Vec<Patch>>()))
+                });
+                Arc::clone(&made.1)
+            }
         };
         self.observed = Some(Arc::clone(&observed));
         observed
@@ -356,6 +376,18 @@ impl Scene {
     /// When the spec's cost exceeds what can be simulated; nothing large is allocated before that is known. Whether it fits
     /// into this machine's memory is for the caller to ask ([`Cost::check`](crate::spec::Cost::check)).
     pub fn new(spec: &Spec) -> Result<Self, Report> {
+        Self::build(spec, None)
+    }
+
+    /// The same scene, made with the parts of the scene before that are still right. The memo keeps this one's.
+    ///
+    /// # Errors
+    /// As [`Scene::new`].
+    pub fn with_memo(spec: &Spec, memo: &Memo) -> Result<Self, Report> {
+        Self::build(spec, Some(memo))
+    }
+
+    fn build(spec: &Spec, memo: Option<&Memo>) -> Result<Self, Report> {
         spec.cost().check_simulable(spec)?;
         let sensor = &spec.acquisition.image_sensor;
         let mut b = Builder {
@@ -377,6 +409,7 @@ impl Scene {
             transmission_of_tissue: None,
             couplings: BTreeSet::new(),
             warnings: Vec::new(),
+            memo,
         };
         for domain in [Domain::Motion, Domain::Sensor, Domain::Cell, Domain::Tissue] {
             for step in spec.steps.iter().filter(|s| s.domain() == domain) {
@@ -391,7 +424,7 @@ impl Scene {
 
     /// The cells that shine: their footprints, and their brightness `(unit, frame)`.
     pub(crate) fn cells(&self) -> Option<(&Tiles, &[f32])> {
-        self.tiles.as_ref().zip(sparse(&self.stages).map(|(_, courses)| courses))
+        self.tiles.as_deref().zip(sparse(&self.stages).map(|(_, courses)| courses))
     }
 
     /// Size (height, width) of the film after `stage`: that of the canvas before the brain moves, of the field of view from
@@ -506,7 +539,24 @@ fn record_visibility(b: &mut Builder<'_>) {
 }
 
 impl Builder<'_> {
-    fn freeze(self) -> Scene {
+    fn freeze(mut self) -> Scene {
+        let mut layers = std::mem::take(&mut self.layers);
+        let stages: Vec<Stage> = self
+            .spec
+            .steps
+            .iter()
+            .filter(|s| s.domain() != Domain::Cell)
+            .map(|s| {
+                let layer = layers.iter().position(|(kind, _)| *kind == s.kind()).map(|i| layers.swap_remove(i).1);
+                Stage { name: s.stage(), rank: s.rank(), layer }
+            })
+            .collect();
+        let tiles = sparse(&stages).map(|(patches, _)| {
+            let made = self.part("tiles", 0, &Arc::as_ptr(patches), || {
+                (Arc::clone(patches), Arc::new(Tiles::new(self.canvas.shape(), patches)))
+            });
+            Arc::clone(&made.1)
+        });
         let stack = FootprintStack {
             canvas_shape: self.canvas.shape(),
             fov_offset: [self.canvas.margin; 2],
@@ -531,18 +581,6 @@ impl Builder<'_> {
             ranks.push(rank);
             arrays.push(if array.declared.dims.first() == Some(&Dim::Unit) { array.with_units(&shown) } else { array });
         }
-        let mut layers = self.layers;
-        let stages: Vec<Stage> = self
-            .spec
-            .steps
-            .iter()
-            .filter(|s| s.domain() != Domain::Cell)
-            .map(|s| {
-                let layer = layers.iter().position(|(kind, _)| *kind == s.kind()).map(|i| layers.swap_remove(i).1);
-                Stage { name: s.stage(), rank: s.rank(), layer }
-            })
-            .collect();
-        let tiles = sparse(&stages).map(|(patches, _)| Tiles::new(self.canvas.shape(), patches));
         Scene {
             n_frames: self.spec.acquisition.n_frames(),
             spec: self.spec.clone(),
@@ -558,9 +596,9 @@ impl Builder<'_> {
 }
 
 /// Footprints and courses of the cells that shine.
-fn sparse(stages: &[Stage]) -> Option<(&[Patch], &[f32])> {
+fn sparse(stages: &[Stage]) -> Option<(&Arc<Vec<Patch>>, &[f32])> {
     stages.iter().find_map(|s| match &s.layer {
-        Some(Layer::Tissue(TissueLayer::Sparse { patches, courses })) => Some((patches.as_slice(), courses.as_slice())),
+        Some(Layer::Tissue(TissueLayer::Sparse { patches, courses })) => Some((patches, courses.as_slice())),
         _ => None,
     })
 }

@@ -25,6 +25,8 @@
 mod kinetics;
 
 pub use kinetics::{calcium_kernel, kernel_timing, spike_activity_params, tau_from_kernel_timing};
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::{Domain, Step};
@@ -132,20 +134,9 @@ impl Step for CellActivity {
             noise: scene.key("trace_noise"),
         };
         let ids = scene.cells().ids.clone();
-        let mut c = vec![0.0; n_cells * n_frames];
-        let mut s = vec![0_u32; n_cells * n_frames];
-        let ranges: Vec<([f64; 2], [f64; 2], f64)> = c
-            .par_chunks_mut(n_frames)
-            .zip(s.par_chunks_mut(n_frames))
-            .zip(&ids)
-            .map(|((c, s), id)| {
-                let gain = model.gain(keys, *id);
-                let (trace, spikes) = model.trace(keys, *id, gain, n_frames.max(n_window));
-                c.copy_from_slice(&trace[..n_frames]);
-                s.copy_from_slice(&spikes[..n_frames]);
-                (range_of(c), range_of(&trace[..n_window]), gain)
-            })
-            .collect();
+        let inputs = (self, scene.fps(), n_frames, n_window, &ids);
+        let made = scene.part("traces", 0, &inputs, || Activity::new(&model, keys, &ids, n_frames, n_window));
+        let Activity { c, s, ranges } = Arc::unwrap_or_clone(made);
         let gains: Vec<f64> = ranges.iter().map(|r| r.2).collect();
         scene.record("S", &[n_cells, n_frames], TruthData::U32(s));
         scene.record("amplitude_per_cell", &[n_cells], TruthData::F64(gains.clone()));
@@ -155,6 +146,36 @@ impl Step for CellActivity {
             calibration_range: ranges.iter().map(|r| r.1).collect(),
             expected: gains.iter().map(|g| g * (self.f0.get() + model.expected_calcium)).collect(),
         });
+    }
+}
+
+/// The activity of all cells.
+#[derive(Clone)]
+struct Activity {
+    /// Clean traces and spike counts, `(unit, frame)`.
+    c: Vec<f64>,
+    s: Vec<u32>,
+    /// Of each cell the range of its trace, the same over the calibration window, and its gain.
+    ranges: Vec<([f64; 2], [f64; 2], f64)>,
+}
+
+impl Activity {
+    fn new(model: &Model, keys: Keys, ids: &[u64], n_frames: usize, n_window: usize) -> Self {
+        let mut c = vec![0.0; ids.len() * n_frames];
+        let mut s = vec![0_u32; ids.len() * n_frames];
+        let ranges = c
+            .par_chunks_mut(n_frames)
+            .zip(s.par_chunks_mut(n_frames))
+            .zip(ids)
+            .map(|((c, s), id)| {
+                let gain = model.gain(keys, *id);
+                let (trace, spikes) = model.trace(keys, *id, gain, n_frames.max(n_window));
+                c.copy_from_slice(&trace[..n_frames]);
+                s.copy_from_slice(&spikes[..n_frames]);
+                (range_of(c), range_of(&trace[..n_window]), gain)
+            })
+            .collect();
+        Self { c, s, ranges }
     }
 }
 

@@ -94,11 +94,12 @@ impl Step for Neuropil {
         let key = scene.key("field");
         let [rows, cols] =
             [0, 1].map(|axis| canvas.fov_indices(axis).map(|i| canvas.um_from_fov_px(axis, i)).collect::<Vec<_>>());
-        let mut maps: Vec<Vec<f64>> = (0..n)
-            .into_par_iter()
-            .map(|k| normalised(canvas, smooth_noise(key, k as u64, &lattice, &rows, &cols)))
-            .collect();
-        equalise_means(canvas, &mut maps);
+        let maps = scene.part("neuropil", 0, &(n, self.spatial_sigma_um), || {
+            let field = |k: usize| normalised(canvas, smooth_noise(key, k as u64, &lattice, &rows, &cols));
+            let mut maps: Vec<Vec<f64>> = (0..n).into_par_iter().map(field).collect();
+            equalise_means(canvas, &mut maps);
+            maps
+        });
 
         let driver = population_driver(scene, self.population_tau_s.get() * fps);
         let coupling = if driver.is_some() { self.population_coupling.get() } else { 0.0 };

@@ -36,7 +36,9 @@ use rayon::prelude::*;
 use super::{Domain, Step};
 use crate::{
     cells::Cells,
-    scene::Builder,
+    footprint::Patch,
+    rng::Key,
+    scene::{Builder, Canvas},
     spec::{
         Auto, Checker, Fraction, NonNegative, Positive,
         record::{choices, record},
@@ -232,8 +234,42 @@ impl Step for PlaceNeurons {
         let populations = self.all_populations();
         let (outline, dendrites, place) = (scene.key("outline"), scene.key("dendrites"), scene.key("centers"));
         let keys = morphology::Keys { outline, dendrites };
-        // (identity, centre, population); the field of view's cells first, those of the margin after them.
+        let placed = scene.part("neurons", 0, &populations, || Placed::new(canvas, &populations, keys, place));
+        for (index, got, wanted) in &placed.short {
+            scene.warn(
+                "min_distance_um",
+                format!("{} µm", populations[*index].min_distance_um.get()),
+                format!("leaves room for {got} of the {wanted} cells that the density asks for"),
+                "lower density_per_mm3 or min_distance_um, or accept fewer cells".to_owned(),
+            );
+        }
+        let [half_y, half_x] = canvas.fov_um().map(|v| v / 2.0);
+        let centers_um = placed.centers_um.clone();
+        scene.record("centers_um", &[centers_um.len(), 3], TruthData::F64(centers_um.concat()));
+        scene.place(Cells {
+            ids: placed.ids.clone(),
+            in_fov: centers_um.iter().map(|[_, y, x]| y.abs() <= half_y && x.abs() <= half_x).collect(),
+            centers_um,
+            planted: Arc::clone(&placed.planted),
+            ..Cells::default()
+        });
+    }
+}
+
+/// Cells as they were drawn: the field of view's first, those of the margin after them.
+struct Placed {
+    ids: Vec<u64>,
+    centers_um: Vec<[f64; 3]>,
+    planted: Arc<Vec<Patch>>,
+    /// Populations that found too little room: index, cells placed, cells wanted.
+    short: Vec<(usize, usize, usize)>,
+}
+
+impl Placed {
+    fn new(canvas: Canvas, populations: &[NeuronPopulation], keys: morphology::Keys, place: Key) -> Self {
+        // (identity, centre, population).
         let mut drawn: [Vec<(u64, [f64; 3], usize)>; 2] = [Vec::new(), Vec::new()];
+        let mut short = Vec::new();
         for (index, population) in populations.iter().enumerate() {
             if let Some(positions) = &population.positions_um {
                 let cells = positions.iter().enumerate();
@@ -243,19 +279,13 @@ impl Step for PlaceNeurons {
             let regions = centers::scatter(place, canvas, index, population);
             let (got, wanted) = (regions[0].ids.len(), regions[0].wanted);
             if got < wanted {
-                scene.warn(
-                    "min_distance_um",
-                    format!("{} µm", population.min_distance_um.get()),
-                    format!("leaves room for {got} of the {wanted} cells that the density asks for"),
-                    "lower density_per_mm3 or min_distance_um, or accept fewer cells".to_owned(),
-                );
+                short.push((index, got, wanted));
             }
             for (to, region) in drawn.iter_mut().zip(regions) {
                 to.extend(region.ids.into_iter().zip(region.centers_um).map(|(id, at)| (id, at, index)));
             }
         }
         let cells: Vec<(u64, [f64; 3], usize)> = drawn.concat();
-        let [half_y, half_x] = canvas.fov_um().map(|v| v / 2.0);
         let [height, width] = canvas.shape();
         let margin = canvas.margin as i32;
         let planted = cells
@@ -266,14 +296,11 @@ impl Step for PlaceNeurons {
                     .cropped(-margin, -margin, height, width)
             })
             .collect();
-        let centers_um: Vec<[f64; 3]> = cells.iter().map(|c| c.1).collect();
-        scene.record("centers_um", &[cells.len(), 3], TruthData::F64(centers_um.concat()));
-        scene.place(Cells {
+        Self {
             ids: cells.iter().map(|c| c.0).collect(),
-            in_fov: centers_um.iter().map(|[_, y, x]| y.abs() <= half_y && x.abs() <= half_x).collect(),
-            centers_um,
+            centers_um: cells.iter().map(|c| c.1).collect(),
             planted: Arc::new(planted),
-            ..Cells::default()
-        });
+            short,
+        }
     }
 }

@@ -29,6 +29,7 @@ use crate::{
     footprint::Patch,
     layer::{Map, Tissue, TissueLayer},
     physics::blur::{Border, blur_field},
+    rng::Key,
     scene::{Builder, Canvas},
     spec::{Checker, Count, FractionBelowOne, MajorShare, NonNegative, Positive, PositiveFraction, record::record},
     truth::{Declared, Dim, Stored, TruthData},
@@ -116,27 +117,10 @@ impl Step for Vasculature {
         let canvas = scene.canvas();
         let focal = scene.focal_depth_um();
         let model = *scene.optical();
-        // The vessels' world ends a fixed way outside the field of view, so the motion margin moves none of them.
-        let grid_margin = canvas.margin.max((WORLD_MARGIN_UM / canvas.pixel_um).ceil() as usize);
-        let world = Canvas { margin: grid_margin, ..canvas };
-        let beyond_um = WORLD_MARGIN_UM.max(canvas.margin as f64 * canvas.pixel_um);
-        let half_um = canvas.fov_um().map(|v| v / 2.0 + beyond_um);
-        let [rows, cols] =
-            [0, 1].map(|axis| world.fov_indices(axis).map(|i| world.um_from_fov_px(axis, i)).collect::<Vec<_>>());
-        let mut mask = vec![1.0; rows.len() * cols.len()];
-        for (index, layer) in self.layers.iter().enumerate() {
-            let key = scene.key("tree").derive(index as u64);
-            let segments: Vec<Segment> =
-                (0..u64::from(layer.n_roots.get())).flat_map(|root| grow_tree(key, root, layer, half_um)).collect();
-            let path = blood_path_um(&segments, &rows, &cols);
-            let sharp = transmission(&path, layer.opacity.get(), layer.absorption_per_um.get());
-            let depth = layer.depth_um.get();
-            let sigma_px = model.point_spread(depth, focal).sigma_px;
-            let blurred = blur_field(&sharp, world.shape(), sigma_px, Border::Replicate);
-            mask.iter_mut().zip(blurred).for_each(|(m, b)| *m *= b);
-        }
-        let cut = Canvas { margin: grid_margin - canvas.margin, fov: canvas.shape(), ..canvas };
-        let mask = cut.crop(&mask);
+        let sigmas: Vec<f64> =
+            self.layers.iter().map(|layer| model.point_spread(layer.depth_um.get(), focal).sigma_px).collect();
+        let key = scene.key("tree");
+        let mask = scene.part("vessels", 0, &(self, &sigmas), || self.mask(key, canvas, &sigmas));
         scene.record("vasculature_mask", &canvas.fov, TruthData::F64(canvas.crop(&mask)));
         let footprints = scene.observed_footprints();
         let width = canvas.shape()[1];
@@ -147,6 +131,31 @@ impl Step for Vasculature {
         let map: Map<Tissue> = Map::new(canvas.shape(), &mask);
         scene.set_tissue_transmission(map.clone());
         scene.push(TissueLayer::Transmission { map }.into());
+    }
+}
+
+impl Vasculature {
+    /// Share of light that the vessels let through, over the canvas; each layer is blurred by its σ (px).
+    fn mask(&self, key: Key, canvas: Canvas, sigmas_px: &[f64]) -> Vec<f64> {
+        // The vessels' world ends a fixed way outside the field of view, so the motion margin moves none of them.
+        let grid_margin = canvas.margin.max((WORLD_MARGIN_UM / canvas.pixel_um).ceil() as usize);
+        let world = Canvas { margin: grid_margin, ..canvas };
+        let beyond_um = WORLD_MARGIN_UM.max(canvas.margin as f64 * canvas.pixel_um);
+        let half_um = canvas.fov_um().map(|v| v / 2.0 + beyond_um);
+        let [rows, cols] =
+            [0, 1].map(|axis| world.fov_indices(axis).map(|i| world.um_from_fov_px(axis, i)).collect::<Vec<_>>());
+        let mut mask = vec![1.0; rows.len() * cols.len()];
+        for (index, (layer, sigma_px)) in self.layers.iter().zip(sigmas_px).enumerate() {
+            let key = key.derive(index as u64);
+            let segments: Vec<Segment> =
+                (0..u64::from(layer.n_roots.get())).flat_map(|root| grow_tree(key, root, layer, half_um)).collect();
+            let path = blood_path_um(&segments, &rows, &cols);
+            let sharp = transmission(&path, layer.opacity.get(), layer.absorption_per_um.get());
+            let blurred = blur_field(&sharp, world.shape(), *sigma_px, Border::Replicate);
+            mask.iter_mut().zip(blurred).for_each(|(m, b)| *m *= b);
+        }
+        let cut = Canvas { margin: grid_margin - canvas.margin, fov: canvas.shape(), ..canvas };
+        cut.crop(&mask)
     }
 }
 
