@@ -336,7 +336,8 @@ impl TrackWriter {
             let mut packer = idle().pop().unwrap_or_default();
             let width = layout.dtype.bytes();
             let written = layout.write_chunk_from(dir, first + i, &mut packer, |bytes, out| {
-                let from = start + bytes.start / width;
+                // A short last chunk ends before the block.
+                let from = (start + bytes.start / width).min(range.end);
                 let to = (start + bytes.end / width).min(range.end).max(from);
                 let (held, beyond) = out.split_at_mut((to - from) * width);
                 fill_from_pixels(pixels, from..to, layout.dtype, held);
