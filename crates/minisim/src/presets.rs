@@ -309,6 +309,83 @@ pub fn preset(name: &str) -> Result<Spec, Report> {
     build_spec(&(preset.scope)(), &(preset.region)(), Options::default()).map(|checked| checked.spec)
 }
 
+/// A starting point for tuning by eye: all effects that a page offers are there, the brain moves gently.
+#[derive(Clone, Debug)]
+pub struct StartingPoint {
+    /// A title for people.
+    pub title: &'static str,
+    /// Its spec.
+    pub spec: Spec,
+}
+
+/// Starting points for tuning a recording by eye.
+///
+/// # Errors
+/// Never, unless a preset here is wrong.
+pub fn starting_points() -> Result<Vec<StartingPoint>, Report> {
+    let moving = |spec: &Spec| {
+        let spec = spec.with_step("brain_motion")?.spec;
+        spec.set_all([
+            ("steps.brain_motion.motion_amplitude_um", 5.0.into()),
+            ("steps.brain_motion.max_shift_um", 10.0.into()),
+        ])
+    };
+    let mut generic = Spec::new(Acquisition::default(), 0, Vec::new(), Output::default())?.spec;
+    for kind in ["place_neurons", "cell_activity", "optics", "composite", "neuropil", "illumination_profile"] {
+        generic = generic.with_step(kind)?.spec;
+    }
+    for kind in ["vignette", "leakage", "sensor"] {
+        generic = generic.with_step(kind)?.spec;
+    }
+    let generic = generic.set_all([
+        ("steps.sensor.photons_per_unit", 600.0.into()),
+        ("steps.vignette.falloff", 0.5.into()),
+        ("steps.leakage.level", 0.1.into()),
+    ])?;
+    Ok(vec![
+        StartingPoint { title: "Miniscope V4 — CA1", spec: moving(&preset("v4-ca1")?)?.spec },
+        StartingPoint { title: "Miniscope V4 — cortex L2/3", spec: moving(&preset("v4-cortex-l23")?)?.spec },
+        StartingPoint { title: "Generic 1p scope", spec: moving(&generic.spec)?.spec },
+    ])
+}
+
+/// A level of neural activity: a name and values of fields of `cell_activity`.
+pub type ActivityLevel = (&'static str, &'static [(&'static str, f64)]);
+
+/// Levels of neural activity, from sparse to dense.
+pub const ACTIVITY_LEVELS: &[ActivityLevel] = &[
+    (
+        "Quiet",
+        &[
+            ("p_quiescent_to_active", 0.002),
+            ("p_active_to_quiescent", 0.4),
+            ("active_rate_hz", 80.0),
+            ("quiescent_rate_hz", 0.2),
+            ("tau_decay_s", 0.6),
+        ],
+    ),
+    (
+        "Moderate",
+        &[
+            ("p_quiescent_to_active", 0.005),
+            ("p_active_to_quiescent", 0.3),
+            ("active_rate_hz", 150.0),
+            ("quiescent_rate_hz", 0.6),
+            ("tau_decay_s", 0.5),
+        ],
+    ),
+    (
+        "Active",
+        &[
+            ("p_quiescent_to_active", 0.012),
+            ("p_active_to_quiescent", 0.2),
+            ("active_rate_hz", 250.0),
+            ("quiescent_rate_hz", 1.0),
+            ("tau_decay_s", 0.45),
+        ],
+    ),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,6 +405,18 @@ mod tests {
         assert!(message.is_err_and(|m| m.contains("v4-ca1") && m.contains("generic-cortex-l23")));
         let bad = Options { fps: f64::NAN, ..Options::default() };
         assert!(build_spec(&generic_1p(), &ca1(), bad).is_err());
+    }
+
+    #[test]
+    fn starting_points_and_activity_levels_are_valid() {
+        for point in starting_points().expect("valid") {
+            for (name, values) in ACTIVITY_LEVELS {
+                let changes: Vec<(String, serde_json::Value)> =
+                    values.iter().map(|(f, v)| (format!("steps.cell_activity.{f}"), (*v).into())).collect();
+                let changed = point.spec.set_all(changes.iter().map(|(f, v)| (f.as_str(), v.clone())));
+                assert!(changed.is_ok(), "{} {name}", point.title);
+            }
+        }
     }
 
     #[test]

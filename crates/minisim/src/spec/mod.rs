@@ -26,6 +26,7 @@ mod check;
 mod cost;
 mod edit;
 mod finding;
+mod hints;
 pub(crate) mod node;
 pub(crate) mod num;
 mod read;

@@ -8,14 +8,15 @@ use super::{
 };
 use crate::steps::AnyStep;
 
-/// The JSON schema (draft 2020-12) of a spec: every field with type, bounds, default, meaning and unit (`x-unit`), in the
-/// order of the canonical JSON.
+/// The JSON schema (draft 2020-12) of a spec: every field with type, bounds, default, meaning, unit (`x-unit`) and
+/// how a page shows it (`x-ui`), in the order of the canonical JSON.
 #[must_use]
 pub fn schema() -> Json {
     let mut defs = Definitions::default();
     let acquisition = Acquisition::schema(&mut defs);
     let steps = AnyStep::schemas(&mut defs);
     let output = Output::schema(&mut defs);
+    super::hints::add(&mut defs.map);
     let with = |mut schema: Map<String, Json>, description: &str, default: Json| {
         schema.insert("description".to_owned(), json!(description));
         schema.insert("default".to_owned(), default);
