@@ -11,6 +11,7 @@ mod presets;
 mod score;
 mod simulate;
 mod spec;
+mod studio;
 mod sweep;
 mod text;
 
@@ -33,6 +34,7 @@ Examples:
   minisim simulate --preset v4-cortex-l23 --duration 60 -o cortex.zarr
   minisim presets v4-ca1 > mine.json                 a spec to edit; then: minisim simulate mine.json
   minisim picture mine.zarr -o mine.png
+  minisim studio                                     tune a recording by eye in the browser
 
 Exit codes:
   0  done    1  failed (a file, the disk, a size that does not fit)    2  the spec or the command line is wrong
@@ -56,6 +58,8 @@ enum Command {
     /// Simulate many recordings: every combination of what varies.
     #[command(subcommand)]
     Sweep(sweep::Command),
+    /// Tune a recording by eye in the browser, and write it to disk.
+    Studio(studio::Args),
     /// Print a completion script for your shell.
     Completions(completions::Args),
 }
@@ -82,6 +86,7 @@ where
         Command::Picture(args) => picture::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Sweep(command) => sweep::run(&command),
+        Command::Studio(args) => studio::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match result {

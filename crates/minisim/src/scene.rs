@@ -437,6 +437,12 @@ impl Scene {
         if self.stages[..=at].iter().any(moved) { self.canvas.fov } else { self.canvas.shape() }
     }
 
+    /// What the steps recorded of the truth, without a copy; arrays of steps that are absent are missing.
+    #[must_use]
+    pub fn recorded(&self) -> &GroundTruth {
+        &self.truth
+    }
+
     /// The ground truth of a run that stops after the step of rank `until` (all steps if `None`): arrays of later steps are
     /// absent. What the steps have *answered* (focus, detectability) does not depend on where the run stops.
     #[must_use]

@@ -72,6 +72,47 @@ const RANGES: &[(&str, &str, f64, f64, f64)] = &[
 const STARTS: &[(&str, &str, f64)] =
     &[("Acquisition", "focal_depth_in_tissue_um", 150.0), ("Optics", "field_curvature_radius_um", 2500.0)];
 
+/// Fields that are shown with another group than that of their struct.
+const GUESTS: &[(&str, &str, &str)] =
+    &[("Acquisition", "focal_depth_in_tissue_um", "Optics"), ("Acquisition", "front_working_distance_um", "Optics")];
+
+/// Names for people, where the field's own words are not the best.
+const LABELS: &[(&str, &str, &str)] = &[
+    ("Acquisition", "fps", "Frames per second"),
+    ("Acquisition", "focal_depth_in_tissue_um", "Focal depth"),
+    ("Acquisition", "front_working_distance_um", "Working distance"),
+    ("Optics", "na", "NA"),
+    ("Optics", "emission_nm", "Emission wavelength"),
+    ("Optics", "field_curvature_radius_um", "Field curvature"),
+    ("ImageSensor", "n_px_height", "Pixels, height"),
+    ("ImageSensor", "n_px_width", "Pixels, width"),
+    ("ImageSensor", "gain_adu_per_e", "Gain"),
+    ("Tissue", "scatter_mfp_emission_um", "Emission mean free path"),
+    ("Tissue", "scatter_mfp_excitation_um", "Excitation mean free path"),
+    ("Tissue", "scatter_blur_per_um", "Scatter blur"),
+    ("Sensor", "photons_per_unit", "Photons per unit"),
+    ("CellActivity", "p_quiescent_to_active", "Burst onset p"),
+    ("CellActivity", "p_active_to_quiescent", "Burst end p"),
+    ("CellActivity", "active_rate_hz", "Rate in a burst"),
+    ("CellActivity", "quiescent_rate_hz", "Baseline rate"),
+    ("CellActivity", "tau_rise_s", "τ rise"),
+    ("CellActivity", "tau_decay_s", "τ decay"),
+    ("CellActivity", "brightness_cv", "Brightness spread"),
+    ("CellActivity", "f0", "Baseline F₀"),
+    ("VesselLayer", "root_radius_um", "Trunk radius"),
+    ("VesselLayer", "n_roots", "Roots"),
+    ("VesselLayer", "branch_prob", "Branchiness"),
+    ("VesselLayer", "tortuosity_deg", "Waviness"),
+    ("BrainMotion", "motion_amplitude_um", "Amplitude"),
+    ("BrainMotion", "max_shift_um", "Max shift"),
+    ("BrainMotion", "locomotion_freq_hz", "Stride"),
+    ("BrainMotion", "locomotion_axis", "Axis"),
+    ("IlluminationProfile", "falloff", "Edge"),
+    ("IlluminationProfile", "exponent", "Rolloff"),
+    ("Vignette", "falloff", "Edge"),
+    ("Vignette", "exponent", "Rolloff"),
+];
+
 /// Fields without a range that belong among the first, not under "more".
 const PROMINENT: &[(&str, &str)] = &[
     ("PlaceNeurons", "morphology"),
@@ -133,8 +174,14 @@ pub(super) fn add(defs: &mut serde_json::Map<String, Json>) {
     for (name, f, start) in STARTS {
         field(name, f, json!({ "start": start }));
     }
+    for (name, f, group) in GUESTS {
+        field(name, f, json!({ "group": group }));
+    }
+    for (name, f, label) in LABELS {
+        field(name, f, json!({ "label": label }));
+    }
     for (name, f) in PROMINENT {
-        field(name, f, json!({}));
+        field(name, f, json!({ "prominent": true }));
     }
 }
 
@@ -150,7 +197,8 @@ mod tests {
             assert!(has(name, field), "{name}.{field}");
             assert!(min < max && *step > 0.0, "{name}.{field}");
         }
-        for (name, field) in STARTS.iter().map(|s| (s.0, s.1)).chain(PROMINENT.iter().copied()) {
+        let named = GUESTS.iter().chain(LABELS).map(|s| (s.0, s.1));
+        for (name, field) in STARTS.iter().map(|s| (s.0, s.1)).chain(PROMINENT.iter().copied()).chain(named) {
             assert!(has(name, field), "{name}.{field}");
         }
         for (name, switch, list) in SWITCHES {

@@ -121,6 +121,14 @@ impl PlaceNeurons {
 }
 
 impl NeuronPopulation {
+    /// Cells to expect over a field of (height, width) µm: density × area × thickness, or as many as have a place.
+    #[must_use]
+    pub fn expected_cells(&self, field_um: [f64; 2]) -> f64 {
+        let [top, bottom] = self.depth_range_um;
+        let drawn = || self.density_per_mm3.get() * 1e-9 * field_um[0] * field_um[1] * (bottom - top);
+        self.positions_um.as_ref().map_or_else(drawn, |p| p.len() as f64)
+    }
+
     /// Smallest and largest depth of a cell (µm): of the explicit centres, else the depth range.
     #[must_use]
     pub fn depth_extent_um(&self) -> [f64; 2] {

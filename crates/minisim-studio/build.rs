@@ -1,0 +1,88 @@
+//! Builds the page with npm and lists its files for embedding.
+//!
+//! A packaged crate brings `web/dist`; a checkout builds it where Node is there. Without either the crate builds all the same,
+//! and the studio says what is missing.
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+fn main() {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    let web = root.join("web");
+    for watched in ["src", "index.html", "package.json", "package-lock.json", "vite.config.ts", "tsconfig.json", "dist"]
+    {
+        println!("cargo:rerun-if-changed={}", web.join(watched).display());
+    }
+    println!("cargo:rerun-if-env-changed=MINISIM_NO_PAGE");
+    let built = if env::var_os("MINISIM_NO_PAGE").is_some() {
+        None
+    } else if web.join("package.json").is_file() {
+        build(&web, &out.join("page"))
+            .map_err(|why| println!("cargo:warning=the studio's page is not built: {why}"))
+            .ok()
+    } else {
+        Some(web.join("dist")).filter(|dist| dist.join("index.html").is_file())
+    };
+    let mut list = String::from("&[\n");
+    if let Some(dir) = built {
+        let mut files = Vec::new();
+        if let Err(why) = collect(&dir, &mut files) {
+            println!("cargo:warning=the studio's page is not readable: {why}");
+            files.clear();
+        }
+        files.sort();
+        for file in files {
+            let name = file.strip_prefix(&dir).unwrap_or(&file).to_string_lossy().replace('\\', "/");
+            list += &format!("    ({name:?}, include_bytes!({:?})),\n", file.to_string_lossy());
+        }
+    }
+    list += "]\n";
+    if let Err(why) = fs::write(out.join("page.rs"), list) {
+        println!("cargo:warning=the studio's page cannot be embedded: {why}");
+    }
+}
+
+/// Builds the page into `to`.
+fn build(web: &Path, to: &Path) -> Result<PathBuf, String> {
+    let lock = fs::read_to_string(web.join("package-lock.json")).map_err(|e| format!("package-lock.json: {e}"))?;
+    // The modules are installed again only when the lock file has changed.
+    let stamp = web.join("node_modules/.installed-lock.json");
+    if fs::read_to_string(&stamp).ok().as_ref() != Some(&lock) {
+        npm(web, &["ci", "--no-audit", "--no-fund", "--loglevel=error"])?;
+        fs::write(&stamp, &lock).map_err(|e| e.to_string())?;
+    }
+    npm(
+        web,
+        &["run", "build", "--silent", "--", "--outDir", &to.to_string_lossy(), "--emptyOutDir", "--logLevel", "error"],
+    )?;
+    Ok(to.to_owned())
+}
+
+fn npm(web: &Path, args: &[&str]) -> Result<(), String> {
+    let name = if cfg!(windows) { "npm.cmd" } else { "npm" };
+    let output = Command::new(name).args(args).current_dir(web).output().map_err(|e| match e.kind() {
+        io::ErrorKind::NotFound => "npm was not found; install Node 20 or later and build again".to_owned(),
+        _ => format!("npm: {e}"),
+    })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    Err(format!("npm {}: {}", args.join(" "), text.trim().replace('\n', " | ")))
+}
+
+fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! The studio: a page in the browser that tunes a recording by eye and writes it to disk.
+//!
+//! One process serves one person on this machine: the server listens on the loopback interface only, asks for a random token
+//! and checks where requests come from. Each open page has a session with an engine of its own ([`session`]), which answers
+//! the newest request and forgets the others; recordings are written by one queue for all pages ([`jobs`]).
+//!
+//! Messages are JSON texts; pictures are binary: a length, a JSON header, the pixels.
+
+mod engine;
+mod jobs;
+mod page;
+mod server;
+mod session;
+
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+};
+
+use minisim::Spec;
+
+use jobs::Jobs;
+
+/// How to start a studio.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What the page shows first.
+    pub spec: Spec,
+    /// The folder that recordings are written to; nothing is written outside.
+    pub dir: PathBuf,
+    /// TCP port; any free one if 0.
+    pub port: u16,
+}
+
+/// Why a studio cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// This build has no page.
+    #[error(
+        "this build of minisim has no page for the studio: install Node.js 20 or later (https://nodejs.org), then build again"
+    )]
+    NoPage,
+    /// The folder cannot be used.
+    #[error("the folder {dir} cannot be used: {source}; name one that exists with --dir", dir = .dir.display())]
+    Folder {
+        /// The folder.
+        dir: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The port cannot be used.
+    #[error("port {port} of this machine cannot be used: {source}; name another with --port, or 0 for any")]
+    Port {
+        /// The port.
+        port: u16,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+/// What all sessions share.
+#[derive(Debug)]
+struct Shared {
+    token: String,
+    port: u16,
+    jobs: Jobs,
+    /// The spec that a page shows first, then the last valid one of any page.
+    spec: Mutex<Spec>,
+}
+
+/// A running studio. It ends when dropped.
+#[derive(Debug)]
+pub struct Studio {
+    shared: Arc<Shared>,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    server: Option<JoinHandle<()>>,
+}
+
+impl Studio {
+    /// Starts serving in the background.
+    ///
+    /// # Errors
+    /// When this build has no page, or the folder or the port cannot be used.
+    pub fn start(options: Options) -> Result<Self, StartError> {
+        if !page::exists() {
+            return Err(StartError::NoPage);
+        }
+        let Options { spec, dir, port } = options;
+        let folder = |source| StartError::Folder { dir: dir.clone(), source };
+        let root = dir.canonicalize().map_err(folder)?;
+        if !root.is_dir() {
+            return Err(folder(io::Error::from(io::ErrorKind::NotADirectory)));
+        }
+        let refused = |source| StartError::Port { port, source };
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(refused)?;
+        listener.set_nonblocking(true).map_err(refused)?;
+        let port = listener.local_addr().map_err(refused)?.port();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
+        let shared = Arc::new(Shared { token: token(), port, jobs: Jobs::new(root), spec: Mutex::new(spec) });
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let server = std::thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || runtime.block_on(server::serve(listener, shared, stopped))
+        });
+        Ok(Self { shared, stop: Some(stop), server: Some(server) })
+    }
+
+    /// The page's address, with the token that opens it.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/?token={}", self.shared.port, self.shared.token)
+    }
+
+    /// The newest valid configuration of the page.
+    #[must_use]
+    pub fn spec(&self) -> Spec {
+        self.shared.spec.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Recordings that are being written or wait for it.
+    #[must_use]
+    pub fn unfinished_jobs(&self) -> usize {
+        self.shared.jobs.unfinished()
+    }
+
+    /// Serves until the process ends.
+    pub fn wait(mut self) {
+        if let Some(server) = self.server.take() {
+            let _ = server.join();
+        }
+    }
+}
+
+impl Drop for Studio {
+    fn drop(&mut self) {
+        self.shared.jobs.close();
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(server) = self.server.take() {
+            let _ = server.join();
+        }
+    }
+}
+
+/// A number that nobody can guess, as text.
+fn token() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    // The standard library seeds each hasher from the system's randomness.
+    (0..2).map(|i| format!("{:016x}", RandomState::new().hash_one(i))).collect()
+}

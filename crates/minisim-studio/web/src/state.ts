@@ -1,0 +1,185 @@
+// One configuration, read and written by all panels, and what the engine last said of it.
+
+import { batch, createEffect, createMemo, createRoot, createSignal, on } from "solid-js";
+import { fromLink, toLink } from "./link";
+import { get, groups, pathText, place, resolver, set, type Group } from "./schema";
+import { connect } from "./server";
+import type { Activity, Cost, Dict, CellInfo, Finding, Frame, Hello, Job, Json, Path, Projection, Scene, View } from "./types";
+
+/** Changes of one field within this time are one step of undo (ms). */
+const ONE_CHANGE_MS = 700;
+const MAX_UNDO = 200;
+
+export interface Pinned {
+  projection: Projection;
+  spec: Dict;
+}
+
+export const state = createRoot(() => {
+  const [hello, setHello] = createSignal<Hello>();
+  const [spec, setSpec] = createSignal<Dict>({ steps: [] });
+  const [view, setView] = createSignal<View>({ stage: null, seconds: 3, panel: "anatomy", frames: false });
+  const [connected, setConnected] = createSignal(true);
+  const [findings, setFindings] = createSignal<Finding[]>([]);
+  const [warnings, setWarnings] = createSignal<Finding[]>([]);
+  const [cost, setCost] = createSignal<Cost>();
+  const [projection, setProjection] = createSignal<Projection>();
+  const [scene, setScene] = createSignal<Scene>();
+  const [activity, setActivity] = createSignal<Activity>();
+  const [cell, setCell] = createSignal<CellInfo>();
+  const [selected, setSelected] = createSignal<number>();
+  const [jobs, setJobs] = createSignal<Job[]>([]);
+  const [message, setMessage] = createSignal("");
+  const [pinned, setPinned] = createSignal<Pinned>();
+  const [busy, setBusy] = createSignal(false);
+  const [latency, setLatency] = createSignal<number>();
+  const [frameCount, setFrameCount] = createSignal(0);
+  /** Frames of the film; those of an older setting stay until the new ones come. */
+  const frames: Frame[] = [];
+
+  let seq = 0;
+  let changedAt = 0;
+  let requested = false;
+
+  const engine = connect({
+    connected: setConnected,
+    hello: async (hello) => {
+      const linked = await fromLink(location.hash);
+      batch(() => {
+        setHello(hello);
+        // After a lost connection the page's own configuration is the newest.
+        if ((spec().steps as Json[]).length === 0) setSpec(linked ?? hello.spec);
+      });
+      request();
+    },
+    valid: (n, canonical, warnings, cost) => {
+      if (n !== seq) return;
+      batch(() => {
+        setSpec(canonical);
+        setFindings([]);
+        setWarnings(warnings);
+        setCost(cost);
+      });
+    },
+    invalid: (n, findings) => {
+      if (n !== seq) return;
+      batch(() => {
+        setFindings(findings);
+        setBusy(false);
+      });
+    },
+    projection: (p) => {
+      if (p.seq !== seq) return;
+      batch(() => {
+        setProjection(p);
+        setBusy(false);
+        setLatency(performance.now() - changedAt);
+      });
+    },
+    frame: (frame) => {
+      if (frame.seq !== seq) return;
+      frames[frame.t] = frame;
+      setFrameCount((n) => n + 1);
+    },
+    scene: (s) => {
+      if (s.seq !== seq) return;
+      setScene(s);
+      const unit = selected();
+      if (unit !== undefined && unit < s.placed) engine.cell(unit);
+      else if (unit !== undefined) select(undefined);
+    },
+    activity: (a) => a.seq === seq && setActivity(a),
+    cell: (c) => c.unit === selected() && setCell(c),
+    kinetics: ({ tau_rise_s, tau_decay_s }) => kineticsWanted?.(tau_rise_s, tau_decay_s),
+    jobs: setJobs,
+    error: (text) => setMessage(text),
+  });
+  let kineticsWanted: ((rise: number, decay: number) => void) | undefined;
+
+  /** Asks for the picture of the current configuration; at most once a screen refresh. */
+  function request() {
+    if (requested) return;
+    requested = true;
+    changedAt = performance.now();
+    setBusy(true);
+    queueMicrotask(() => {
+      requested = false;
+      seq += 1;
+      engine.show(seq, spec(), view());
+    });
+  }
+
+  // Undo and redo.
+  const [past, setPast] = createSignal<Dict[]>([]);
+  const [future, setFuture] = createSignal<Dict[]>([]);
+  let last = { field: "", at: 0 };
+
+  /** Replaces the configuration; `field` tells which changes belong together. */
+  function change(next: Dict, field = "") {
+    const now = performance.now();
+    batch(() => {
+      if (!(field && field === last.field && now - last.at < ONE_CHANGE_MS)) {
+        setPast((p) => [...p.slice(-MAX_UNDO), spec()]);
+      }
+      setFuture([]);
+      setSpec(next);
+      setMessage("");
+    });
+    last = { field, at: now };
+    request();
+  }
+
+  function step(from: () => Dict[], setFrom: (v: Dict[]) => void, to: () => Dict[], setTo: (v: Dict[]) => void) {
+    const target = from().at(-1);
+    if (!target) return;
+    batch(() => {
+      setFrom(from().slice(0, -1));
+      setTo([...to(), spec()]);
+      setSpec(target);
+    });
+    last = { field: "", at: 0 };
+    request();
+  }
+
+  function select(unit: number | undefined) {
+    batch(() => {
+      setSelected(unit);
+      if (unit === undefined) setCell(undefined);
+    });
+    if (unit !== undefined) engine.cell(unit);
+  }
+
+  const schema = createMemo(() => hello()?.schema ?? {});
+  const resolve = createMemo(() => resolver(schema()));
+  const allGroups = createMemo<Group[]>(() => (hello() ? groups(schema()) : []));
+
+  createEffect(on(view, () => hello() && request(), { defer: true }));
+  // The address follows, a little later.
+  let timer = 0;
+  createEffect(
+    on(spec, (spec) => {
+      clearTimeout(timer);
+      timer = window.setTimeout(async () => {
+        if ((spec.steps as Json[]).length > 0) history.replaceState(null, "", location.pathname + location.search + (await toLink(spec)));
+      }, 300);
+    }),
+  );
+
+  return {
+    engine, hello, spec, view, setView, connected, findings, warnings, cost, projection, scene, activity, cell, selected, select,
+    jobs, message, setMessage, pinned, setPinned, busy, latency, frames, frameCount, resolve, allGroups, schema,
+    change,
+    canUndo: () => past().length > 0,
+    canRedo: () => future().length > 0,
+    undo: () => step(past, setPast, future, setFuture),
+    redo: () => step(future, setFuture, past, setPast),
+    value: (path: Path) => get(spec(), path),
+    assign: (path: Path, value: Json) => change(set(spec(), path, value), pathText(path)),
+    finding: (path: Path) => findings().find((f) => f.path === pathText(path)),
+    at: (group: Group) => place(group, spec()),
+    kinetics(t_peak_s: number, fwhm_s: number, then: (rise: number, decay: number) => void) {
+      kineticsWanted = then;
+      engine.kinetics(t_peak_s, fwhm_s);
+    },
+  };
+});
