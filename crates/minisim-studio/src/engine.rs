@@ -62,6 +62,8 @@ pub(crate) struct Engine {
     memo: Memo,
     activity_memo: Memo,
     scene: Option<Arc<Scene>>,
+    /// The film that is shown.
+    film: Option<Film>,
 }
 
 type Send<'a> = &'a dyn Fn(Outgoing) -> bool;
@@ -103,35 +105,52 @@ impl Engine {
         let fps = short.acquisition.fps.get();
         let n = ((view.seconds.clamp(0.0, SCENE_S) * fps).round() as usize).clamp(1, MAX_FRAMES).min(scene.n_frames);
         let stage = view.stage.as_deref().filter(|name| scene.stages.iter().any(|s| s.name == *name));
-        let rendering = Instant::now();
-        let mut film = Film::new(&scene, stage);
+        let mut film = match self.film.take() {
+            Some(film)
+                if Arc::ptr_eq(&film.scene, &scene)
+                    && film.stage.as_deref() == stage
+                    && film.n_frames == n
+                    && (film.keep || !view.frames) =>
+            {
+                film
+            }
+            _ => Film::new(&scene, stage, view.frames),
+        };
+        let is_counts =
+            scene.stages.last().is_some_and(|s| s.name == "sensor" && stage.is_none_or(|name| name == s.name));
+        let max_count = is_counts.then(|| short.acquisition.image_sensor.max_count());
+        let picture = |film: &Film| {
+            let header = json!({
+                "type": "projection",
+                "seq": seq,
+                "partial": film.n_frames < n,
+                "shape": film.shape,
+                "n_frames": n,
+                "fps": fps,
+                "stage": stage,
+                "low": film.low,
+                "high": film.high,
+                "max_count": max_count,
+                "saturated": is_counts.then(|| film.saturated as f64 / (film.n_frames * film.projection.len()).max(1) as f64),
+                "histogram": film.histogram(max_count.map(|m| m as f32)),
+                "frames_per_s": film.n_frames as f64 / film.seconds.max(1e-9),
+                "engine_ms": start.elapsed().as_secs_f64() * 1e3,
+                "scene_ms": built_ms,
+            });
+            send(binary(&header, film.projection.iter().flat_map(|v| v.to_le_bytes())))
+        };
         while film.n_frames < n {
             film.render((n - film.n_frames).min(BATCH));
             if stale() {
                 return Ok(());
             }
+            // A first picture of a few frames at once, so that dragging a slider feels direct; the whole one follows.
+            if film.n_frames == BATCH && n > BATCH && !picture(&film) {
+                return Ok(());
+            }
         }
-        let render_s = rendering.elapsed().as_secs_f64();
-        let full = short.acquisition.image_sensor.max_count();
-        let is_counts = matches!(film.movie.as_ref().map(Pixels::sample), Some(s) if s.bytes() < 4)
-            || scene.stages.last().is_some_and(|s| stage.is_none_or(|name| name == s.name) && s.name == "sensor");
-        let header = json!({
-            "type": "projection",
-            "seq": seq,
-            "shape": film.shape,
-            "n_frames": n,
-            "fps": fps,
-            "stage": stage,
-            "low": film.low,
-            "high": film.high,
-            "max_count": is_counts.then_some(full),
-            "saturated": is_counts.then(|| film.share_of(full as f32)),
-            "histogram": film.histogram(is_counts.then_some(full as f32)),
-            "frames_per_s": n as f64 / render_s.max(1e-9),
-            "engine_ms": start.elapsed().as_secs_f64() * 1e3,
-            "scene_ms": built_ms,
-        });
-        if !send(binary(&header, film.projection.iter().flat_map(|v| v.to_le_bytes()))) || stale() {
+        let film = self.film.insert(film);
+        if !picture(film) || stale() {
             return Ok(());
         }
         let mut answer = describe(&scene, spec, n);
@@ -283,55 +302,101 @@ fn binary(header: &Json, payload: impl Iterator<Item = u8>) -> Outgoing {
 }
 
 /// A film of one stage, as far as it is rendered.
-struct Film<'a> {
-    scene: &'a Scene,
-    stage: Option<&'a str>,
+#[derive(Debug)]
+struct Film {
+    scene: Arc<Scene>,
+    stage: Option<String>,
     shape: [usize; 2],
     n_frames: usize,
+    /// Time that rendering took (s).
+    seconds: f64,
+    /// Whether all frames are kept, or only the first.
+    keep: bool,
     movie: Option<Pixels>,
     /// Largest value of each pixel.
     projection: Vec<f32>,
     low: f32,
     high: f32,
+    /// The largest count, and how many pixels of all frames have it.
+    full: f32,
+    saturated: usize,
 }
 
-impl<'a> Film<'a> {
-    fn new(scene: &'a Scene, stage: Option<&'a str>) -> Self {
+/// What a part of some frames adds to the film.
+#[derive(Clone, Copy)]
+struct Found {
+    low: f32,
+    high: f32,
+    saturated: usize,
+}
+
+impl Found {
+    const NOTHING: Self = Self { low: f32::INFINITY, high: f32::NEG_INFINITY, saturated: 0 };
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            low: self.low.min(other.low),
+            high: self.high.max(other.high),
+            saturated: self.saturated + other.saturated,
+        }
+    }
+}
+
+impl Film {
+    fn new(scene: &Arc<Scene>, stage: Option<&str>, keep: bool) -> Self {
         let shape = scene.shape_of(stage);
-        let projection = vec![f32::NEG_INFINITY; shape[0] * shape[1]];
-        Self { scene, stage, shape, n_frames: 0, movie: None, projection, low: f32::INFINITY, high: f32::NEG_INFINITY }
+        Self {
+            scene: Arc::clone(scene),
+            stage: stage.map(str::to_owned),
+            shape,
+            n_frames: 0,
+            seconds: 0.0,
+            keep,
+            movie: None,
+            projection: vec![f32::NEG_INFINITY; shape[0] * shape[1]],
+            low: f32::INFINITY,
+            high: f32::NEG_INFINITY,
+            full: scene.spec.acquisition.image_sensor.max_count() as f32,
+            saturated: 0,
+        }
     }
 
     fn render(&mut self, n: usize) {
         // The stage is one of the scene's, so this does not fail.
-        let Ok(pixels) = minisim::render(self.scene, self.n_frames..self.n_frames + n, self.stage) else { return };
+        let start = Instant::now();
+        let frames = self.n_frames..self.n_frames + n;
+        let Ok(pixels) = minisim::render(&self.scene, frames, self.stage.as_deref()) else { return };
+        self.seconds += start.elapsed().as_secs_f64();
         let size = self.projection.len().max(1);
         let rows = self.shape[1].max(1) * self.shape[0].div_ceil(2 * rayon::current_num_threads()).max(1);
-        let limits = |part: &mut [f32], at: usize| {
-            let mut range = (f32::INFINITY, f32::NEG_INFINITY);
-            for t in 0..n {
-                let here = t * size + at..t * size + at + part.len();
-                match &pixels {
-                    Pixels::U8(v) => raise(part, &v[here], &mut range, f32::from),
-                    Pixels::U16(v) => raise(part, &v[here], &mut range, f32::from),
-                    Pixels::F32(v) => raise(part, &v[here], &mut range, |v| v),
-                    Pixels::F64(v) => raise(part, &v[here], &mut range, |v| v as f32),
-                }
-            }
-            range
-        };
+        let full = self.full;
         let found = self
             .projection
             .par_chunks_mut(rows)
             .enumerate()
-            .map(|(i, part)| limits(part, i * rows))
-            .reduce(|| (f32::INFINITY, f32::NEG_INFINITY), |a, b| (a.0.min(b.0), a.1.max(b.1)));
-        self.low = self.low.min(found.0);
-        self.high = self.high.max(found.1);
+            .map(|(i, part)| {
+                let (at, length) = (i * rows, part.len());
+                let frame = |t: usize| t * size + at..t * size + at + length;
+                match &pixels {
+                    Pixels::U8(v) => raise_bytes(part, (0..n).map(|t| &v[frame(t)]), full),
+                    Pixels::U16(v) => raise(part, (0..n).map(|t| &v[frame(t)]), full, f32::from),
+                    Pixels::F32(v) => raise(part, (0..n).map(|t| &v[frame(t)]), full, |v| v),
+                    Pixels::F64(v) => raise(part, (0..n).map(|t| &v[frame(t)]), full, |v| v as f32),
+                }
+            })
+            .reduce(|| Found::NOTHING, Found::and);
+        self.low = self.low.min(found.low);
+        self.high = self.high.max(found.high);
+        self.saturated += found.saturated;
         self.n_frames += n;
         match &mut self.movie {
-            Some(movie) => movie.extend(&pixels),
-            None => self.movie = Some(pixels),
+            None => {
+                let mut first = Pixels::with_capacity(pixels.sample(), 0);
+                first.extend_from(&pixels, 0..if self.keep { pixels.len() } else { size });
+                self.movie = Some(first);
+            }
+            Some(movie) if self.keep => movie.extend(&pixels),
+            Some(_) => {}
         }
     }
 
@@ -350,18 +415,6 @@ impl<'a> Film<'a> {
         }
     }
 
-    /// Share of all pixels of all frames that read `value`.
-    fn share_of(&self, value: f32) -> f64 {
-        let Some(movie) = &self.movie else { return 0.0 };
-        let n = match movie {
-            Pixels::U8(v) => v.par_iter().filter(|v| f32::from(**v) >= value).count(),
-            Pixels::U16(v) => v.par_iter().filter(|v| f32::from(**v) >= value).count(),
-            Pixels::F32(v) => v.par_iter().filter(|v| **v >= value).count(),
-            Pixels::F64(v) => v.par_iter().filter(|v| **v as f32 >= value).count(),
-        };
-        n as f64 / movie.len().max(1) as f64
-    }
-
     /// Pixels of the first frame in 128 equal bins from 0 or the lowest value to the largest count or value.
     fn histogram(&self, full: Option<f32>) -> Json {
         let Some(movie) = &self.movie else { return Json::Null };
@@ -376,14 +429,50 @@ impl<'a> Film<'a> {
     }
 }
 
-/// Raises the projection to a frame's values, and widens their range. In this form the loop vectorises.
-fn raise<T: Copy>(projection: &mut [f32], frame: &[T], (low, high): &mut (f32, f32), value: impl Fn(T) -> f32) {
-    for (p, v) in projection.iter_mut().zip(frame) {
-        let v = value(*v);
-        *p = if v > *p { v } else { *p };
-        *low = if v < *low { v } else { *low };
-        *high = if v > *high { v } else { *high };
+/// Raises a part of the projection to the values of frames. In this form the loop vectorises.
+fn raise<'f, T: Copy + 'f>(
+    part: &mut [f32],
+    frames: impl Iterator<Item = &'f [T]>,
+    full: f32,
+    value: impl Fn(T) -> f32,
+) -> Found {
+    let mut found = Found::NOTHING;
+    for frame in frames {
+        let (mut low, mut high, mut saturated) = (found.low, found.high, 0_u32);
+        for (p, v) in part.iter_mut().zip(frame) {
+            let v = value(*v);
+            *p = if v > *p { v } else { *p };
+            low = if v < low { v } else { low };
+            high = if v > high { v } else { high };
+            saturated += u32::from(v >= full);
+        }
+        found = Found { low, high, saturated: found.saturated + saturated as usize };
     }
+    found
+}
+
+/// The same for bytes, which need no conversion on the way.
+fn raise_bytes<'f>(part: &mut [f32], frames: impl Iterator<Item = &'f [u8]>, full: f32) -> Found {
+    let mut most = vec![0_u8; part.len()];
+    let (mut low, mut saturated) = (u8::MAX, 0);
+    let full = full.min(255.0) as u8;
+    for frame in frames {
+        for (pixels, most) in frame.chunks(128).zip(most.chunks_mut(128)) {
+            let (mut least, mut n) = (u8::MAX, 0_u8);
+            for (m, v) in most.iter_mut().zip(pixels) {
+                *m = (*m).max(*v);
+                least = least.min(*v);
+                n += u8::from(*v >= full);
+            }
+            low = low.min(least);
+            saturated += usize::from(n);
+        }
+    }
+    let high = most.iter().copied().max().unwrap_or_default();
+    for (p, m) in part.iter_mut().zip(&most) {
+        *p = p.max(f32::from(*m));
+    }
+    Found { low: f32::from(low), high: f32::from(high), saturated }
 }
 
 /// Cells, readouts and the side view.
@@ -470,24 +559,23 @@ fn outline(scene: &Scene, stack: &FootprintStack, patch: &Patch, center_um: &[f6
     let [row, col] = scene.canvas.fov_px_from_um(center_um[1], center_um[2]);
     let [row, col] = [row + stack.fov_offset[0] as f64, col + stack.fov_offset[1] as f64];
     let value = |r: f64, c: f64| {
-        let (r, c) = (r.round() - f64::from(patch.row), c.round() - f64::from(patch.col));
-        if r < 0.0 || c < 0.0 || r >= patch.height as f64 || c >= patch.width as f64 {
-            return 0.0;
-        }
-        patch.data[r as usize * patch.width + c as usize]
+        // Canvas coordinates are not negative, so cutting the fraction rounds.
+        let (r, c) = ((r + 0.5) as i32 - patch.row, (c + 0.5) as i32 - patch.col);
+        let inside = r >= 0 && c >= 0 && (r as usize) < patch.height && (c as usize) < patch.width;
+        if inside { patch.data[r as usize * patch.width + c as usize] } else { 0.0 }
     };
+    let most = 0.75 * (patch.height.max(patch.width) as f64);
     (0..DIRECTIONS)
         .map(|d| {
             let angle = d as f64 / DIRECTIONS as f64 * std::f64::consts::TAU;
             let (sin, cos) = angle.sin_cos();
             let mut r = 0.0;
             let mut last = 0.0;
-            let most = (patch.height + patch.width) as f64;
             while r < most {
                 if value(row + r * sin, col + r * cos) >= OUTLINE * peak {
                     last = r;
                 }
-                r += 0.25;
+                r += 0.5;
             }
             ((last + 0.5) * 10.0) as u16
         })

@@ -338,7 +338,7 @@ export function GroupPanel(props: { group: Group; fixed?: boolean; children?: JS
   const id = createUniqueId();
   const skip = () => [props.group.def["x-ui"]?.switch ?? ""];
   return (
-    <details class="group" open={props.group.order < 5} classList={{ off: !on() }} data-group={props.group.name}>
+    <details class="group" open={props.group.panel !== "anatomy" || props.group.order < 5} classList={{ off: !on() }} data-group={props.group.name}>
       <summary title={props.group.help}>
         <h3 id={id}>{props.group.title}</h3>
         <Show when={props.group.kind && !props.fixed}>

@@ -69,7 +69,7 @@ export function SideView() {
     const on = s && screen(canvas);
     if (!s || !on) return;
     const { g, w, h } = on;
-    const [left, right, top, bottom] = [38, 8, 10, 24];
+    const [left, right, top, bottom] = [48, 8, 10, 24];
     const depths = s.cells.map((c) => c[2]);
     const deepest = Math.max(50, ...s.bands_um.flat(), ...depths.slice(0, 5000), (s.focal_depth_um ?? 0) + s.depth_of_field_um, ...s.vessels_um.map((v) => v[0])) * 1.08;
     const half = s.fov_um[1] / 2;

@@ -39,6 +39,7 @@ export const state = createRoot(() => {
 
   let seq = 0;
   let changedAt = 0;
+  let timedSeq = 0;
   let requested = false;
 
   const engine = connect({
@@ -72,8 +73,10 @@ export const state = createRoot(() => {
       if (p.seq !== seq) return;
       batch(() => {
         setProjection(p);
-        setBusy(false);
-        setLatency(performance.now() - changedAt);
+        if (!p.partial) setBusy(false);
+        // How long the change took to show, first picture counted.
+        if (seq !== timedSeq) setLatency(performance.now() - changedAt);
+        timedSeq = seq;
       });
     },
     frame: (frame) => {

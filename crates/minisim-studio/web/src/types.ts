@@ -100,6 +100,8 @@ export interface Histogram {
 
 export interface Projection {
   seq: number;
+  /** Of the first frames only; the whole one follows. */
+  partial: boolean;
   shape: [number, number];
   n_frames: number;
   fps: number;

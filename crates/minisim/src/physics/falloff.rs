@@ -1,5 +1,7 @@
 //! Radial fall-off of light over the field of view.
 
+use rayon::prelude::*;
+
 use crate::math;
 
 /// A `(height, width)` map `1 - (1 - falloff) * (r / r_max)^exponent`, r from `center` (row, col in px), r_max the farthest
@@ -9,13 +11,13 @@ pub fn radial_falloff(shape: [usize; 2], center: [f64; 2], falloff: f64, exponen
     let [h, w] = shape;
     let corner = |row: usize, col: usize| math::hypot(row as f64 - center[0], col as f64 - center[1]);
     let r_max = corner(0, 0).max(corner(0, w - 1)).max(corner(h - 1, 0)).max(corner(h - 1, w - 1));
-    let mut map = Vec::with_capacity(h * w);
-    for row in 0..h {
-        for col in 0..w {
+    let mut map = vec![0.0; h * w];
+    map.par_chunks_mut(w.max(1)).enumerate().for_each(|(row, line)| {
+        for (col, value) in line.iter_mut().enumerate() {
             let r = if r_max > 0.0 { corner(row, col) / r_max } else { 0.0 };
-            map.push(1.0 - (1.0 - falloff) * math::pow(r, exponent));
+            *value = 1.0 - (1.0 - falloff) * math::pow(r, exponent);
         }
-    }
+    });
     map
 }
 
