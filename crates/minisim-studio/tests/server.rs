@@ -1,0 +1,265 @@
+//! Who may speak to the studio, what it refuses, and what happens to jobs when pages come and go.
+
+use std::{
+    fs,
+    net::TcpStream,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use minisim::{Spec, presets::preset};
+use minisim_studio::{Options, StartError, Studio};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::{
+    self, Message, WebSocket, client::IntoClientRequest, handshake::client::Request, stream::MaybeTlsStream,
+};
+
+type Socket = WebSocket<MaybeTlsStream<TcpStream>>;
+
+fn small() -> Spec {
+    let spec = preset("v4-ca1").expect("a preset");
+    spec.set_all([
+        ("acquisition.image_sensor.n_px_height", 96.into()),
+        ("acquisition.image_sensor.n_px_width", 112.into()),
+        ("acquisition.duration_s", 3.0.into()),
+    ])
+    .expect("valid")
+    .spec
+}
+
+fn spec_json(spec: &Spec) -> Value {
+    serde_json::from_str(&spec.canonical_json()).expect("JSON")
+}
+
+/// A studio; none where this build has no page, which says so.
+fn studio(dir: &Path) -> Option<Studio> {
+    match Studio::start(Options { spec: small(), dir: dir.to_owned(), port: 0 }) {
+        Ok(studio) => Some(studio),
+        Err(why @ StartError::NoPage) => {
+            assert!(why.to_string().contains("Node.js"), "{why}");
+            None
+        }
+        Err(why) => panic!("{why}"),
+    }
+}
+
+fn request(studio: &Studio, token: Option<&str>, origin: Option<&str>) -> Request {
+    let url = studio.url();
+    let (base, right) = url.split_once("/?token=").expect("an address with a token");
+    let token = token.unwrap_or(right);
+    let mut request =
+        format!("{}/ws?token={token}", base.replace("http", "ws")).into_client_request().expect("a request");
+    if let Some(origin) = origin {
+        request.headers_mut().insert("origin", origin.parse().expect("a header"));
+    }
+    request
+}
+
+fn page(studio: &Studio) -> Socket {
+    let origin = studio.url().split("/?").next().expect("an origin").to_owned();
+    let (mut socket, _) = tungstenite::connect(request(studio, None, Some(&origin))).expect("connected");
+    if let MaybeTlsStream::Plain(stream) = socket.get_mut() {
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    }
+    assert_eq!(wait(&mut socket, "hello")["schema"]["title"], "Spec");
+    socket
+}
+
+fn say(socket: &mut Socket, message: &Value) {
+    socket.send(Message::text(message.to_string())).expect("sent");
+}
+
+/// The next message of a type; pictures give their header.
+fn wait(socket: &mut Socket, kind: &str) -> Value {
+    loop {
+        let value: Value = match socket.read().expect("a message") {
+            Message::Text(text) => serde_json::from_str(text.as_str()).expect("JSON"),
+            Message::Binary(bytes) => {
+                let length = u32::from_le_bytes(bytes[..4].try_into().expect("four bytes")) as usize;
+                serde_json::from_slice(&bytes[4..4 + length]).expect("a header")
+            }
+            _ => continue,
+        };
+        if value["type"] == kind {
+            return value;
+        }
+    }
+}
+
+/// Waits until the newest job is in a state.
+fn wait_for_job(socket: &mut Socket, state: &str) -> Value {
+    loop {
+        let list = wait(socket, "jobs");
+        if let Some(job) = list["jobs"].as_array().and_then(|j| j.last())
+            && job["state"] == state
+        {
+            return job.clone();
+        }
+    }
+}
+
+fn show(seq: u64, spec: &Value) -> Value {
+    json!({ "type": "show", "seq": seq, "spec": spec, "view": { "stage": null, "seconds": 1.0, "panel": "anatomy", "frames": false } })
+}
+
+fn order(spec: &Value, name: &str, folder: &str, format: &str) -> Value {
+    json!({ "type": "generate", "spec": spec, "order": { "name": name, "folder": folder, "format": format } })
+}
+
+#[test]
+fn only_the_own_page_with_the_token_may_connect() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let Some(studio) = studio(dir.path()) else { return };
+    let origin = studio.url().split("/?").next().expect("an origin").to_owned();
+    let refused =
+        |token: Option<&str>, origin: Option<&str>| match tungstenite::connect(request(&studio, token, origin)) {
+            Err(tungstenite::Error::Http(response)) => response.status() == 403,
+            _ => false,
+        };
+    assert!(refused(Some("wrong"), Some(&origin)));
+    assert!(refused(Some(""), Some(&origin)));
+    assert!(refused(None, None));
+    assert!(refused(None, Some("http://evil.example")));
+    assert!(refused(None, Some("http://127.0.0.1:1")));
+    assert!(refused(None, Some("https://127.0.0.1")));
+    let _page = page(&studio);
+    assert!(studio.url().starts_with("http://127.0.0.1:"));
+}
+
+#[test]
+fn bad_messages_get_an_error_and_change_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let Some(studio) = studio(dir.path()) else { return };
+    let mut socket = page(&studio);
+    for bad in ["", "{", "[]", "{\"type\":\"fly\"}", "{\"type\":\"cell\"}", "{\"type\":\"cell\",\"unit\":-1}"] {
+        socket.send(Message::text(bad)).expect("sent");
+        assert!(wait(&mut socket, "error")["message"].as_str().is_some_and(|m| !m.is_empty()), "{bad}");
+    }
+    socket.send(Message::binary(vec![1, 2, 3])).expect("sent");
+    wait(&mut socket, "error");
+    say(&mut socket, &json!({ "type": "cell", "unit": 99999 }));
+    wait(&mut socket, "error");
+    say(&mut socket, &json!({ "type": "kinetics", "t_peak_s": -1.0, "fwhm_s": 0.5 }));
+    wait(&mut socket, "error");
+
+    let mut bad = spec_json(&small());
+    bad["acquisition"]["optics"]["na"] = json!(-1);
+    say(&mut socket, &show(1, &bad));
+    let answer = wait(&mut socket, "invalid");
+    assert_eq!(answer["findings"][0]["path"], "acquisition.optics.na");
+    assert!(studio.spec() == small(), "the configuration is untouched");
+
+    // An oversized message ends that connection and no other.
+    let mut other = page(&studio);
+    let _ = other.send(Message::text("x".repeat(20 << 20)));
+    while other.read().is_ok() {}
+    let good = spec_json(&small());
+    say(&mut socket, &show(2, &good));
+    assert_eq!(wait(&mut socket, "valid")["spec"], good);
+    let picture = wait(&mut socket, "projection");
+    assert_eq!(picture["shape"], json!([96, 112]));
+    let scene = wait(&mut socket, "scene");
+    assert_eq!(scene["cells"].as_array().map(Vec::len), scene["placed"].as_u64().map(|n| n as usize));
+    say(&mut socket, &json!({ "type": "cell", "unit": 0 }));
+    assert_eq!(wait(&mut socket, "cell")["c"].as_array().map(Vec::len), Some(60));
+}
+
+#[test]
+fn the_newest_request_wins() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let Some(studio) = studio(dir.path()) else { return };
+    let mut socket = page(&studio);
+    let good = spec_json(&small());
+    for seq in 1..=40 {
+        let mut spec = good.clone();
+        spec["seed"] = json!(seq);
+        say(&mut socket, &show(seq, &spec));
+    }
+    let mut pictures = 0;
+    loop {
+        let picture = wait(&mut socket, "projection");
+        pictures += 1;
+        if picture["seq"] == 40 {
+            break;
+        }
+    }
+    assert!(pictures < 40, "stale pictures are left out");
+    assert_eq!(studio.spec().seed, 40);
+}
+
+#[test]
+fn recordings_are_written_inside_the_folder_only() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let root = dir.path().join("root");
+    fs::create_dir_all(root.join("inner")).expect("created");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(dir.path(), root.join("out")).expect("linked");
+    let Some(studio) = studio(&root) else { return };
+    let mut socket = page(&studio);
+    let spec = spec_json(&small());
+    for (name, folder, format) in [
+        ("../escape", "", "zarr"),
+        ("..", "", "zarr"),
+        ("", "", "zarr"),
+        ("a/b", "", "zarr"),
+        ("fine", "..", "zarr"),
+        ("fine", "/tmp", "zarr"),
+        ("fine", "missing", "zarr"),
+        #[cfg(unix)]
+        ("fine", "out", "zarr"),
+        ("fine", "", "exe"),
+    ] {
+        say(&mut socket, &order(&spec, name, folder, format));
+        assert!(wait(&mut socket, "error")["message"].is_string(), "{folder}/{name}.{format}");
+    }
+    assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 1);
+
+    say(&mut socket, &order(&spec, "first", "inner", "zarr"));
+    let job = wait_for_job(&mut socket, "done");
+    assert!(root.join("inner/first.zarr/spec.json").is_file(), "{job}");
+    say(&mut socket, &order(&spec, "first", "inner", "zarr"));
+    assert!(wait(&mut socket, "error")["message"].as_str().is_some_and(|m| m.contains("exists")));
+    say(&mut socket, &order(&spec, "film", "", "avi"));
+    wait_for_job(&mut socket, "done");
+    assert!(root.join("film.avi").is_file() && root.join("film.spec.json").is_file());
+}
+
+#[test]
+fn jobs_outlive_their_page_and_cancelled_ones_leave_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let Some(studio) = studio(dir.path()) else { return };
+    let long = small().set_all([("acquisition.duration_s", 2000.0.into())]).expect("valid").spec;
+    let mut first = page(&studio);
+    let mut second = page(&studio);
+    say(&mut first, &order(&spec_json(&long), "long", "", "avi"));
+    say(&mut first, &order(&spec_json(&small()), "after", "", "zarr"));
+    // The other page sees both.
+    loop {
+        if wait(&mut second, "jobs")["jobs"].as_array().is_some_and(|j| j.len() == 2) {
+            break;
+        }
+    }
+    drop(first);
+    say(&mut second, &json!({ "type": "cancel", "job": 0 }));
+    let done = wait_for_job(&mut second, "done");
+    assert!(done["path"].as_str().is_some_and(|p| p.ends_with("after.zarr")), "{done}");
+    let names: Vec<String> = fs::read_dir(dir.path())
+        .expect("readable")
+        .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    assert_eq!(names, ["after.zarr"], "nothing of the cancelled one stays");
+
+    // A page that comes later finds the list.
+    let mut third = page(&studio);
+    assert_eq!(wait(&mut third, "jobs")["jobs"].as_array().map(Vec::len), Some(2));
+
+    // Ending the studio gives up what is being written.
+    say(&mut third, &order(&spec_json(&long), "never", "", "zarr"));
+    wait_for_job(&mut third, "running");
+    drop(studio);
+    let start = Instant::now();
+    while fs::read_dir(dir.path()).expect("readable").count() > 1 {
+        assert!(start.elapsed() < Duration::from_secs(60), "the given up recording stays");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
