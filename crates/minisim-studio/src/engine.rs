@@ -344,7 +344,8 @@ impl Found {
 
 impl Film {
     fn new(scene: &Arc<Scene>, stage: Option<&str>, keep: bool) -> Self {
-        let shape = scene.shape_of(stage);
+        // Single frames are on the field of view, whatever the stage.
+        let shape = scene.canvas.fov;
         Self {
             scene: Arc::clone(scene),
             stage: stage.map(str::to_owned),
@@ -533,7 +534,6 @@ fn describe(scene: &Scene, spec: &Spec, n_frames: usize) -> Json {
         "type": "scene",
         "fov_um": field_um,
         "fov_px": scene.canvas.fov,
-        "margin_px": scene.canvas.margin,
         "pixel_um": spec.acquisition.pixel_size_um(),
         "expected_cells": expected,
         "placed": n,

@@ -11,6 +11,7 @@
 pub mod cells;
 pub mod footprint;
 pub mod layer;
+mod level;
 pub mod math;
 pub mod memo;
 pub mod metrics;

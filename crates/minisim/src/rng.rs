@@ -8,7 +8,10 @@
 //! The draws at one address share their block: ask for a uniform *or* a normal at an address, and take another purpose,
 //! entity or index for an independent one.
 
-use crate::math;
+use crate::{
+    level::{Kernel, Lanes, Level},
+    math,
+};
 
 /// Philox round multipliers and key increments, from the paper.
 const MULTIPLIER: [u64; 2] = [0xD251_1F53, 0xCD9E_8D57];
@@ -144,12 +147,12 @@ impl Key {
 
     /// Fills `out` with the words of consecutive blocks: `out[4 * b + w]` is word `w` of block `first_block + b`.
     pub fn fill_words(self, entity: u64, first_block: u64, out: &mut [u32]) {
-        for (group, words) in out.chunks_mut(4 * LANES).enumerate() {
-            let lanes = self.lanes(entity, first_block.wrapping_add((group * LANES) as u64));
-            for (i, word) in words.iter_mut().enumerate() {
-                *word = lanes[i % 4][i / 4];
-            }
-        }
+        Level::best().run(FillWords { key: self, entity, first_block, out });
+    }
+
+    /// The number that [`Key::uniform`] makes of a block with these words.
+    pub(crate) fn uniform_of(words: [u32; 4]) -> f64 {
+        unit(words[0], words[1])
     }
 
     /// A uniform number in [0, 1), a multiple of 2⁻⁵³.
@@ -305,6 +308,28 @@ fn deviance(k: f64, mean: f64) -> f64 {
         sum = next;
     }
     sum
+}
+
+/// The arguments of [`Key::fill_words`].
+struct FillWords<'a> {
+    key: Key,
+    entity: u64,
+    first_block: u64,
+    out: &'a mut [u32],
+}
+
+impl Kernel for FillWords<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        for (group, words) in self.out.chunks_mut(4 * LANES).enumerate() {
+            let lanes = self.key.lanes(self.entity, self.first_block.wrapping_add((group * LANES) as u64));
+            for (i, word) in words.iter_mut().enumerate() {
+                *word = lanes[i % 4][i / 4];
+            }
+        }
+    }
 }
 
 #[cfg(test)]

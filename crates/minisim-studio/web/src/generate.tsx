@@ -118,7 +118,9 @@ function JobRow(props: { job: Job }) {
         <p class="hint">waits for the one before</p>
       </Show>
       <Show when={j().state === "running"}>
-        <progress max="100" value={j().phase === "frames" ? share() : undefined} aria-label="Progress" />
+        <Show when={j().phase === "frames"} fallback={<progress aria-label="Progress" />}>
+          <progress max="100" value={share()} aria-label="Progress" />
+        </Show>
         <p class="hint">
           <Show when={j().phase === "frames"} fallback={j().phase === "building" ? "building cells, traces and fields" : "writing the ground truth"}>
             {j().done?.toLocaleString("en")} of {j().n_frames?.toLocaleString("en")} frames · {Math.round(j().frames_per_s ?? 0)} frames/s

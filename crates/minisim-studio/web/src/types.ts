@@ -133,7 +133,6 @@ export interface Scene {
   seq: number;
   fov_um: [number, number];
   fov_px: [number, number];
-  margin_px: number;
   pixel_um: number;
   expected_cells: number;
   placed: number;

@@ -3,7 +3,7 @@
 import { For, Show, createEffect, createMemo, createSignal, on, onCleanup, onMount } from "solid-js";
 import { COLOUR_MAPS, depthColour } from "./colours";
 import { state } from "./state";
-import type { Cell, Projection, Scene } from "./types";
+import type { Cell, Projection } from "./types";
 
 type Compare = "off" | "beside" | "wipe";
 
@@ -114,9 +114,6 @@ export function Viewer() {
   });
   onCleanup(() => clearInterval(timer));
 
-  /** Where the field of view begins in the picture: stages before the brain moves show the margin too. */
-  const offset = (s: Scene) => (shape()[0] === s.fov_px[0] && shape()[1] === s.fov_px[1] ? 0 : s.margin_px);
-
   const drawOver = () => {
     const on = screen(over);
     const s = state.scene();
@@ -124,11 +121,10 @@ export function Viewer() {
     if (!on || !s || !p) return;
     const { g, w } = on;
     const scale = w / shape()[1];
-    const m = offset(s);
     const { outlines, vessels, path } = overlays();
     if (vessels && s.vessel_edge) {
       g.fillStyle = "rgb(255 92 92 / 0.8)";
-      for (let i = 0; i < s.vessel_edge.length; i += 2) g.fillRect((s.vessel_edge[i + 1]! + m) * scale, (s.vessel_edge[i]! + m) * scale, Math.max(scale, 1), Math.max(scale, 1));
+      for (let i = 0; i < s.vessel_edge.length; i += 2) g.fillRect((s.vessel_edge[i + 1]!) * scale, (s.vessel_edge[i]!) * scale, Math.max(scale, 1), Math.max(scale, 1));
     }
     const depths = s.cells.map((c) => c[2]);
     const [low, high] = [Math.min(...depths), Math.max(...depths)];
@@ -136,7 +132,7 @@ export function Viewer() {
       g.beginPath();
       c[7].forEach((r, d) => {
         const angle = (d / c[7].length) * 2 * Math.PI;
-        g.lineTo((c[1] + m + 0.5 + (r / 10) * Math.cos(angle)) * scale, (c[0] + m + 0.5 + (r / 10) * Math.sin(angle)) * scale);
+        g.lineTo((c[1] + 0.5 + (r / 10) * Math.cos(angle)) * scale, (c[0] + 0.5 + (r / 10) * Math.sin(angle)) * scale);
       });
       g.closePath();
     };
@@ -160,7 +156,7 @@ export function Viewer() {
       g.stroke();
     }
     if (path && s.path_px) {
-      const middle = [(s.fov_px[0] / 2 + m) * scale, (s.fov_px[1] / 2 + m) * scale] as const;
+      const middle = [(s.fov_px[0] / 2) * scale, (s.fov_px[1] / 2) * scale] as const;
       // The path is small; shown eight times as large.
       const zoom = 8 * scale;
       g.strokeStyle = "#ffd166";
@@ -197,8 +193,7 @@ export function Viewer() {
     const box = over.getBoundingClientRect();
     if (!s || box.width === 0) return undefined;
     const scale = box.width / shape()[1];
-    const m = offset(s);
-    const [col, row] = [(e.clientX - box.left) / scale - m, (e.clientY - box.top) / scale - m];
+    const [col, row] = [(e.clientX - box.left) / scale, (e.clientY - box.top) / scale];
     let best: number | undefined;
     let distance = Infinity;
     s.cells.forEach((c, unit) => {

@@ -39,6 +39,8 @@ use crate::{
     truth::{Declared, Dim, Stored, TruthData},
 };
 
+/// Frames whose random words are drawn at once.
+const FRAMES_AT_ONCE: usize = 64;
 /// Length of the lead-in in decay times.
 const LEAD_IN_DECAYS: f64 = 6.0;
 /// Index of the draw of a gate's first state; no frame has it.
@@ -253,26 +255,24 @@ impl Model {
         let mut spikes = vec![0_u32; n_frames];
         let lead_in = self.lead_in_frames as i64;
         let mut active = keys.gate.uniform(id, START) < self.active_share;
-        let blocks = self.bins_per_frame.div_ceil(4) as i64;
-        for frame in -lead_in..n_frames as i64 {
-            if frame > -lead_in {
-                active ^= keys.gate.uniform(id, frame as u64) < self.switch[usize::from(active)];
-            }
-            let threshold = self.thresholds[usize::from(active)];
-            if threshold == 0 {
-                continue;
-            }
-            for block in 0..blocks {
-                let words = keys.spikes.block(id, (frame * blocks + block) as u64);
-                let first_bin = 4 * block as usize;
-                for (word, bin) in words.iter().zip(first_bin..self.bins_per_frame) {
-                    if u64::from(*word) >= threshold {
-                        continue;
-                    }
-                    if let Ok(frame) = usize::try_from(frame) {
+        let blocks = self.bins_per_frame.div_ceil(4);
+        let mut words = vec![0; FRAMES_AT_ONCE * blocks * 4];
+        let mut gates = [0; FRAMES_AT_ONCE * 4];
+        let frames: Vec<i64> = (-lead_in..n_frames as i64).collect();
+        for batch in frames.chunks(FRAMES_AT_ONCE) {
+            let first = batch[0] as u64;
+            keys.spikes.fill_words(id, first.wrapping_mul(blocks as u64), &mut words[..batch.len() * blocks * 4]);
+            keys.gate.fill_words(id, first, &mut gates[..batch.len() * 4]);
+            for ((frame, words), gate) in batch.iter().zip(words.chunks_exact(blocks * 4)).zip(gates.as_chunks().0) {
+                if *frame > -lead_in {
+                    active ^= Key::uniform_of(*gate) < self.switch[usize::from(active)];
+                }
+                let threshold = self.thresholds[usize::from(active)];
+                for (bin, _) in words[..self.bins_per_frame].iter().enumerate().filter(|(_, w)| u64::from(**w) < threshold) {
+                    if let Ok(frame) = usize::try_from(*frame) {
                         spikes[frame] += 1;
                     }
-                    let from = frame.max(0);
+                    let from = (*frame).max(0);
                     let skip = (from - frame) as usize;
                     let later = self.responses[bin].iter().skip(skip);
                     calcium[from as usize..].iter_mut().zip(later).for_each(|(c, r)| *c += r);

@@ -1,6 +1,6 @@
 //! Element-wise arithmetic on rows of pixels. Where lengths differ, the excess is left alone.
 
-use super::level::{Level, row_kernel};
+use crate::level::{Level, row_kernel};
 
 row_kernel!(AddScaled(image: map; scale) |old: f32| old + scale * map);
 row_kernel!(Add(image: map;) |old: f32| old + map);

@@ -27,7 +27,7 @@
 //! The loops are plain ones over a group, compiled for several levels of vector instructions.
 #![expect(unsafe_code, reason = "conversions to integers that vectorise")]
 
-use super::level::{Kernel, Lanes, Level};
+use crate::level::{Kernel, Lanes, Level};
 use crate::rng::{Key, LANES};
 
 /// Pixels in a group.

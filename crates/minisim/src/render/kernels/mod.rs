@@ -4,6 +4,5 @@
 
 pub mod arithmetic;
 pub mod digitise;
-pub(crate) mod level;
 pub mod shift;
 pub mod tiles;

@@ -8,8 +8,8 @@
 
 use std::marker::PhantomData;
 
-use super::level::{Kernel, Lanes, Level};
 use crate::footprint::Patch;
+use crate::level::{Kernel, Lanes, Level};
 
 /// Pixels of a strip.
 pub const STRIP: usize = 16;

@@ -144,11 +144,11 @@ macro_rules! row_kernel {
             $($parameter: f32,)*
         }
 
-        impl $crate::render::kernels::level::Kernel for $name<'_> {
+        impl $crate::level::Kernel for $name<'_> {
             type Output = ();
 
             #[inline(always)]
-            fn run<L: $crate::render::kernels::level::Lanes>(self) {
+            fn run<L: $crate::level::Lanes>(self) {
                 let n = self.$pixel.len()$(.min(self.$row.len()))+;
                 let $pixel = &mut self.$pixel[..n];
                 $(let $row = &self.$row[..n];)+
