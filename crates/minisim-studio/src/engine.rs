@@ -32,7 +32,7 @@ const BATCH: usize = 16;
 /// Directions in which a cell's outline is measured.
 const DIRECTIONS: usize = 24;
 /// Share of a footprint's peak where its outline lies.
-const OUTLINE: f32 = 0.2;
+const OUTLINE: f32 = 0.35;
 /// Cells whose traces the activity panel stacks.
 const BUSIEST: usize = 14;
 /// Points of the curves in the side view.
@@ -570,14 +570,10 @@ fn outline(scene: &Scene, stack: &FootprintStack, patch: &Patch, center_um: &[f6
             let angle = d as f64 / DIRECTIONS as f64 * std::f64::consts::TAU;
             let (sin, cos) = angle.sin_cos();
             let mut r = 0.0;
-            let mut last = 0.0;
-            while r < most {
-                if value(row + r * sin, col + r * cos) >= OUTLINE * peak {
-                    last = r;
-                }
+            while r < most && value(row + r * sin, col + r * cos) >= OUTLINE * peak {
                 r += 0.5;
             }
-            ((last + 0.5) * 10.0) as u16
+            ((r + 0.25) * 10.0) as u16
         })
         .collect()
 }

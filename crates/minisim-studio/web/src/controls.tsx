@@ -71,6 +71,7 @@ export function NumberControl(props: {
         <input
           type="range"
           id={props.id}
+          aria-label={props.label}
           min={hint().min}
           max={hint().max}
           step={step()}
