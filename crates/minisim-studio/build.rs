@@ -18,6 +18,7 @@ fn main() {
         println!("cargo:rerun-if-changed={}", web.join(watched).display());
     }
     println!("cargo:rerun-if-env-changed=MINISIM_NO_PAGE");
+    println!("cargo:rerun-if-env-changed=MINISIM_REQUIRE_PAGE");
     let built = if env::var_os("MINISIM_NO_PAGE").is_some() {
         None
     } else if web.join("package.json").is_file() {
@@ -27,6 +28,8 @@ fn main() {
     } else {
         Some(web.join("dist")).filter(|dist| dist.join("index.html").is_file())
     };
+    // What is handed to users must not lack the page.
+    assert!(built.is_some() || env::var_os("MINISIM_REQUIRE_PAGE").is_none(), "the studio's page could not be built");
     let mut list = String::from("&[\n");
     if let Some(dir) = built {
         let mut files = Vec::new();

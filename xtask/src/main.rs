@@ -18,9 +18,10 @@ const USAGE: &str = "\
 usage: cargo xtask TASK
 
   test [--quick] [--slow]     format, lints, all tests, docs, and the files against other programs
-                              --quick  without the other programs (no Python needed)
+                              --quick  without the other programs (no Python, Node or Chromium needed)
                               --slow   adds the wide statistical sweeps
   codegen [--check]           write the generated files (schema, Python models, reference page), or fail if stale
+  web                         build the studio's page into crates/minisim-studio/web/dist, for cargo package
   wheel                       build the Python package into target/wheels
   bench [--peer] [--seconds N]
                               one table of speed and memory; --peer adds the published Python package
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Some("wheel") => {
             python::package_tools().and_then(|tools| python::wheel(&tools)).map(|wheel| println!("{}", wheel.display()))
         }
+        Some("web") => web(),
         Some("bench") => {
             let seconds = value("--seconds").map_or(Ok(60.0), |s| s.parse::<f64>());
             seconds.map_err(Into::into).and_then(|s| bench::run(has("--peer"), s))
@@ -52,6 +54,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Builds the studio's page where a packaged crate looks for it.
+fn web() -> Result {
+    let web = root().join("crates/minisim-studio/web");
+    for args in [["ci", "--no-audit", "--no-fund"].as_slice(), &["run", "build"]] {
+        run(Command::new("npm").args(args).current_dir(&web))?;
+    }
+    Ok(())
 }
 
 /// The repository's root.

@@ -64,6 +64,7 @@ pub(crate) fn wheel(python: &Path) -> Result<PathBuf> {
     // Only one wheel must lie there.
     let _ = std::fs::remove_dir_all(&out);
     run(Command::new(python)
+        .env("MINISIM_REQUIRE_PAGE", "1")
         .args([
             "-m",
             "maturin",

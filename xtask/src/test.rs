@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::{Result, cargo, python};
+use crate::{Result, cargo, python, root};
 
 /// Builds the Python package as users get it, installs it, and runs its tests and type checks.
 fn package() -> Result {
@@ -28,6 +28,16 @@ fn package() -> Result {
     ]))
 }
 
+/// Checks the studio's page: its types, and in a real browser what it does.
+fn page() -> Result {
+    let web = root().join("crates/minisim-studio/web");
+    crate::run(&mut cargo(&["build", "--release", "--package", "minisim-cli"]))?;
+    crate::run(Command::new("npm").args(["run", "check", "--silent"]).current_dir(&web))?;
+    let program = root().join("target/release/minisim");
+    let pictures = root().join("target/studio");
+    crate::run(Command::new("node").arg("test/browser.mjs").arg(program).arg(pictures).current_dir(&web))
+}
+
 /// Runs everything; `quick` leaves out what needs Python, `slow` adds the wide sweeps.
 pub(crate) fn run(quick: bool, slow: bool) -> Result {
     crate::run(&mut cargo(&["fmt", "--all", "--check"]))?;
@@ -51,6 +61,7 @@ pub(crate) fn run(quick: bool, slow: bool) -> Result {
         crate::run(&mut cargo(&["test", "--workspace", "--release", "--", "--ignored"]))?;
     }
     if !quick {
+        page()?;
         package()?;
     }
     crate::run(cargo(&["doc", "--workspace", "--no-deps", "--quiet"]).env("RUSTDOCFLAGS", "-D warnings"))?;

@@ -8,6 +8,7 @@ mod physics;
 mod recording;
 mod run;
 mod spec;
+mod studio;
 
 use pyo3::prelude::*;
 
@@ -20,5 +21,6 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     recording::register(m)?;
     run::register(m)?;
     metrics::register(m)?;
+    studio::register(m)?;
     physics::register(m)
 }

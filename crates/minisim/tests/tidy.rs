@@ -38,7 +38,7 @@ fn dependencies_point_one_way() {
         ("minisim-io", &["minisim"]),
         ("minisim-studio", &["minisim", "minisim-io"]),
         ("minisim-cli", &["minisim", "minisim-io", "minisim-studio"]),
-        ("minisim-py", &["minisim", "minisim-io", "minisim-cli"]),
+        ("minisim-py", &["minisim", "minisim-io", "minisim-studio", "minisim-cli"]),
     ];
     for (name, may_use) in allowed {
         let manifest = read(format!("crates/{name}/Cargo.toml"));

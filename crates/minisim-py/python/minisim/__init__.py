@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         simulate_cached as simulate_cached,
         simulate_video as simulate_video,
     )
+    from ._studio import Studio as Studio, studio as studio
     from ._sweep import SweptSpec as SweptSpec, sweep as sweep
     from .footprint import Footprint as Footprint, FootprintStack as FootprintStack
     from .presets import Region as Region, Scope as Scope, build_spec as build_spec
@@ -120,6 +121,7 @@ _WHERE = {
         "simulate_cached",
         "simulate_video",
     ],
+    "_studio": ["Studio", "studio"],
     "_sweep": ["SweptSpec", "sweep"],
     "footprint": ["Footprint", "FootprintStack"],
     "presets": ["Region", "Scope", "build_spec"],

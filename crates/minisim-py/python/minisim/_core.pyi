@@ -1,5 +1,6 @@
 """The engine. Private: use the package `minisim`."""
 
+from os import PathLike
 from typing import Any, Callable, Optional, Union, final
 
 import numpy as np
@@ -10,6 +11,7 @@ __all__ = [
     "Footprints",
     "OpticalModel",
     "Scene",
+    "StudioServer",
     "__version__",
     "activity_similarity",
     "bleaching_floor",
@@ -38,6 +40,7 @@ __all__ = [
     "simulate_to_file",
     "spike_activity_params",
     "stages",
+    "starting_spec",
     "tau_from_kernel_timing",
     "trace_pearson",
     "vessels_to_mask",
@@ -163,3 +166,13 @@ def sample_field(field: NDArray[np.float32], row: float, col: float) -> float: .
 def shift_and_crop(
     canvas: NDArray[np.float32], shifts_px: NDArray[np.float64], fov: tuple[int, int]
 ) -> NDArray[np.float32]: ...
+
+@final
+class StudioServer:
+    def __new__(cls, spec: str, dir: str | PathLike[str], port: int) -> StudioServer: ...
+    @property
+    def url(self) -> str: ...
+    def spec(self) -> str: ...
+    def close(self) -> None: ...
+
+def starting_spec() -> str: ...
