@@ -1,5 +1,7 @@
 //! Recordings as dictionaries of arrays, and back.
 
+use std::sync::Arc;
+
 use minisim::{
     GroundTruth, Recording,
     footprint::{FootprintStack, Patch},
@@ -84,9 +86,9 @@ pub(crate) fn truth_to_py<'py>(py: Python<'py>, truth: GroundTruth) -> PyResult<
     out.set_item("data", data.into_pyarray(py))?;
     for array in truth.arrays {
         let values = match array.data {
-            TruthData::F64(v) => shaped(py, v, &array.shape)?,
+            TruthData::F64(v) => shaped(py, Arc::unwrap_or_clone(v), &array.shape)?,
             // As the published package has them.
-            TruthData::U32(v) => shaped(py, v.into_iter().map(f64::from).collect::<Vec<_>>(), &array.shape)?,
+            TruthData::U32(v) => shaped(py, v.iter().map(|n| f64::from(*n)).collect::<Vec<_>>(), &array.shape)?,
             TruthData::Bool(v) => shaped(py, v, &array.shape)?,
         };
         out.set_item(array.declared.name, values)?;
@@ -156,9 +158,9 @@ pub(crate) fn truth_from_py(truth: &Bound<'_, PyDict>) -> PyResult<GroundTruth> 
                 // Only spikes are counts.
                 let counts = declared.name == "S";
                 let data = if counts {
-                    TruthData::U32(values.into_iter().map(|v| v as u32).collect())
+                    TruthData::U32(values.into_iter().map(|v| v as u32).collect::<Vec<_>>().into())
                 } else {
-                    TruthData::F64(values)
+                    TruthData::F64(values.into())
                 };
                 (shape, data)
             }

@@ -249,11 +249,9 @@ impl Inner {
                     since = Instant::now();
                     self.update(id, State::Running { phase: "frames", done: 0, n_frames, since });
                 }
-                Event::Frames { done, n_frames } => {
-                    if told.elapsed().as_millis() > 100 || done == n_frames {
-                        told = Instant::now();
-                        self.update(id, running("frames", done, n_frames));
-                    }
+                Event::Frames { done, n_frames } if told.elapsed().as_millis() > 100 || done == n_frames => {
+                    told = Instant::now();
+                    self.update(id, running("frames", done, n_frames));
                 }
                 Event::Finishing => self.update(id, running("finishing", 0, 0)),
                 _ => {}

@@ -29,7 +29,7 @@ pub struct Cells {
 #[derive(Clone, Debug)]
 pub struct Traces {
     /// Clean calcium traces `(unit, frame)`, fluorescence units.
-    pub c: Vec<f64>,
+    pub c: Arc<Vec<f64>>,
     /// Largest and smallest value over the recording.
     pub range: Vec<[f64; 2]>,
     /// Largest and smallest value over the calibration window, which does not depend on the duration.

@@ -56,14 +56,14 @@ pub enum TissueLayer {
     /// `+ Σ S_k T_k(t)`: full maps with a course each.
     LowRank {
         /// The maps S_k.
-        maps: Vec<Map<Tissue>>,
+        maps: Arc<Vec<Map<Tissue>>>,
         /// The courses T_k, one value a frame.
         courses: Vec<Vec<f32>>,
     },
     /// `× M(y, x)`.
     Transmission {
         /// Share of light that passes.
-        map: Map<Tissue>,
+        map: Arc<Map<Tissue>>,
     },
 }
 
@@ -73,14 +73,14 @@ pub enum ScopeLayer {
     /// `× M(y, x)`.
     Transmission {
         /// Share of light that passes.
-        map: Map<Scope>,
+        map: Arc<Map<Scope>>,
         /// On which leg.
         path: Path,
     },
     /// `+ G(y, x)`.
     Glow {
         /// Added fluorescence units.
-        map: Map<Scope>,
+        map: Arc<Map<Scope>>,
     },
     /// Photons to counts. Always the last layer.
     Digitise(Box<Digitiser>),

@@ -134,7 +134,7 @@ pub struct Builder<'a> {
     observed: Option<Arc<Vec<Patch>>>,
     focal_depth_um: Option<f64>,
     noise: Option<NoiseFloor>,
-    transmission_of_tissue: Option<Map<Tissue>>,
+    transmission_of_tissue: Option<Arc<Map<Tissue>>>,
     couplings: BTreeSet<(&'static str, &'static str)>,
     warnings: Vec<Finding>,
     memo: Option<&'a Memo>,
@@ -201,6 +201,20 @@ impl<'a> Builder<'a> {
             Some(memo) => memo.part((name, index), &(self.spec.seed, self.canvas, inputs), make),
             None => Arc::new(make()),
         }
+    }
+
+    /// A field of the scope over the field of view, as a layer's map and as the truth; kept like a [`part`](Self::part).
+    pub fn scope_field(
+        &self,
+        name: &'static str,
+        inputs: &dyn Debug,
+        make: impl FnOnce() -> Vec<f64>,
+    ) -> (Arc<Map<Scope>>, Arc<Vec<f64>>) {
+        let made = self.part(name, 0, inputs, || {
+            let field = make();
+            (Arc::new(Map::<Scope>::new(self.canvas.fov, &field)), Arc::new(field))
+        });
+        (Arc::clone(&made.0), Arc::clone(&made.1))
     }
 
     /// Adds the step's layer.
@@ -279,7 +293,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Says what the tissue above the cells lets through.
-    pub fn set_tissue_transmission(&mut self, map: Map<Tissue>) {
+    pub fn set_tissue_transmission(&mut self, map: Arc<Map<Tissue>>) {
         self.transmission_of_tissue = Some(map);
     }
 
@@ -483,11 +497,11 @@ impl Scene {
                     .collect();
                 let len = shape.iter().product();
                 let data = match declared.name {
-                    "S" => TruthData::U32(vec![0; len]),
-                    "amplitude_per_cell" => TruthData::F64(vec![f64::NAN; len]),
+                    "S" => TruthData::U32(vec![0; len].into()),
+                    "amplitude_per_cell" => TruthData::F64(vec![f64::NAN; len].into()),
                     "in_focus" => TruthData::Bool(vec![true; len]),
                     "detectable" => TruthData::Bool(vec![false; len]),
-                    _ => TruthData::F64(vec![0.0; len]),
+                    _ => TruthData::F64(vec![0.0; len].into()),
                 };
                 truth.arrays.push(TruthArray { declared, shape, data });
             }
@@ -540,7 +554,7 @@ fn record_visibility(b: &mut Builder<'_>) {
     b.rank = steps::rank_of(steps::CellActivity::KIND);
     b.record("detectable", &[n], TruthData::Bool(detectable));
     if let Some(snr) = snr {
-        b.record("peak_snr", &[n], TruthData::F64(snr));
+        b.record("peak_snr", &[n], TruthData::F64(snr.into()));
     }
 }
 
@@ -607,12 +621,6 @@ fn sparse(stages: &[Stage]) -> Option<(&Arc<Vec<Patch>>, &[f32])> {
         Some(Layer::Tissue(TissueLayer::Sparse { patches, courses })) => Some((patches, courses.as_slice())),
         _ => None,
     })
-}
-
-/// A scope map for a layer, from double-precision values over the field of view.
-#[must_use]
-pub fn scope_map(canvas: Canvas, values: &[f64]) -> Map<Scope> {
-    Map::new(canvas.fov, values)
 }
 
 /// Layers of the tissue, wrapped.

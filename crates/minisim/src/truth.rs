@@ -2,6 +2,8 @@
 //!
 //! Saving, loading, sub-setting and the Python attributes loop over the table; nothing lists its arrays a second time.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use crate::footprint::FootprintStack;
@@ -70,10 +72,10 @@ pub enum Stored {
 /// The numbers of a truth array, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TruthData {
-    /// Real numbers.
-    F64(Vec<f64>),
+    /// Real numbers; shared, for scenes built one after the other have many in common.
+    F64(Arc<Vec<f64>>),
     /// Counts.
-    U32(Vec<u32>),
+    U32(Arc<Vec<u32>>),
     /// Flags.
     Bool(Vec<bool>),
 }
@@ -99,7 +101,7 @@ impl TruthData {
     #[must_use]
     pub fn to_f64(&self) -> Vec<f64> {
         match self {
-            Self::F64(v) => v.clone(),
+            Self::F64(v) => v.to_vec(),
             Self::U32(v) => v.iter().map(|x| f64::from(*x)).collect(),
             Self::Bool(v) => v.iter().map(|x| f64::from(u8::from(*x))).collect(),
         }
@@ -232,15 +234,23 @@ impl TruthArray {
             return self;
         }
         let stride: usize = self.shape[1..].iter().product();
-        fn pick<T>(values: Vec<T>, stride: usize, keep: &[bool]) -> Vec<T> {
-            let mut at = 0;
-            let mut values = values;
-            values.retain(|_| {
-                at += 1;
-                keep[(at - 1) / stride]
-            });
-            values.shrink_to_fit();
-            values
+        fn pick<T: Copy>(values: Arc<Vec<T>>, stride: usize, keep: &[bool]) -> Arc<Vec<T>> {
+            match Arc::try_unwrap(values) {
+                // In place, where nobody else needs the others.
+                Ok(mut values) => {
+                    let mut at = 0;
+                    values.retain(|_| {
+                        at += 1;
+                        keep[(at - 1) / stride]
+                    });
+                    values.shrink_to_fit();
+                    Arc::new(values)
+                }
+                Err(shared) => {
+                    let kept = shared.chunks(stride).zip(keep).filter(|(_, k)| **k);
+                    Arc::new(kept.flat_map(|(row, _)| row.iter().copied()).collect())
+                }
+            }
         }
         let mut shape = self.shape;
         shape[0] = keep.iter().filter(|k| **k).count();
@@ -250,7 +260,7 @@ impl TruthArray {
             match self.data {
                 TruthData::F64(v) => TruthData::F64(pick(v, stride, keep)),
                 TruthData::U32(v) => TruthData::U32(pick(v, stride, keep)),
-                TruthData::Bool(v) => TruthData::Bool(pick(v, stride, keep)),
+                TruthData::Bool(v) => TruthData::Bool(Arc::unwrap_or_clone(pick(Arc::new(v), stride, keep))),
             }
         };
         Self { declared: self.declared, shape, data }

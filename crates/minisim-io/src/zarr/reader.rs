@@ -226,9 +226,11 @@ impl Reader {
             if declared.name == SPIKES {
                 let count = |v: &f64| (*v == f64::from(*v as u32)).then_some(*v as u32);
                 let counts: Option<Vec<u32>> = values.iter().map(count).collect();
-                TruthData::U32(counts.ok_or_else(|| IoError::damaged(&dir, "it holds what is no number of spikes"))?)
+                TruthData::U32(
+                    counts.ok_or_else(|| IoError::damaged(&dir, "it holds what is no number of spikes"))?.into(),
+                )
             } else {
-                TruthData::F64(values)
+                TruthData::F64(values.into())
             }
         };
         Ok(Some(TruthArray { declared, shape, data }))

@@ -65,7 +65,7 @@ impl Step for Bleaching {
             .zip(&light)
             .flat_map_iter(|(c, light)| bleaching_pool(c, per_frame, tau_frames, *light, 1.0))
             .collect();
-        scene.record("bleaching", &[centers.len(), n_frames], TruthData::F64(intact.clone()));
+        scene.record("bleaching", &[centers.len(), n_frames], TruthData::F64(intact.clone().into()));
         scene.cells_mut().intact = Some(intact);
     }
 }

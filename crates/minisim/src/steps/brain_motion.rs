@@ -173,7 +173,7 @@ impl Step for BrainMotion {
         let px: Vec<[f64; 2]> = path_um.iter().take(n_frames).map(|v| v.map(|um| um / pixel_um)).collect();
         // One pixel more than the largest shift, for the interpolation's second neighbour.
         scene.set_margin((self.reach_um() / pixel_um).ceil() as usize + 1);
-        scene.record("shifts", &[px.len(), 2], TruthData::F64(px.concat()));
+        scene.record("shifts", &[px.len(), 2], TruthData::F64(px.concat().into()));
         scene.push(Layer::Shift { px });
     }
 }

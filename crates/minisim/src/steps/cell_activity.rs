@@ -138,12 +138,12 @@ impl Step for CellActivity {
         let ids = scene.cells().ids.clone();
         let inputs = (self, scene.fps(), n_frames, n_window, &ids);
         let made = scene.part("traces", 0, &inputs, || Activity::new(&model, keys, &ids, n_frames, n_window));
-        let Activity { c, s, ranges } = Arc::unwrap_or_clone(made);
+        let Activity { c, s, ranges } = &*made;
         let gains: Vec<f64> = ranges.iter().map(|r| r.2).collect();
-        scene.record("S", &[n_cells, n_frames], TruthData::U32(s));
-        scene.record("amplitude_per_cell", &[n_cells], TruthData::F64(gains.clone()));
+        scene.record("S", &[n_cells, n_frames], TruthData::U32(Arc::clone(s)));
+        scene.record("amplitude_per_cell", &[n_cells], TruthData::F64(gains.clone().into()));
         scene.cells_mut().traces = Some(Traces {
-            c,
+            c: Arc::clone(c),
             range: ranges.iter().map(|r| r.0).collect(),
             calibration_range: ranges.iter().map(|r| r.1).collect(),
             expected: gains.iter().map(|g| g * (self.f0.get() + model.expected_calcium)).collect(),
@@ -152,11 +152,10 @@ impl Step for CellActivity {
 }
 
 /// The activity of all cells.
-#[derive(Clone)]
 struct Activity {
     /// Clean traces and spike counts, `(unit, frame)`.
-    c: Vec<f64>,
-    s: Vec<u32>,
+    c: Arc<Vec<f64>>,
+    s: Arc<Vec<u32>>,
     /// Of each cell the range of its trace, the same over the calibration window, and its gain.
     ranges: Vec<([f64; 2], [f64; 2], f64)>,
 }
@@ -177,7 +176,7 @@ impl Activity {
                 (range_of(c), range_of(&trace[..n_window]), gain)
             })
             .collect();
-        Self { c, s, ranges }
+        Self { c: Arc::new(c), s: Arc::new(s), ranges }
     }
 }
 
@@ -268,6 +267,12 @@ impl Model {
                     active ^= Key::uniform_of(*gate) < self.switch[usize::from(active)];
                 }
                 let threshold = self.thresholds[usize::from(active)];
+                // Most frames have no spike: a look at all bins at once, which vectorises.
+                let silent = u32::try_from(threshold)
+                    .is_ok_and(|limit| !words[..self.bins_per_frame].iter().fold(false, |any, w| any | (*w < limit)));
+                if silent {
+                    continue;
+                }
                 for (bin, _) in words[..self.bins_per_frame].iter().enumerate().filter(|(_, w)| u64::from(**w) < threshold) {
                     if let Ok(frame) = usize::try_from(*frame) {
                         spikes[frame] += 1;

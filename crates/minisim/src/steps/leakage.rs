@@ -20,7 +20,7 @@ use super::{Domain, Step};
 use crate::{
     layer::ScopeLayer,
     math,
-    scene::{Builder, scope_map},
+    scene::Builder,
     spec::{
         NonNegative, Positive,
         record::{choices, record},
@@ -65,7 +65,7 @@ impl Step for Leakage {
         let canvas = scene.canvas();
         let level = self.level.get();
         let [h, w] = canvas.fov;
-        let field = match self.profile {
+        let make = || match self.profile {
             LeakageProfile::Uniform => vec![level; h * w],
             LeakageProfile::Gaussian => {
                 let [fov_h, fov_w] = canvas.fov_um();
@@ -79,7 +79,7 @@ impl Step for Leakage {
                     .collect()
             }
         };
-        let map = scope_map(canvas, &field);
+        let (map, field) = scene.scope_field("leakage", self, make);
         scene.record("leakage", &canvas.fov, TruthData::F64(field));
         scene.push(ScopeLayer::Glow { map }.into());
     }

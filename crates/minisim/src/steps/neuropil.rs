@@ -21,12 +21,14 @@
 //! # Records
 //! `neuropil_temporal`, `neuropil_spatial`, `neuropil_population`.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::{Domain, Step};
 use crate::{
     cells::range_of,
-    layer::{Map, TissueLayer},
+    layer::{Map, Tissue, TissueLayer},
     math,
     physics::{
         lowpass::{UnitOu, one_pole},
@@ -98,7 +100,9 @@ impl Step for Neuropil {
             let field = |k: usize| normalised(canvas, smooth_noise(key, k as u64, &lattice, &rows, &cols));
             let mut maps: Vec<Vec<f64>> = (0..n).into_par_iter().map(field).collect();
             equalise_means(canvas, &mut maps);
-            maps
+            let shown: Vec<Vec<f64>> = maps.iter().map(|m| canvas.crop(m)).collect();
+            let layers: Vec<Map<Tissue>> = maps.iter().map(|m| Map::new(canvas.shape(), m)).collect();
+            (Arc::new(layers), Arc::new(shown.concat()))
         });
 
         let driver = population_driver(scene, self.population_tau_s.get() * fps);
@@ -121,16 +125,15 @@ impl Step for Neuropil {
             .collect();
 
         let [h, w] = canvas.fov;
-        scene.record("neuropil_temporal", &[n, n_frames], TruthData::F64(courses.concat()));
-        let fov_maps: Vec<Vec<f64>> = maps.iter().map(|m| canvas.crop(m)).collect();
-        scene.record("neuropil_spatial", &[n, h, w], TruthData::F64(fov_maps.concat()));
+        scene.record("neuropil_temporal", &[n, n_frames], TruthData::F64(courses.concat().into()));
+        scene.record("neuropil_spatial", &[n, h, w], TruthData::F64(Arc::clone(&maps.1)));
         if let Some(driver) = driver {
-            scene.record("neuropil_population", &[n_frames], TruthData::F64(driver));
+            scene.record("neuropil_population", &[n_frames], TruthData::F64(driver.into()));
         }
         let share = self.amplitude.get() / n as f64;
         scene.push(
             TissueLayer::LowRank {
-                maps: maps.iter().map(|m| Map::new(canvas.shape(), m)).collect(),
+                maps: Arc::clone(&maps.0),
                 courses: courses.iter().map(|c| c.iter().map(|v| (share * v) as f32).collect()).collect(),
             }
             .into(),

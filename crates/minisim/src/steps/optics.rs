@@ -63,10 +63,10 @@ impl Step for CellOptics {
             .map(|c| model.point_spread(c[0], model.local_focal_depth_um(*c, focal)))
             .collect();
         let n = spread.len();
-        let sigma = spread.iter().map(|s| s.sigma_px).collect();
-        let gain = spread.iter().map(|s| s.footprint_gain).collect();
+        let sigma: Vec<f64> = spread.iter().map(|s| s.sigma_px).collect();
+        let gain: Vec<f64> = spread.iter().map(|s| s.footprint_gain).collect();
         cells.spread = Some(spread);
-        scene.record("observed_sigma_px", &[n], TruthData::F64(sigma));
-        scene.record("observed_gain", &[n], TruthData::F64(gain));
+        scene.record("observed_sigma_px", &[n], TruthData::F64(sigma.into()));
+        scene.record("observed_gain", &[n], TruthData::F64(gain.into()));
     }
 }

@@ -253,7 +253,7 @@ impl Step for PlaceNeurons {
         }
         let [half_y, half_x] = canvas.fov_um().map(|v| v / 2.0);
         let centers_um = placed.centers_um.clone();
-        scene.record("centers_um", &[centers_um.len(), 3], TruthData::F64(centers_um.concat()));
+        scene.record("centers_um", &[centers_um.len(), 3], TruthData::F64(centers_um.concat().into()));
         scene.place(Cells {
             ids: placed.ids.clone(),
             in_fov: centers_um.iter().map(|[_, y, x]| y.abs() <= half_y && x.abs() <= half_x).collect(),

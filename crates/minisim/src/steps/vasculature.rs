@@ -22,6 +22,8 @@
 mod tree;
 
 pub use tree::{Segment, blood_path_um, grow_tree, transmission};
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::{Domain, Step};
@@ -120,17 +122,21 @@ impl Step for Vasculature {
         let sigmas: Vec<f64> =
             self.layers.iter().map(|layer| model.point_spread(layer.depth_um.get(), focal).sigma_px).collect();
         let key = scene.key("tree");
-        let mask = scene.part("vessels", 0, &(self, &sigmas), || self.mask(key, canvas, &sigmas));
-        scene.record("vasculature_mask", &canvas.fov, TruthData::F64(canvas.crop(&mask)));
+        let made = scene.part("vessels", 0, &(self, &sigmas), || {
+            let mask = self.mask(key, canvas, &sigmas);
+            let shown = Arc::new(canvas.crop(&mask));
+            (Arc::new(Map::<Tissue>::new(canvas.shape(), &mask)), mask, shown)
+        });
+        let (map, mask, shown) = &*made;
+        scene.record("vasculature_mask", &canvas.fov, TruthData::F64(Arc::clone(shown)));
         let footprints = scene.observed_footprints();
         let width = canvas.shape()[1];
-        let overlap: Vec<f64> = footprints.par_iter().map(|patch| overlap_fraction(patch, &mask, width)).collect();
+        let overlap: Vec<f64> = footprints.par_iter().map(|patch| overlap_fraction(patch, mask, width)).collect();
         if !overlap.is_empty() {
-            scene.record("vessel_overlap_fraction", &[overlap.len()], TruthData::F64(overlap));
+            scene.record("vessel_overlap_fraction", &[overlap.len()], TruthData::F64(overlap.into()));
         }
-        let map: Map<Tissue> = Map::new(canvas.shape(), &mask);
-        scene.set_tissue_transmission(map.clone());
-        scene.push(TissueLayer::Transmission { map }.into());
+        scene.set_tissue_transmission(Arc::clone(map));
+        scene.push(TissueLayer::Transmission { map: Arc::clone(map) }.into());
     }
 }
 

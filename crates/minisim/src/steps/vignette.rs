@@ -20,7 +20,7 @@ use super::{Domain, Step};
 use crate::{
     layer::{Path, ScopeLayer},
     physics::falloff::radial_falloff,
-    scene::{Builder, scope_map},
+    scene::Builder,
     spec::{Checker, Fraction, Positive, record::record},
     truth::{Declared, Dim, Stored, TruthData},
 };
@@ -55,8 +55,9 @@ impl Step for Vignette {
     fn build(&self, scene: &mut Builder<'_>) {
         let canvas = scene.canvas();
         let [dy, dx] = self.center_offset_um;
-        let field = radial_falloff(canvas.fov, canvas.fov_px_from_um(dy, dx), self.falloff.get(), self.exponent.get());
-        let map = scope_map(canvas, &field);
+        let (map, field) = scene.scope_field("vignette", self, || {
+            radial_falloff(canvas.fov, canvas.fov_px_from_um(dy, dx), self.falloff.get(), self.exponent.get())
+        });
         scene.record("vignette", &canvas.fov, TruthData::F64(field));
         scene.push(ScopeLayer::Transmission { map, path: Path::Emission }.into());
     }
