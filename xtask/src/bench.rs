@@ -105,6 +105,13 @@ pub(crate) fn run(with_peer: bool, seconds: f64) -> Result {
         };
         println!("| {} | {:.2} {} | {} | {peer} | {peer_mb} | {ratio} |", r.case, r.ours, r.unit, mb(r.peak_mb));
     }
+    println!("\nstudio, from a change to the new picture in the browser, whole field:");
+    let web = root().join("crates/minisim-studio/web");
+    let mut page = Command::new("node");
+    page.arg("test/browser.mjs").arg(program()).arg("--latency").current_dir(web);
+    if !page.status().is_ok_and(|s| s.success()) {
+        println!("not measured: that takes Node.js and Chromium (or another path to it in MINISIM_CHROMIUM)");
+    }
     let pixels = 608.0 * 608.0;
     println!(
         "\nlimits in the same run, one thread: copying a frame's counts once {:.3} ms, one random word a pixel {:.3} ms",

@@ -2,7 +2,7 @@
 
 import { For, Index, Show, createMemo, createUniqueId, type JSX } from "solid-js";
 import { get, initial, label, optional, place, type Group } from "./schema";
-import { state } from "./state";
+import { OFF, state } from "./state";
 import type { Dict, Json, Path, Schema } from "./types";
 
 export function digits(step: number): number {
@@ -302,9 +302,6 @@ function Cards(props: { path: Path; name: string; schema: Schema; item: Schema; 
   );
 }
 
-/** Steps that were taken away, by kind, so that they come back as they were. */
-const removed = new Map<string, Dict>();
-
 /** Whether a group's step acts. */
 export function isOn(group: Group): boolean {
   const at = place(group, state.spec());
@@ -320,10 +317,10 @@ function toggle(group: Group, yes: boolean) {
   const kind = group.kind!;
   if (!yes) {
     const old = steps.find((s) => s.kind === kind);
-    if (old) removed.set(kind, old);
+    if (old) state.removed.set(kind, old);
     return state.change({ ...spec, steps: steps.filter((s) => s.kind !== kind) });
   }
-  const present = steps.find((s) => s.kind === kind) ?? removed.get(kind);
+  const present = steps.find((s) => s.kind === kind) ?? state.removed.get(kind);
   const step: Dict = { ...(present ?? (initial(group.def, state.resolve()) as Dict)) };
   if (field) step[field] = true;
   if (list && (step[list] as Json[]).length === 0) {
@@ -335,7 +332,7 @@ function toggle(group: Group, yes: boolean) {
 /** A group: its title, its switch, its controls. */
 export function GroupPanel(props: { group: Group; fixed?: boolean; children?: JSX.Element }) {
   const on = () => !props.group.kind || isOn(props.group);
-  const at = () => state.at(props.group);
+  const at = (): Path => state.at(props.group) ?? [OFF, props.group.kind!];
   const id = createUniqueId();
   const skip = () => [props.group.def["x-ui"]?.switch ?? ""];
   return (
@@ -357,9 +354,7 @@ export function GroupPanel(props: { group: Group; fixed?: boolean; children?: JS
       <div class="body">
         {props.children}
         <For each={props.group.guests}>{([path, schema]) => <Field path={path} name={String(path.at(-1))} schema={schema} />}</For>
-        <Show when={at()} fallback={<p class="hint">{props.group.help} Switched off.</p>}>
-          {(at) => <Fields def={props.group.def} at={at()} disabled={!on()} skip={skip()} />}
-        </Show>
+        <Fields def={props.group.def} at={at()} disabled={!on()} skip={skip()} />
       </div>
     </details>
   );

@@ -2,13 +2,15 @@
 
 import { batch, createEffect, createMemo, createRoot, createSignal, on } from "solid-js";
 import { fromLink, toLink } from "./link";
-import { get, groups, pathText, place, resolver, set, type Group } from "./schema";
+import { get, groups, initial, pathText, place, resolver, set, type Group } from "./schema";
 import { connect } from "./server";
 import type { Activity, Cost, Dict, CellInfo, Finding, Frame, Hello, Job, Json, Path, Projection, Scene, View } from "./types";
 
 /** Changes of one field within this time are one step of undo (ms). */
 const ONE_CHANGE_MS = 700;
 const MAX_UNDO = 200;
+/** Begins the path of a step that is not in the spec. */
+export const OFF = "off:";
 
 export interface Pinned {
   projection: Projection;
@@ -152,6 +154,15 @@ export const state = createRoot(() => {
     if (unit !== undefined) engine.cell(unit);
   }
 
+  /** Steps that were taken away, by kind, so that they come back as they were. */
+  const removed = new Map<string, Dict>();
+
+  /** What a step that is off would be. */
+  function ghost(kind: string): Json {
+    const def = allGroups().find((g) => g.kind === kind)?.def;
+    return removed.get(kind) ?? (def ? initial(def, resolve()) : null);
+  }
+
   const schema = createMemo(() => hello()?.schema ?? {});
   const resolve = createMemo(() => resolver(schema()));
   const allGroups = createMemo<Group[]>(() => (hello() ? groups(schema()) : []));
@@ -176,7 +187,9 @@ export const state = createRoot(() => {
     canRedo: () => future().length > 0,
     undo: () => step(past, setPast, future, setFuture),
     redo: () => step(future, setFuture, past, setPast),
-    value: (path: Path) => get(spec(), path),
+    /** The value at a place in the spec; of a step that is off, what it would be (see `ghost`). */
+    value: (path: Path) => (path[0] === OFF ? get(ghost(String(path[1])), path.slice(2)) : get(spec(), path)),
+    removed,
     assign: (path: Path, value: Json) => change(set(spec(), path, value), pathText(path)),
     finding: (path: Path) => findings().find((f) => f.path === pathText(path)),
     at: (group: Group) => place(group, spec()),

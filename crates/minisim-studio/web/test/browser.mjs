@@ -1,6 +1,6 @@
-// The studio in a real browser: node test/browser.mjs MINISIM [SCREENSHOTS]
+// The studio in a real browser: node test/browser.mjs MINISIM [SCREENSHOTS | --latency]
 //
-// MINISIM is the command; screenshots of all panels go to the folder SCREENSHOTS. The browser is $MINISIM_CHROMIUM, or one that
+// MINISIM is the command; screenshots of all panels go to the folder SCREENSHOTS; --latency only measures. The browser is $MINISIM_CHROMIUM, or one that
 // is installed.
 
 import assert from "node:assert/strict";
@@ -10,7 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 
-const [program, shots] = process.argv.slice(2);
+const onlyLatency = process.argv[3] === "--latency";
+const [program, shots] = onlyLatency ? [process.argv[2]] : process.argv.slice(2);
 const candidates = [process.env.MINISIM_CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const executablePath = candidates.find((path) => path && existsSync(path));
 assert(program && executablePath, "usage: node test/browser.mjs MINISIM [SCREENSHOTS], with Chromium in $MINISIM_CHROMIUM");
@@ -128,6 +129,8 @@ const steps = {
     await page.click(`${group} summary .switch`);
     await page.waitForSelector(`${group}.off`);
     await settled(page);
+    assert.equal(await page.inputValue(field), amplitude);
+    assert(await page.isDisabled(field));
     assert.notEqual(await pixels(page), before);
     await page.click(`${group} summary .switch`);
     await settled(page);
@@ -320,7 +323,7 @@ async function screenshots() {
 let failed = 0;
 try {
   const page = await open();
-  for (const [name, step] of Object.entries(steps)) {
+  for (const [name, step] of onlyLatency ? [] : Object.entries(steps)) {
     try {
       await step(page);
       console.log(`ok    ${name}`);
