@@ -184,7 +184,7 @@ impl Engine {
         let truth = scene.recorded();
         let (n, t) = (truth.n_units(), scene.n_frames);
         let fps = spec.acquisition.fps.get();
-        let totals: Vec<u64> = truth.s().chunks(t.max(1)).map(|s| s.iter().map(|n| u64::from(*n)).sum()).collect();
+        let totals: Vec<u64> = truth.s().par_chunks(t.max(1)).map(|s| s.iter().map(|n| u64::from(*n)).sum()).collect();
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by_key(|i| std::cmp::Reverse(totals[*i]));
         let minutes = n as f64 * t as f64 / fps / 60.0;

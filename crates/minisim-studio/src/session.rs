@@ -121,7 +121,7 @@ impl Session {
                     return Err(complaint("time to peak and width must be above 0 s"));
                 }
                 let (rise, decay) = minisim::steps::cell_activity::tau_from_kernel_timing(t_peak_s, fwhm_s);
-                self.reply(json!({ "type": "kinetics", "tau_rise_s": rise, "tau_decay_s": decay }));
+                self.reply(json!({ "type": "kinetics", "values": { "tau_rise_s": rise, "tau_decay_s": decay } }));
             }
             Request::Generate { spec, order } => {
                 let spec = read(&spec).map_err(|report| complaint(&report.to_string()))?;

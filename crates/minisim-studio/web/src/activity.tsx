@@ -40,8 +40,8 @@ export function ActivityControls() {
     const value = Number(input.value);
     if (!now || !(value > 0)) return;
     const wanted = { t_peak_s: now.t_peak_s, fwhm_s: now.fwhm_s, [which]: value };
-    state.kinetics(wanted.t_peak_s, wanted.fwhm_s, (rise, decay) =>
-      apply({ tau_rise_s: Number(rise.toPrecision(6)), tau_decay_s: Number(decay.toPrecision(6)) }),
+    state.kinetics(wanted.t_peak_s, wanted.fwhm_s, (values) =>
+      apply(Object.fromEntries(Object.entries(values).map(([field, v]) => [field, Number(v.toPrecision(6))]))),
     );
   };
   return (

@@ -35,7 +35,7 @@ export function connect(events: Events): Engine {
       case "cell":
         return events.cell(message);
       case "kinetics":
-        return events.kinetics(message);
+        return events.kinetics(message.values);
       case "jobs":
         return events.jobs(message.jobs);
       case "error":

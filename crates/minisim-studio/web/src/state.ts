@@ -95,11 +95,11 @@ export const state = createRoot(() => {
     },
     activity: (a) => a.seq === seq && setActivity(a),
     cell: (c) => c.unit === selected() && setCell(c),
-    kinetics: ({ tau_rise_s, tau_decay_s }) => kineticsWanted?.(tau_rise_s, tau_decay_s),
+    kinetics: (values) => kineticsWanted?.(values),
     jobs: setJobs,
     error: (text) => setMessage(text),
   });
-  let kineticsWanted: ((rise: number, decay: number) => void) | undefined;
+  let kineticsWanted: ((values: Record<string, number>) => void) | undefined;
 
   /** Asks for the picture of the current configuration; at most once a screen refresh. */
   function request() {
@@ -193,7 +193,7 @@ export const state = createRoot(() => {
     assign: (path: Path, value: Json) => change(set(spec(), path, value), pathText(path)),
     finding: (path: Path) => findings().find((f) => f.path === pathText(path)),
     at: (group: Group) => place(group, spec()),
-    kinetics(t_peak_s: number, fwhm_s: number, then: (rise: number, decay: number) => void) {
+    kinetics(t_peak_s: number, fwhm_s: number, then: (values: Record<string, number>) => void) {
       kineticsWanted = then;
       engine.kinetics(t_peak_s, fwhm_s);
     },

@@ -216,7 +216,8 @@ export interface Events {
   scene(scene: Scene): void;
   activity(activity: Activity): void;
   cell(cell: CellInfo): void;
-  kinetics(taus: { tau_rise_s: number; tau_decay_s: number }): void;
+  /** Values of fields that give the kinetics that were asked for. */
+  kinetics(values: Record<string, number>): void;
   jobs(jobs: Job[]): void;
   error(message: string): void;
   /** The engine went away, or came back. */

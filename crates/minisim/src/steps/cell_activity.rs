@@ -255,33 +255,35 @@ impl Model {
         let lead_in = self.lead_in_frames as i64;
         let mut active = keys.gate.uniform(id, START) < self.active_share;
         let blocks = self.bins_per_frame.div_ceil(4);
-        let mut words = vec![0; FRAMES_AT_ONCE * blocks * 4];
         let mut gates = [0; FRAMES_AT_ONCE * 4];
+        let mut thresholds = [0; FRAMES_AT_ONCE];
+        let mut hits = Vec::new();
         let frames: Vec<i64> = (-lead_in..n_frames as i64).collect();
         for batch in frames.chunks(FRAMES_AT_ONCE) {
-            let first = batch[0] as u64;
-            keys.spikes.fill_words(id, first.wrapping_mul(blocks as u64), &mut words[..batch.len() * blocks * 4]);
-            keys.gate.fill_words(id, first, &mut gates[..batch.len() * 4]);
-            for ((frame, words), gate) in batch.iter().zip(words.chunks_exact(blocks * 4)).zip(gates.as_chunks().0) {
+            let first = batch[0];
+            keys.gate.fill_words(id, first as u64, &mut gates[..batch.len() * 4]);
+            for ((frame, gate), threshold) in batch.iter().zip(gates.as_chunks().0).zip(&mut thresholds) {
                 if *frame > -lead_in {
                     active ^= Key::uniform_of(*gate) < self.switch[usize::from(active)];
                 }
-                let threshold = self.thresholds[usize::from(active)];
-                // Most frames have no spike: a look at all bins at once, which vectorises.
-                let silent = u32::try_from(threshold)
-                    .is_ok_and(|limit| !words[..self.bins_per_frame].iter().fold(false, |any, w| any | (*w < limit)));
-                if silent {
+                *threshold = self.thresholds[usize::from(active)];
+            }
+            // Few bins have a spike, so they are looked for many at a time.
+            let thresholds = &thresholds[..batch.len()];
+            hits.clear();
+            keys.spikes.find_below(id, (first as u64).wrapping_mul(blocks as u64), blocks, thresholds, &mut hits);
+            for (row, bin) in hits.iter().map(|at| (at / (4 * blocks), at % (4 * blocks))) {
+                if bin >= self.bins_per_frame {
                     continue;
                 }
-                for (bin, _) in words[..self.bins_per_frame].iter().enumerate().filter(|(_, w)| u64::from(**w) < threshold) {
-                    if let Ok(frame) = usize::try_from(*frame) {
-                        spikes[frame] += 1;
-                    }
-                    let from = (*frame).max(0);
-                    let skip = (from - frame) as usize;
-                    let later = self.responses[bin].iter().skip(skip);
-                    calcium[from as usize..].iter_mut().zip(later).for_each(|(c, r)| *c += r);
+                let frame = batch[row];
+                if let Ok(frame) = usize::try_from(frame) {
+                    spikes[frame] += 1;
                 }
+                let from = frame.max(0);
+                let skip = (from - frame) as usize;
+                let later = self.responses[bin].iter().skip(skip);
+                calcium[from as usize..].iter_mut().zip(later).for_each(|(c, r)| *c += r);
             }
         }
         for (frame, value) in calcium.iter_mut().enumerate() {
