@@ -60,7 +60,7 @@ fn main() -> ExitCode {
 fn web() -> Result {
     let web = root().join("crates/minisim-studio/web");
     for args in [["ci", "--no-audit", "--no-fund"].as_slice(), &["run", "build"]] {
-        run(Command::new("npm").args(args).current_dir(&web))?;
+        run(Command::new("npm").arg("--prefix").arg(&web).args(args))?;
     }
     Ok(())
 }

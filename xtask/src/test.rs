@@ -32,10 +32,10 @@ fn package() -> Result {
 fn page() -> Result {
     let web = root().join("crates/minisim-studio/web");
     crate::run(&mut cargo(&["build", "--release", "--package", "minisim-cli"]))?;
-    crate::run(Command::new("npm").args(["run", "check", "--silent"]).current_dir(&web))?;
+    crate::run(Command::new("npm").arg("--prefix").arg(&web).args(["run", "check", "--silent"]))?;
     let program = root().join("target/release/minisim");
     let pictures = root().join("target/studio");
-    crate::run(Command::new("node").arg("test/browser.mjs").arg(program).arg(pictures).current_dir(&web))
+    crate::run(Command::new("node").arg(web.join("test/browser.mjs")).arg(program).arg(pictures))
 }
 
 /// Runs everything; `quick` leaves out what needs Python, `slow` adds the wide sweeps.
