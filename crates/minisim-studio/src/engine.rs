@@ -13,7 +13,7 @@ use minisim::{
     recording::Pixels,
     spec::{Report, Spec},
     steps::{
-        BrainMotion, CellActivity, PlaceNeurons, Step, Vasculature,
+        BrainMotion, CellActivity, PlaceNeurons, Vasculature,
         cell_activity::{calcium_kernel, kernel_timing},
     },
 };
@@ -174,33 +174,42 @@ impl Engine {
 
     /// The busiest cells' traces and spikes. Only what they depend on is simulated.
     fn activity(&self, spec: &Spec) -> Result<Json, Report> {
-        let cells = |kind: &str| kind == PlaceNeurons::KIND || kind == CellActivity::KIND;
-        let mut only = spec.clone();
-        only.steps.retain(|s| cells(s.kind()));
-        let scene = Scene::with_memo(&only, &self.activity_memo)?;
-        let Some(step) = spec.step::<CellActivity>() else {
-            return Ok(json!({ "type": "activity", "cells": [] }));
+        let activity = Scene::activity(spec, &self.activity_memo)?;
+        let Some(step) = spec.step::<CellActivity>().filter(|_| !activity.s.is_empty()) else {
+            // No cell is active.
+            return Ok(json!({
+                "type": "activity",
+                "fps": spec.acquisition.fps.get(),
+                "n_frames": activity.n_frames,
+                "n_cells": activity.n_units,
+                "cells": [],
+                "kernel": [],
+                "kernel_hz": 1.0,
+                "t_peak_s": 0.0,
+                "fwhm_s": 0.0,
+                "spikes_per_cell_min": 0.0,
+                "bursts_per_cell_min": 0.0,
+            }));
         };
-        let truth = scene.recorded();
-        let (n, t) = (truth.n_units(), scene.n_frames);
+        let (n, t) = (activity.n_units, activity.n_frames);
         let fps = spec.acquisition.fps.get();
-        let totals: Vec<u64> = truth.s().par_chunks(t.max(1)).map(|s| s.iter().map(|n| u64::from(*n)).sum()).collect();
+        let totals: Vec<u64> = activity.s.par_chunks(t.max(1)).map(|s| s.iter().map(|n| u64::from(*n)).sum()).collect();
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by_key(|i| std::cmp::Reverse(totals[*i]));
         let minutes = n as f64 * t as f64 / fps / 60.0;
         let per_minute = |count: f64| if minutes > 0.0 { count / minutes } else { 0.0 };
         // A burst begins with a spike after half a second without one.
         let quiet = (0.5 * fps).ceil() as usize;
-        let bursts: usize = truth.s().par_chunks(t.max(1)).map(|s| bursts(s, quiet)).sum();
+        let bursts: usize = activity.s.par_chunks(t.max(1)).map(|s| bursts(s, quiet)).sum();
         let shown: Vec<Json> = order
             .iter()
             .take(BUSIEST)
             .map(|i| {
-                let s = &truth.s()[i * t..(i + 1) * t];
+                let s = &activity.s[i * t..(i + 1) * t];
                 let spikes: Vec<[u32; 2]> =
                     s.iter().enumerate().filter(|(_, n)| **n > 0).map(|(f, n)| [f as u32, *n]).collect();
                 let c: Vec<f32> =
-                    truth.c()[i * t..(i + 1) * t].iter().map(|v| (*v * 1e4).round() as f32 / 1e4).collect();
+                    activity.c[i * t..(i + 1) * t].iter().map(|v| (*v * 1e4).round() as f32 / 1e4).collect();
                 json!({ "unit": i, "c": c, "spikes": spikes })
             })
             .collect();

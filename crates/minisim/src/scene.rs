@@ -109,6 +109,19 @@ pub struct Scene {
     tiles: Option<Arc<Tiles>>,
 }
 
+/// The cells' activity.
+#[derive(Clone, Debug)]
+pub struct Activity {
+    /// Cells.
+    pub n_units: usize,
+    /// Frames.
+    pub n_frames: usize,
+    /// Clean traces `(unit, frame)`, fluorescence units; empty without activity.
+    pub c: Arc<Vec<f64>>,
+    /// Spike counts `(unit, frame)`; empty without activity.
+    pub s: Arc<Vec<u32>>,
+}
+
 /// A movie step of the scene.
 #[derive(Clone, Debug)]
 pub struct Stage {
@@ -141,6 +154,31 @@ pub struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
+    fn new(spec: &'a Spec, memo: Option<&'a Memo>) -> Self {
+        let sensor = &spec.acquisition.image_sensor;
+        Self {
+            spec,
+            optical: OpticalModel::new(&spec.acquisition),
+            canvas: Canvas {
+                fov: [sensor.n_px_height.get() as usize, sensor.n_px_width.get() as usize],
+                margin: 0,
+                pixel_um: spec.acquisition.pixel_size_um(),
+            },
+            step: "",
+            rank: 0,
+            layers: Vec::new(),
+            truth: Vec::new(),
+            cells: Cells::default(),
+            observed: None,
+            focal_depth_um: None,
+            noise: None,
+            transmission_of_tissue: None,
+            couplings: BTreeSet::new(),
+            warnings: Vec::new(),
+            memo,
+        }
+    }
+
     /// The acquisition.
     #[must_use]
     pub fn acquisition(&self) -> &'a Acquisition {
@@ -403,28 +441,7 @@ impl Scene {
 
     fn build(spec: &Spec, memo: Option<&Memo>) -> Result<Self, Report> {
         spec.cost().check_simulable(spec)?;
-        let sensor = &spec.acquisition.image_sensor;
-        let mut b = Builder {
-            spec,
-            optical: OpticalModel::new(&spec.acquisition),
-            canvas: Canvas {
-                fov: [sensor.n_px_height.get() as usize, sensor.n_px_width.get() as usize],
-                margin: 0,
-                pixel_um: spec.acquisition.pixel_size_um(),
-            },
-            step: "",
-            rank: 0,
-            layers: Vec::new(),
-            truth: Vec::new(),
-            cells: Cells::default(),
-            observed: None,
-            focal_depth_um: None,
-            noise: None,
-            transmission_of_tissue: None,
-            couplings: BTreeSet::new(),
-            warnings: Vec::new(),
-            memo,
-        };
+        let mut b = Builder::new(spec, memo);
         for domain in [Domain::Motion, Domain::Sensor, Domain::Cell, Domain::Tissue] {
             for step in spec.steps.iter().filter(|s| s.domain() == domain) {
                 (b.step, b.rank) = (step.kind(), step.rank());
@@ -434,6 +451,30 @@ impl Scene {
         (b.step, b.rank) = ("", 0);
         record_visibility(&mut b);
         Ok(b.freeze())
+    }
+
+    /// The activity of a spec's cells, without the rest of the scene. Steps that come after them do not matter.
+    ///
+    /// # Errors
+    /// As [`Scene::new`].
+    pub fn activity(spec: &Spec, memo: &Memo) -> Result<Activity, Report> {
+        spec.cost().check_simulable(spec)?;
+        let mut b = Builder::new(spec, Some(memo));
+        let cells = [steps::PlaceNeurons::KIND, steps::CellActivity::KIND];
+        for step in spec.steps.iter().filter(|s| cells.contains(&s.kind())) {
+            (b.step, b.rank) = (step.kind(), step.rank());
+            step.build(&mut b);
+        }
+        let s = b.truth.into_iter().find_map(|(_, array)| match array.data {
+            TruthData::U32(s) => Some(s),
+            _ => None,
+        });
+        Ok(Activity {
+            n_units: b.cells.len(),
+            n_frames: spec.acquisition.n_frames(),
+            c: b.cells.traces.map(|t| t.c).unwrap_or_default(),
+            s: s.unwrap_or_default(),
+        })
     }
 
     /// The cells that shine: their footprints, and their brightness `(unit, frame)`.

@@ -227,6 +227,10 @@ const steps = {
     await page.press("#fwhm", "Enter");
     await page.waitForFunction((w) => Math.abs(Number(document.querySelector("#fwhm").value) - 2 * w) < 0.02, width);
     await page.click("button[aria-label='Zoom in']");
+    await page.click("[data-group=CellActivity] summary .switch");
+    await page.waitForFunction(() => document.querySelectorAll(".below dd")[1].textContent === "0");
+    await page.click("[data-group=CellActivity] summary .switch");
+    await page.waitForFunction(() => Number(document.querySelectorAll(".below dd")[1].textContent) > 0);
   },
 
   async "a recording is written, and found again after a reload"(page) {
