@@ -1,8 +1,8 @@
 //! The studio: a page in the browser that tunes a recording by eye and writes it to disk.
 //!
 //! One process serves one person on this machine: the server listens on the loopback interface only, asks for a random token
-//! and checks where requests come from. Each open page has a session with an engine of its own ([`session`]), which answers
-//! the newest request and forgets the others; recordings are written by one queue for all pages ([`jobs`]).
+//! and checks where requests come from. Each open page has a session with an engine of its own (`session.rs`), which answers
+//! the newest request and forgets the others; recordings are written by one queue for all pages (`jobs.rs`).
 //!
 //! Messages are JSON texts; pictures are binary: a length, a JSON header, the pixels.
 
