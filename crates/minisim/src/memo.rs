@@ -25,12 +25,13 @@ struct Part {
 
 impl Memo {
     /// The part `name`, number `index`: the kept result if it was made from the same inputs, else a new one. Inputs are
-    /// compared by what they print, so they must print all that counts.
+    /// compared by what they print, so they must print all that counts. `make` gets the stale result if nobody uses it any
+    /// more, for its memory.
     pub(crate) fn part<T: Send + Sync + 'static>(
         &self,
         (name, index): (&'static str, usize),
         inputs: &dyn Debug,
-        make: impl FnOnce() -> T,
+        make: impl FnOnce(Option<T>) -> T,
     ) -> Arc<T> {
         let inputs = fingerprint(inputs);
         let parts = || self.parts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -38,7 +39,8 @@ impl Memo {
         if let Some(Ok(kept)) = kept.map(Arc::downcast) {
             return kept;
         }
-        let made = Arc::new(make());
+        let stale = parts().remove(&(name, index)).and_then(|p| Arc::downcast(p.result).ok());
+        let made = Arc::new(make(stale.and_then(Arc::into_inner)));
         let result: Arc<dyn Any + Send + Sync> = Arc::<T>::clone(&made);
         parts().insert((name, index), Part { inputs, result });
         made

@@ -235,9 +235,20 @@ impl<'a> Builder<'a> {
         inputs: &dyn Debug,
         make: impl FnOnce() -> T,
     ) -> Arc<T> {
+        self.part_again(name, index, inputs, |_| make())
+    }
+
+    /// The same for a part that can use the memory of its stale result: fresh memory costs more than what is written to it.
+    pub fn part_again<T: Send + Sync + 'static>(
+        &self,
+        name: &'static str,
+        index: usize,
+        inputs: &dyn Debug,
+        make: impl FnOnce(Option<T>) -> T,
+    ) -> Arc<T> {
         match self.memo {
             Some(memo) => memo.part((name, index), &(self.spec.seed, self.canvas, inputs), make),
-            None => Arc::new(make()),
+            None => Arc::new(make(None)),
         }
     }
 

@@ -137,7 +137,9 @@ impl Step for CellActivity {
         };
         let ids = scene.cells().ids.clone();
         let inputs = (self, scene.fps(), n_frames, n_window, &ids);
-        let made = scene.part("traces", 0, &inputs, || Activity::new(&model, keys, &ids, n_frames, n_window));
+        let made = scene.part_again("traces", 0, &inputs, |stale| {
+            Activity::new(&model, keys, &ids, n_frames, n_window, stale)
+        });
         let Activity { c, s, ranges } = &*made;
         let gains: Vec<f64> = ranges.iter().map(|r| r.2).collect();
         scene.record("S", &[n_cells, n_frames], TruthData::U32(Arc::clone(s)));
@@ -161,9 +163,19 @@ struct Activity {
 }
 
 impl Activity {
-    fn new(model: &Model, keys: Keys, ids: &[u64], n_frames: usize, n_window: usize) -> Self {
-        let mut c = vec![0.0; ids.len() * n_frames];
-        let mut s = vec![0_u32; ids.len() * n_frames];
+    fn new(
+        model: &Model,
+        keys: Keys,
+        ids: &[u64],
+        n_frames: usize,
+        n_window: usize,
+        stale: Option<Self>,
+    ) -> Self {
+        // Every value is written below.
+        let (c, s) = stale.map(|old| (Arc::into_inner(old.c), Arc::into_inner(old.s))).unwrap_or_default();
+        let (mut c, mut s) = (c.unwrap_or_default(), s.unwrap_or_default());
+        c.resize(ids.len() * n_frames, 0.0);
+        s.resize(ids.len() * n_frames, 0);
         let ranges = c
             .par_chunks_mut(n_frames)
             .zip(s.par_chunks_mut(n_frames))

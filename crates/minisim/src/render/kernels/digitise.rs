@@ -16,7 +16,7 @@
 //!
 //! # Which words a pixel gets
 //! Pixels go in blocks of 1024, and blocks in groups of 64. A block has 16 generators xoshiro128++ (Blackman and Vigna,
-//! "Scrambled linear pseudorandom number generators", ACM Trans. Math. Softw. 47, 2021) for each [`Stream`]; the state of
+//! "Scrambled linear pseudorandom number generators", ACM Trans. Math. Softw. 47, 2021) for each stream; the state of
 //! generator l of stream s is the Philox block at entity t (the frame), index `(block * 8 + s) * 16 + l`. Pixel i of the frame
 //! is number `i % 64 = 16 q + l` of its group and draws from generator l. From the main stream a group takes twelve words of
 //! each generator: four (for q = 0 to 3) for the remainders, four for the units, four for the noise; from the streams of the
