@@ -1,6 +1,14 @@
 //! Gaussian blur: of a small footprint on a dark canvas, and of a whole field.
 
-use crate::{footprint::Patch, math};
+use std::ops::{AddAssign, Mul};
+
+use rayon::prelude::*;
+
+use crate::{
+    footprint::Patch,
+    level::{Kernel, Lanes, Level},
+    math,
+};
 
 /// A Gaussian kernel of width `sigma`, cut at 4σ (radius `floor(4σ + 0.5)`) and normalised to sum 1.
 #[must_use]
@@ -35,34 +43,78 @@ pub fn degrade_footprint(patch: &Patch, sigma_px: f64, gain: f64, canvas: [usize
         return Patch { row: 0, col: 0, height: 0, width: 0, data: Vec::new() };
     }
     let (height, width) = ((grown[1] - grown[0]) as usize, (grown[3] - grown[2]) as usize);
-    // Down the columns first: rows grow, columns stay. Each output row is a sum of weighted source rows.
-    let mut tall = vec![0.0_f32; height * patch.width];
-    for (r, line) in tall.chunks_exact_mut(patch.width).enumerate() {
-        let canvas_row = grown[0] + r as i32;
-        for source in 0..patch.height {
-            let tap = canvas_row - (patch.row + source as i32) + radius;
-            if let Some(weight) = usize::try_from(tap).ok().and_then(|t| kernel.get(t)) {
-                line.iter_mut().zip(patch.row_weights(source)).for_each(|(a, b)| *a += weight * b);
-            }
-        }
-    }
-    // Then along the rows, spreading each source pixel over its reach.
+    // Rows first grow down the columns, then each spreads along itself. Dark pixels around a row stand for the canvas.
+    let reach = radius as usize;
+    let mut padded = vec![0.0_f32; width + 2 * reach];
+    let at = (patch.col - grown[2]) as usize + reach;
+    let along: Vec<usize> = (0..kernel.len()).collect();
     let mut data = vec![0.0_f32; height * width];
-    for (line, source) in data.chunks_exact_mut(width).zip(tall.chunks_exact(patch.width)) {
-        for (c, value) in source.iter().enumerate() {
-            if *value == 0.0 {
-                continue;
-            }
-            let first = patch.col + c as i32 - radius - grown[2];
-            let skip = (-first).max(0) as usize;
-            let start = first.max(0) as usize;
-            let taps = &kernel[skip.min(kernel.len())..];
-            line[start.min(width)..].iter_mut().zip(taps).for_each(|(a, w)| *a += value * w);
-        }
+    for (r, line) in data.chunks_exact_mut(width).enumerate() {
+        let row = grown[0] + r as i32 - patch.row;
+        let sources = (row - radius).max(0)..(row + radius + 1).min(patch.height as i32);
+        let starts: Vec<usize> = sources.clone().map(|source| source as usize * patch.width).collect();
+        let weights = &kernel[(sources.start - row + radius) as usize..];
+        weighted_rows(&mut padded[at..at + patch.width], &patch.data, &starts, weights);
+        weighted_rows(line, &padded, &along, &kernel);
     }
     let gain = gain as f32;
     data.iter_mut().for_each(|v| *v *= gain);
     Patch { row: grown[0], col: grown[2], height, width, data }
+}
+
+/// Writes `Σ_k weights[k] * from[starts[k]..]` to `out`, summed in that order.
+fn weighted_rows<T>(out: &mut [T], from: &[T], starts: &[usize], weights: &[T])
+where
+    T: Copy + Default + AddAssign + Mul<Output = T>,
+{
+    Level::best().run(WeightedRows { out, from, starts, weights });
+}
+
+struct WeightedRows<'a, T> {
+    out: &'a mut [T],
+    from: &'a [T],
+    starts: &'a [usize],
+    weights: &'a [T],
+}
+
+impl<T: Copy + Default + AddAssign + Mul<Output = T>> Kernel for WeightedRows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(mut self) {
+        let n = self.out.len();
+        match n {
+            0..4 => (0..n).for_each(|at| self.sum::<1>(at)),
+            4..16 => self.sums::<4>(),
+            16..64 => self.sums::<16>(),
+            _ => self.sums::<64>(),
+        }
+    }
+}
+
+impl<T: Copy + Default + AddAssign + Mul<Output = T>> WeightedRows<'_, T> {
+    /// All pixels, `N` at a time; the last ones once more together with their neighbours.
+    #[inline(always)]
+    fn sums<const N: usize>(&mut self) {
+        let last = self.out.len() - N;
+        for at in (0..last).step_by(N) {
+            self.sum::<N>(at);
+        }
+        self.sum::<N>(last);
+    }
+
+    /// `N` pixels, whose sums stay in registers.
+    #[inline(always)]
+    fn sum<const N: usize>(&mut self, at: usize) {
+        let mut sums = [T::default(); N];
+        for (start, weight) in self.starts.iter().zip(self.weights) {
+            let row: &[T] = &self.from[start + at..start + at + N];
+            for i in 0..N {
+                sums[i] += *weight * row[i];
+            }
+        }
+        self.out[at..at + N].copy_from_slice(&sums);
+    }
 }
 
 /// How a field is continued beyond its edges.
@@ -98,26 +150,21 @@ pub fn blur_field(field: &[f64], shape: [usize; 2], sigma_px: f64, border: Borde
         return field.to_vec();
     }
     let [height, width] = shape;
-    let mut tall = vec![0.0; field.len()];
-    for row in 0..height {
-        let line = &mut tall[row * width..(row + 1) * width];
-        for (tap, weight) in kernel.iter().enumerate() {
-            let source = border.inside(row as i64 + tap as i64 - radius as i64, height);
-            let from = &field[source * width..(source + 1) * width];
-            line.iter_mut().zip(from).for_each(|(a, b)| *a += weight * b);
-        }
-    }
-    let mut padded = vec![0.0; width + 2 * radius];
+    let along: Vec<usize> = (0..kernel.len()).collect();
     let mut out = vec![0.0; field.len()];
-    for (line, source) in out.chunks_exact_mut(width).zip(tall.chunks_exact(width)) {
-        padded[radius..radius + width].copy_from_slice(source);
-        for i in (0..radius).chain(radius + width..width + 2 * radius) {
-            padded[i] = source[border.inside(i as i64 - radius as i64, width)];
-        }
-        for (tap, weight) in kernel.iter().enumerate() {
-            line.iter_mut().zip(&padded[tap..]).for_each(|(a, b)| *a += weight * b);
-        }
-    }
+    out.par_chunks_exact_mut(width.max(1)).enumerate().for_each_init(
+        || (vec![0.0; width + 2 * radius], vec![0; kernel.len()]),
+        |(padded, starts), (row, line)| {
+            for (tap, start) in starts.iter_mut().enumerate() {
+                *start = border.inside(row as i64 + tap as i64 - radius as i64, height) * width;
+            }
+            weighted_rows(&mut padded[radius..radius + width], field, starts, &kernel);
+            for i in (0..radius).chain(radius + width..width + 2 * radius) {
+                padded[i] = padded[radius + border.inside(i as i64 - radius as i64, width)];
+            }
+            weighted_rows(line, padded, &along, &kernel);
+        },
+    );
     out
 }
 

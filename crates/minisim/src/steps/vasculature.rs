@@ -122,8 +122,10 @@ impl Step for Vasculature {
         let sigmas: Vec<f64> =
             self.layers.iter().map(|layer| model.point_spread(layer.depth_um.get(), focal).sigma_px).collect();
         let key = scene.key("tree");
+        // The vessels themselves do not depend on the focus; their blur does.
+        let sharp = scene.part("sharp vessels", 0, self, || self.sharp(key, canvas));
         let made = scene.part("vessels", 0, &(self, &sigmas), || {
-            let mask = self.mask(key, canvas, &sigmas);
+            let mask = sharp.blurred(canvas, &sigmas);
             let shown = Arc::new(canvas.crop(&mask));
             (Arc::new(Map::<Tissue>::new(canvas.shape(), &mask)), mask, shown)
         });
@@ -141,39 +143,58 @@ impl Step for Vasculature {
 }
 
 impl Vasculature {
-    /// Share of light that the vessels let through, over the canvas; each layer is blurred by its σ (px).
-    fn mask(&self, key: Key, canvas: Canvas, sigmas_px: &[f64]) -> Vec<f64> {
+    /// The vessels in focus.
+    fn sharp(&self, key: Key, canvas: Canvas) -> SharpVessels {
         // The vessels' world ends a fixed way outside the field of view, so the motion margin moves none of them.
-        let grid_margin = canvas.margin.max((WORLD_MARGIN_UM / canvas.pixel_um).ceil() as usize);
-        let world = Canvas { margin: grid_margin, ..canvas };
+        let margin = canvas.margin.max((WORLD_MARGIN_UM / canvas.pixel_um).ceil() as usize);
+        let world = Canvas { margin, ..canvas };
         let beyond_um = WORLD_MARGIN_UM.max(canvas.margin as f64 * canvas.pixel_um);
         let half_um = canvas.fov_um().map(|v| v / 2.0 + beyond_um);
         let [rows, cols] =
             [0, 1].map(|axis| world.fov_indices(axis).map(|i| world.um_from_fov_px(axis, i)).collect::<Vec<_>>());
-        let mut mask = vec![1.0; rows.len() * cols.len()];
-        for (index, (layer, sigma_px)) in self.layers.iter().zip(sigmas_px).enumerate() {
+        let layer = |(index, layer): (usize, &VesselLayer)| {
             let key = key.derive(index as u64);
             let segments: Vec<Segment> =
                 (0..u64::from(layer.n_roots.get())).flat_map(|root| grow_tree(key, root, layer, half_um)).collect();
             let path = blood_path_um(&segments, &rows, &cols);
-            let sharp = transmission(&path, layer.opacity.get(), layer.absorption_per_um.get());
-            let blurred = blur_field(&sharp, world.shape(), *sigma_px, Border::Replicate);
+            transmission(&path, layer.opacity.get(), layer.absorption_per_um.get())
+        };
+        SharpVessels { world, layers: self.layers.iter().enumerate().map(layer).collect() }
+    }
+}
+
+/// Share of light that each layer of vessels lets through, before any blur.
+struct SharpVessels {
+    world: Canvas,
+    layers: Vec<Vec<f64>>,
+}
+
+impl SharpVessels {
+    /// Share of light that all layers let through, over the canvas, each blurred by its σ (px).
+    fn blurred(&self, canvas: Canvas, sigmas_px: &[f64]) -> Vec<f64> {
+        let mut mask = vec![1.0; self.world.shape().iter().product()];
+        for (sharp, sigma_px) in self.layers.iter().zip(sigmas_px) {
+            let blurred = blur_field(sharp, self.world.shape(), *sigma_px, Border::Replicate);
             mask.iter_mut().zip(blurred).for_each(|(m, b)| *m *= b);
         }
-        let cut = Canvas { margin: grid_margin - canvas.margin, fov: canvas.shape(), ..canvas };
+        let cut = Canvas { margin: self.world.margin - canvas.margin, fov: canvas.shape(), ..canvas };
         cut.crop(&mask)
     }
 }
 
 /// Share of a footprint's light that the vessels take: `1 - Σ(A M)/Σ(A)`.
 fn overlap_fraction(patch: &Patch, mask: &[f64], width: usize) -> f64 {
-    let (mut all, mut passed) = (0.0, 0.0);
+    // Several sums side by side, which need not wait for each other.
+    let (mut all, mut passed) = ([0.0; 8], [0.0; 8]);
     for r in 0..patch.height {
         let at = (patch.row as usize + r) * width + patch.col as usize;
-        for (weight, m) in patch.row_weights(r).iter().zip(&mask[at..]) {
-            all += f64::from(*weight);
-            passed += f64::from(*weight) * m;
+        for (weights, mask) in patch.row_weights(r).chunks(8).zip(mask[at..].chunks(8)) {
+            for (i, (weight, m)) in weights.iter().zip(mask).enumerate() {
+                all[i] += f64::from(*weight);
+                passed[i] += f64::from(*weight) * m;
+            }
         }
     }
+    let [all, passed] = [all, passed].map(|sums| sums.iter().sum::<f64>());
     if all > 0.0 { 1.0 - passed / all } else { 0.0 }
 }

@@ -8,11 +8,15 @@
 
 use std::marker::PhantomData;
 
+use rayon::prelude::*;
+
 use crate::footprint::Patch;
 use crate::level::{Kernel, Lanes, Level};
 
 /// Pixels of a strip.
 pub const STRIP: usize = 16;
+/// Canvas rows that are laid out by one thread at a time.
+const BAND: usize = 64;
 
 /// Weights of one cell in one strip.
 #[derive(Clone, Copy, Debug)]
@@ -51,20 +55,36 @@ impl Tiles {
         }
         let n = starts.last().copied().unwrap_or_default() as usize;
         let (mut units, mut weights) = (vec![0; n], vec![Weights([0.0; STRIP]); n]);
-        let mut next = starts.clone();
-        for (unit, p) in lit() {
-            for row in rows(p) {
-                let (values, left) = (p.row_weights(row - p.row as usize), p.col as usize);
-                for strip in cover(p) {
-                    let at = next[row * strips + strip] as usize;
-                    next[row * strips + strip] += 1;
-                    units[at] = unit as u32;
-                    let (from, to) = ((strip * STRIP).max(left), ((strip + 1) * STRIP).min(left + p.width));
-                    weights[at].0[from - strip * STRIP..to - strip * STRIP]
-                        .copy_from_slice(&values[from - left..to - left]);
+        // Bands of canvas rows are filled side by side.
+        let mut bands = Vec::new();
+        let (mut units_left, mut weights_left) = (units.as_mut_slice(), weights.as_mut_slice());
+        for top in (0..canvas[0]).step_by(BAND) {
+            let bottom = (top + BAND).min(canvas[0]);
+            let starts = &starts[top * strips..=bottom * strips];
+            let n = (starts[starts.len() - 1] - starts[0]) as usize;
+            let (units, weights);
+            (units, units_left) = units_left.split_at_mut(n);
+            (weights, weights_left) = weights_left.split_at_mut(n);
+            bands.push((top..bottom, starts, units, weights));
+        }
+        bands.into_par_iter().for_each(|(band, starts, units, weights)| {
+            let mut next: Vec<u32> = starts.iter().map(|s| s - starts[0]).collect();
+            for (unit, p) in lit() {
+                let own = rows(p);
+                for row in own.start.max(band.start)..own.end.min(band.end) {
+                    let (values, left) = (p.row_weights(row - p.row as usize), p.col as usize);
+                    for strip in cover(p) {
+                        let slot = &mut next[(row - band.start) * strips + strip];
+                        let at = *slot as usize;
+                        *slot += 1;
+                        units[at] = unit as u32;
+                        let (from, to) = ((strip * STRIP).max(left), ((strip + 1) * STRIP).min(left + p.width));
+                        weights[at].0[from - strip * STRIP..to - strip * STRIP]
+                            .copy_from_slice(&values[from - left..to - left]);
+                    }
                 }
             }
-        }
+        });
         Self { strips, n_units: patches.len(), starts, units, weights }
     }
 
