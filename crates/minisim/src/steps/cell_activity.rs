@@ -32,6 +32,7 @@ use rayon::prelude::*;
 use super::{Domain, Step};
 use crate::{
     cells::{Traces, range_of},
+    level::{Kernel, Lanes, Level},
     math,
     rng::Key,
     scene::Builder,
@@ -192,6 +193,21 @@ impl Activity {
     }
 }
 
+/// `to += response`, as far as both go.
+struct Add<'a> {
+    response: &'a [f64],
+    to: &'a mut [f64],
+}
+
+impl Kernel for Add<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        self.to.iter_mut().zip(self.response).for_each(|(c, r)| *c += r);
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Keys {
     gate: Key,
@@ -294,8 +310,9 @@ impl Model {
                 }
                 let from = frame.max(0);
                 let skip = (from - frame) as usize;
-                let later = self.responses[bin].iter().skip(skip);
-                calcium[from as usize..].iter_mut().zip(later).for_each(|(c, r)| *c += r);
+                if let Some(response) = self.responses[bin].get(skip..) {
+                    Level::best().run(Add { response, to: &mut calcium[from as usize..] });
+                }
             }
         }
         for (frame, value) in calcium.iter_mut().enumerate() {
