@@ -1,6 +1,7 @@
 //! The `minisim` command: one file a subcommand. A library too, so that the Python package brings the same command.
 #![expect(clippy::print_stderr, reason = "a command line program talks to its terminal")]
 
+mod anatomy;
 mod completions;
 mod exit;
 mod info;
@@ -35,6 +36,7 @@ Examples:
   minisim presets v4-ca1 > mine.json                 a spec to edit; then: minisim simulate mine.json
   minisim picture mine.zarr -o mine.png
   minisim studio                                     tune a recording by eye in the browser
+  minisim studio --tour                              what a recording is made of, effect by effect
 
 Exit codes:
   0  done    1  failed (a file, the disk, a size that does not fit)    2  the spec or the command line is wrong
@@ -60,6 +62,8 @@ enum Command {
     Sweep(sweep::Command),
     /// Tune a recording by eye in the browser, and write it to disk.
     Studio(studio::Args),
+    /// Draw the anatomy of a recording, effect by effect, for slides and lectures.
+    Anatomy(anatomy::Args),
     /// Print a completion script for your shell.
     Completions(completions::Args),
 }
@@ -87,6 +91,7 @@ where
         Command::Score(args) => score::run(&args),
         Command::Sweep(command) => sweep::run(&command),
         Command::Studio(args) => studio::run(&args),
+        Command::Anatomy(args) => anatomy::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match result {

@@ -1,7 +1,9 @@
 //! `minisim picture`: a labelled contact sheet of a recording, or of what a spec would give.
 
+mod axes;
 pub(crate) mod contour;
 mod draw;
+pub(crate) mod figure;
 pub(crate) mod scale;
 mod sheet;
 

@@ -4,6 +4,7 @@ use minisim::{recording::SampleType, steps::AnyStep};
 
 use super::{
     Film,
+    axes::{Axes, LABEL},
     contour::{self, Line},
     draw::{
         Align, Area, BLACK, BLUE, Canvas, Colors, FAINT_INK, GRID, INK, ORANGE, PAPER, Rgb, SKY, VERMILLION, text_width,
@@ -17,7 +18,6 @@ const GAP: f32 = 30.0;
 /// Side of the two large images.
 const IMAGE: f32 = 580.0;
 const TITLE: f32 = 17.0;
-const LABEL: f32 = 13.5;
 /// Where the rows begin and end.
 const HEAD: f32 = 96.0;
 const TRACES_HEIGHT: f32 = 450.0;
@@ -267,36 +267,6 @@ fn wrapped(words: &[&str], width: f32) -> Vec<String> {
         }
     }
     lines
-}
-
-/// Axes of a plot: a map from data to the screen and labelled ticks.
-struct Axes {
-    area: Area,
-    x: Window,
-    y: Window,
-}
-
-impl Axes {
-    fn at(&self, x: f64, y: f64) -> [f32; 2] {
-        let share = |w: Window, v: f64| if w.high > w.low { (v - w.low) / (w.high - w.low) } else { 0.5 };
-        [
-            self.area.x + share(self.x, x) as f32 * self.area.w,
-            self.area.y + self.area.h * (1.0 - share(self.y, y) as f32),
-        ]
-    }
-
-    fn x_ticks(&self, canvas: &mut Canvas, label: &str) {
-        let bottom = self.area.y + self.area.h;
-        canvas.segments(&[[[self.area.x, bottom], [self.area.x + self.area.w, bottom]]], FAINT_INK, 1.0, 1.0);
-        let (marks, decimals) = ticks(self.x.low, self.x.high, (self.area.w / 75.0) as usize);
-        for mark in marks {
-            let [x, _] = self.at(mark, self.y.low);
-            canvas.segments(&[[[x, bottom], [x, bottom + 5.0]]], FAINT_INK, 1.0, 1.0);
-            canvas.text(&fixed(mark, decimals), x, bottom + 20.0, LABEL, INK, Align::Center);
-        }
-        let middle = self.area.x + self.area.w / 2.0;
-        canvas.text(label, middle, bottom + 40.0, LABEL, FAINT_INK, Align::Center);
-    }
 }
 
 /// Numbers of pixels per bin of pixel values, on a logarithmic axis.

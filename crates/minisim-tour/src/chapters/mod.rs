@@ -1,0 +1,36 @@
+//! The chapters, in the order in which light goes through a recording; one file each.
+
+mod background;
+mod bleaching;
+mod crosstalk;
+mod delta_f;
+mod depth;
+mod edges;
+mod motion;
+mod roi;
+mod sectioning;
+mod sensor;
+mod together;
+
+use crate::figure::Chapter;
+
+/// All chapters.
+pub const CHAPTERS: &[Chapter] = &[
+    sectioning::CHAPTER,
+    depth::CHAPTER,
+    background::CHAPTER,
+    crosstalk::CHAPTER,
+    motion::CHAPTER,
+    edges::CHAPTER,
+    sensor::CHAPTER,
+    together::CHAPTER,
+    bleaching::CHAPTER,
+    delta_f::CHAPTER,
+    roi::CHAPTER,
+];
+
+/// The chapter called `name`.
+#[must_use]
+pub fn chapter(name: &str) -> Option<&'static Chapter> {
+    CHAPTERS.iter().find(|c| c.name == name)
+}

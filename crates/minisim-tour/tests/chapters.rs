@@ -1,0 +1,173 @@
+//! Chapters draw at every setting of their sliders, and their numbers obey the physics that they explain.
+
+use minisim_tour::{CHAPTERS, Figure, Panel, chapter};
+
+fn figure(name: &str, values: &[(&str, f64)]) -> Figure {
+    let chapter = chapter(name).expect("a chapter");
+    let mut knobs = chapter.start();
+    for (label, value) in values {
+        let at = chapter.knobs.iter().position(|k| k.label == *label).expect("a slider of that name");
+        knobs[at] = *value;
+    }
+    chapter.figure(&knobs).expect("a figure")
+}
+
+fn number(figure: &Figure, label: &str) -> f64 {
+    figure
+        .quantities
+        .iter()
+        .find(|q| q.label == label)
+        .unwrap_or_else(|| panic!("{label} in {:?}", figure.quantities))
+        .value
+}
+
+#[test]
+fn every_setting_of_every_slider_draws() {
+    for chapter in CHAPTERS {
+        let start = chapter.start();
+        let mut settings = vec![start.clone()];
+        for (i, knob) in chapter.knobs.iter().enumerate() {
+            assert!(
+                knob.min <= knob.start && knob.start <= knob.max && knob.step > 0.0,
+                "{} {}",
+                chapter.name,
+                knob.label
+            );
+            for value in [knob.min, knob.max] {
+                let mut setting = start.clone();
+                setting[i] = value;
+                settings.push(setting);
+            }
+        }
+        for setting in settings {
+            let figure = chapter.figure(&setting).unwrap_or_else(|e| panic!("{} at {setting:?}: {e}", chapter.name));
+            assert!(figure.panels.len() >= 2 && figure.quantities.len() >= 3, "{}", chapter.name);
+            for q in &figure.quantities {
+                assert!(q.value.is_finite(), "{} at {setting:?}: {}", chapter.name, q.label);
+            }
+            for panel in &figure.panels {
+                match panel {
+                    Panel::Image(image) => {
+                        assert_eq!(image.data.len(), image.shape[0] * image.shape[1]);
+                        assert!(
+                            image.high > image.low && image.data.iter().all(|v| v.is_finite()),
+                            "{} {}",
+                            chapter.name,
+                            image.title
+                        );
+                    }
+                    Panel::Plot(plot) => {
+                        let points = || plot.series.iter().flat_map(|s| &s.points);
+                        assert!(
+                            points().count() > 1 && points().flatten().all(|v| v.is_finite()),
+                            "{} {}",
+                            chapter.name,
+                            plot.title
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_number_stands_at_its_start() {
+    for chapter in CHAPTERS {
+        let odd = vec![f64::NAN; chapter.knobs.len()];
+        assert_eq!(chapter.figure(&odd), chapter.figure(&[]), "{}", chapter.name);
+    }
+}
+
+#[test]
+fn a_thin_slab_is_all_in_focus() {
+    let share = |um: f64| {
+        number(&figure("sectioning", &[("Thickness of the labelled slab", um)]), "Light from cells out of focus")
+    };
+    assert!(share(10.0) < 10.0, "{}", share(10.0));
+    assert!(share(200.0) > 60.0, "{}", share(200.0));
+}
+
+#[test]
+fn depth_costs_light_by_the_attenuation_law() {
+    let figure = figure("depth", &[("Depth of the deep cell", 200.0), ("Emission mean free path", 100.0)]);
+    let [near, deep] = [100.0, 200.0].map(|z| number(&figure, &format!("Light that survives from {z:.0} µm")));
+    // Excitation's own free path is 600 µm.
+    let expected = (-100.0_f64 * (1.0 / 600.0 + 1.0 / 100.0)).exp();
+    assert!((deep / near - expected).abs() < 1e-9, "{near} {deep}");
+}
+
+#[test]
+fn corners_are_as_dark_as_both_edges_together() {
+    let figure = figure("edges", &[("Illumination at the corner", 0.7), ("Vignette at the corner", 0.6)]);
+    assert!((number(&figure, "Brightness at the corner") - 42.0).abs() < 0.5);
+}
+
+#[test]
+fn still_brains_do_not_blur() {
+    let still = figure("motion", &[("Motion amplitude", 0.0)]);
+    assert_eq!(number(&still, "Largest shift"), 0.0);
+    assert!((number(&still, "Edge contrast that the average keeps") - 100.0).abs() < 1e-9);
+    let moving = figure("motion", &[("Motion amplitude", 10.0)]);
+    let rms = number(&moving, "Shift, RMS");
+    assert!((3.0..10.0).contains(&rms), "{rms}");
+    assert!(number(&moving, "Edge contrast that the average keeps") < 80.0);
+}
+
+#[test]
+fn four_times_the_light_is_twice_the_snr() {
+    let snr = |photons: f64| {
+        let figure = figure("sensor", &[("Photons per fluorescence unit", photons), ("Read noise", 0.0)]);
+        number(&figure, "SNR of the marked cell's largest transient")
+    };
+    assert!((snr(1600.0) / snr(400.0) - 2.0).abs() < 1e-6);
+}
+
+#[test]
+fn parts_of_the_light_make_the_whole() {
+    let figure = figure("together", &[]);
+    let parts = ["Light from cells in focus", "from cells out of focus", "from the neuropil", "stray light"];
+    let sum: f64 = parts.iter().map(|p| number(&figure, p)).sum();
+    assert!((sum - 100.0).abs() < 0.1, "{sum}");
+}
+
+#[test]
+fn active_cells_bleach_faster_and_the_dark_brings_them_back() {
+    let figure = |pause: f64| figure("bleaching", &[("Pause between sessions", pause), ("Turnover time", 5.0)]);
+    let short = figure(0.0);
+    assert!(
+        number(&short, "Lost in the first session, busiest cell")
+            > 1.2 * number(&short, "Lost in the first session, silent cell")
+    );
+    assert!(number(&short, "Of that loss, a pause brings back").abs() < 1e-9);
+    let expected = 100.0 * (1.0 - (-2.0_f64).exp());
+    assert!((number(&figure(10.0), "Of that loss, a pause brings back") - expected).abs() < 1e-6);
+}
+
+#[test]
+fn background_shrinks_delta_f() {
+    let shown = |stray: f64| figure("delta_f", &[("Stray light", stray)]);
+    let (little, much) = (shown(0.0), shown(1.0));
+    assert_eq!(number(&little, "Largest ΔF/F of the cell"), number(&much, "Largest ΔF/F of the cell"));
+    assert!(number(&much, "Largest ΔF/F measured") < 0.8 * number(&little, "Largest ΔF/F measured"));
+}
+
+#[test]
+fn neighbours_leak_into_the_mask_the_closer_the_more() {
+    let of_b = |um: f64| {
+        number(&figure("crosstalk", &[("Distance of the two cells", um)]), "Variance in the mask that is B's")
+    };
+    assert!(of_b(60.0) < 1.0 && of_b(8.0) > 5.0 + of_b(20.0), "{} {}", of_b(60.0), of_b(8.0));
+}
+
+#[test]
+fn oracle_demixing_beats_the_region() {
+    for density in [9000.0, 20000.0] {
+        let figure = figure("roi", &[("Cell density", density)]);
+        let (region, demixed) = (
+            number(&figure, "Region's correlation with the true C"),
+            number(&figure, "Demixed trace's correlation with the true C"),
+        );
+        assert!(demixed > region && demixed > 0.9, "{density}: {region} {demixed}");
+    }
+}
