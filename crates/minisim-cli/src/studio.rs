@@ -20,7 +20,8 @@ forward the port: ssh -L 8642:127.0.0.1:8642 HOST, there minisim studio --port 8
 Examples:
   minisim studio                           start from a Miniscope V4 over CA1
   minisim studio mine.json --dir films     tune a spec, write recordings to films/
-  minisim studio v4-ca1.zarr               start from a recording's spec")]
+  minisim studio v4-ca1.zarr               start from a recording's spec
+  minisim studio --tour                    learn what a recording is made of")]
 pub(crate) struct Args {
     /// A spec (.json, .toml, .yaml) or a recording (.zarr) to start from.
     start: Option<PathBuf>,
@@ -30,6 +31,9 @@ pub(crate) struct Args {
     /// TCP port; any free one if 0.
     #[arg(long, value_name = "N", default_value_t = 0)]
     port: u16,
+    /// Open the tour: what a recording is made of, effect by effect.
+    #[arg(long)]
+    tour: bool,
     /// Print the address, open no browser.
     #[arg(long)]
     no_open: bool,
@@ -46,7 +50,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     };
     let options = Options { spec, dir: args.dir.clone(), port: args.port };
     let studio = Studio::start(options).map_err(Failure::run)?;
-    let url = studio.url();
+    let url = if args.tour { studio.tour_url() } else { studio.url() };
     print(&format!("the studio is open at {url}\nCtrl-C ends it\n"))?;
     if !args.no_open && !open(&url) {
         eprintln!("no browser could be opened; open the address yourself");

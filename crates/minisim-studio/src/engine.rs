@@ -21,7 +21,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use crate::session::Outgoing;
+use crate::session::{Outgoing, binary};
 
 /// Length of the scene that is shown (s).
 const SCENE_S: f64 = 60.0;
@@ -295,19 +295,6 @@ fn bursts(spikes: &[u32], quiet: usize) -> usize {
         }
     }
     n
-}
-
-/// A JSON header and bytes in one message: the header's length, the header, the bytes.
-fn binary(header: &Json, payload: impl Iterator<Item = u8>) -> Outgoing {
-    let mut header = header.to_string();
-    // Payloads of numbers are read in place, which needs them aligned.
-    while !header.len().is_multiple_of(4) {
-        header.push(' ');
-    }
-    let mut bytes = (header.len() as u32).to_le_bytes().to_vec();
-    bytes.extend_from_slice(header.as_bytes());
-    bytes.extend(payload);
-    Outgoing::Binary(bytes)
 }
 
 /// A film of one stage, as far as it is rendered.

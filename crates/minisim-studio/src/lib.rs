@@ -11,6 +11,7 @@ mod jobs;
 mod page;
 mod server;
 mod session;
+mod tour;
 
 use std::{
     io,
@@ -113,6 +114,12 @@ impl Studio {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/?token={}", self.shared.port, self.shared.token)
+    }
+
+    /// The address of the tour, a tab of the page.
+    #[must_use]
+    pub fn tour_url(&self) -> String {
+        format!("{}&panel=tour", self.url())
     }
 
     /// The newest valid configuration of the page.

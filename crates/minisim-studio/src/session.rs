@@ -15,6 +15,7 @@ use minisim::{
     presets::{ACTIVITY_LEVELS, starting_points},
     spec::{Report, Spec},
 };
+use minisim_tour::Chapter;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc::Sender;
@@ -23,6 +24,7 @@ use crate::{
     Shared,
     engine::{Engine, View},
     jobs::Order,
+    tour,
 };
 
 /// A message to the page.
@@ -30,6 +32,19 @@ use crate::{
 pub(crate) enum Outgoing {
     Text(String),
     Binary(Vec<u8>),
+}
+
+/// A JSON header and bytes in one message: the header's length, the header, the bytes.
+pub(crate) fn binary(header: &Json, payload: impl Iterator<Item = u8>) -> Outgoing {
+    let mut header = header.to_string();
+    // Payloads of numbers are read in place, which needs them aligned.
+    while !header.len().is_multiple_of(4) {
+        header.push(' ');
+    }
+    let mut bytes = (header.len() as u32).to_le_bytes().to_vec();
+    bytes.extend_from_slice(header.as_bytes());
+    bytes.extend(payload);
+    Outgoing::Binary(bytes)
 }
 
 /// What a page asks for.
@@ -40,6 +55,8 @@ enum Request {
     Show { seq: u64, spec: Json, view: View },
     /// Everything about a cell of the scene that is shown.
     Cell { unit: usize },
+    /// The figure of a chapter of the tour for these values of its sliders.
+    Tour { seq: u64, chapter: String, values: Vec<f64> },
     /// Decay and rise times with this time to peak and width.
     Kinetics { t_peak_s: f64, fwhm_s: f64 },
     /// Write a recording.
@@ -57,11 +74,19 @@ struct Show {
     view: View,
 }
 
+#[derive(Debug)]
+struct Tour {
+    seq: u64,
+    chapter: &'static Chapter,
+    values: Vec<f64>,
+}
+
 /// The place where requests for the engine wait: at most one of a kind.
 #[derive(Debug, Default)]
 struct Inbox {
     show: Option<Show>,
     cell: Option<usize>,
+    tour: Option<Tour>,
     closed: bool,
 }
 
@@ -114,6 +139,14 @@ impl Session {
             }
             Request::Cell { unit } => {
                 self.mail.open().cell = Some(unit);
+                self.mail.news.notify_one();
+            }
+            Request::Tour { seq, chapter, values } => {
+                let chapter = minisim_tour::chapter(&chapter)
+                    .ok_or_else(|| complaint(&format!("the tour has no chapter {chapter:?}")))?;
+                // Whatever picture is being made is not looked at now.
+                self.mail.newest.fetch_add(1, Ordering::Relaxed);
+                self.mail.open().tour = Some(Tour { seq, chapter, values });
                 self.mail.news.notify_one();
             }
             Request::Kinetics { t_peak_s, fwhm_s } => {
@@ -179,6 +212,7 @@ fn hello(shared: &Shared) -> Json {
         "schema": minisim::spec::schema(),
         "presets": presets,
         "activity_levels": levels,
+        "tour": tour::contents(),
         "spec": spec_json(&spec),
         "folder": shared.jobs.root(),
         "formats": crate::jobs::FORMATS,
@@ -196,19 +230,19 @@ fn work(shared: &Shared, mail: &Mail, to_page: &Sender<Outgoing>) {
     }
     let mut engine = Engine::default();
     loop {
-        let (show, cell) = {
+        let (show, cell, tour) = {
             let mut inbox = mail.open();
             loop {
                 if inbox.closed {
                     return;
                 }
-                if inbox.show.is_some() || inbox.cell.is_some() {
+                if inbox.show.is_some() || inbox.cell.is_some() || inbox.tour.is_some() {
                     break;
                 }
                 inbox =
                     mail.news.wait_timeout(inbox, Duration::from_secs(3600)).unwrap_or_else(PoisonError::into_inner).0;
             }
-            (inbox.show.take(), inbox.cell.take())
+            (inbox.show.take(), inbox.cell.take(), inbox.tour.take())
         };
         if let Some(Show { seq, spec, view }) = show {
             let number = mail.newest.load(Ordering::Relaxed);
@@ -243,6 +277,12 @@ fn work(shared: &Shared, mail: &Mail, to_page: &Sender<Outgoing>) {
         }
         if let Some(unit) = cell {
             text(engine.cell(unit));
+        }
+        if let Some(Tour { seq, chapter, values }) = tour {
+            match chapter.figure(&values) {
+                Ok(figure) => send(tour::message(seq, chapter, &figure)),
+                Err(report) => text(json!({ "type": "error", "message": report.to_string() })),
+            };
         }
     }
 }

@@ -2,11 +2,10 @@
 
 import { For, Show, createEffect, createSignal } from "solid-js";
 import { GroupPanel } from "./controls";
-import { css } from "./side";
+import { css, screen, watchSize } from "./screen";
 import { state } from "./state";
 import { drawTraces } from "./traces";
 import type { Dict, Path } from "./types";
-import { screen, watchSize } from "./viewer";
 
 /** The step that the levels of activity belong to, in this spec. */
 function stepPath(): Path | undefined {

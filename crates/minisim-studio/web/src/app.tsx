@@ -6,12 +6,14 @@ import { GroupPanel } from "./controls";
 import { GenerateControls, GenerateView } from "./generate";
 import { HistogramBox, Inspector, Readouts, SideView } from "./side";
 import { state } from "./state";
+import { TourControls, TourView } from "./tour";
 import { Viewer, togglePlay } from "./viewer";
 
 const PANELS = [
   ["anatomy", "Anatomy & scope"],
   ["activity", "Neural activity"],
   ["generate", "Generate"],
+  ["tour", "Tour"],
 ] as const;
 
 /** Steps without which there is nothing to show; they have no switch. */
@@ -123,6 +125,9 @@ export function App() {
               <Match when={panel() === "generate"}>
                 <GenerateControls />
               </Match>
+              <Match when={panel() === "tour"}>
+                <TourControls />
+              </Match>
             </Switch>
           </Show>
         </aside>
@@ -141,6 +146,9 @@ export function App() {
           </Match>
           <Match when={panel() === "generate"}>
             <GenerateView />
+          </Match>
+          <Match when={panel() === "tour"}>
+            <TourView />
           </Match>
         </Switch>
       </main>

@@ -1,6 +1,6 @@
 // Controls of any field, made from its schema.
 
-import { For, Index, Show, createMemo, createUniqueId, type JSX } from "solid-js";
+import { For, Index, Show, createMemo, createSignal, createUniqueId, type JSX } from "solid-js";
 import { get, initial, label, optional, place, type Group } from "./schema";
 import { OFF, state } from "./state";
 import type { Dict, Json, Path, Schema } from "./types";
@@ -60,10 +60,14 @@ export function NumberControl(props: {
   const hint = () => props.schema["x-ui"] ?? {};
   const whole = () => props.schema.type === "integer";
   const step = () => hint().step ?? (whole() ? 1 : 0.01);
-  const take = (input: string, fallback: HTMLInputElement) => {
-    const value = Number(input);
-    if (input.trim() === "" || !Number.isFinite(value)) fallback.value = text(props.value);
-    else props.set(whole() ? Math.round(value) : value);
+  /** What is being typed; answers of the engine do not disturb it. */
+  const [draft, setDraft] = createSignal<string>();
+  const take = (input: HTMLInputElement) => {
+    const typed = input.value;
+    const value = Number(typed);
+    setDraft(undefined);
+    if (typed.trim() !== "" && Number.isFinite(value)) props.set(whole() ? Math.round(value) : value);
+    input.value = text(props.value);
   };
   return (
     <div class="number">
@@ -86,9 +90,11 @@ export function NumberControl(props: {
         inputmode="decimal"
         aria-label={`${props.label}, value`}
         id={hint().min === undefined ? props.id : undefined}
-        value={text(props.value)}
+        value={draft() ?? text(props.value)}
         disabled={props.disabled}
-        onChange={(e) => take(e.currentTarget.value, e.currentTarget)}
+        onInput={(e) => setDraft(e.currentTarget.value)}
+        onChange={(e) => take(e.currentTarget)}
+        onBlur={() => setDraft(undefined)}
       />
     </div>
   );

@@ -1,6 +1,6 @@
 // The engine behind a WebSocket: the native server.
 
-import type { Engine, Events, Frame, Json, Projection } from "./types";
+import type { Engine, Events, Figure, Frame, Json, Projection } from "./types";
 
 /** Connects to the server that sent this page, and connects again whenever it was lost. */
 export function connect(events: Events): Engine {
@@ -46,7 +46,17 @@ export function connect(events: Events): Engine {
   const binary = (buffer: ArrayBuffer) => {
     const length = new DataView(buffer).getUint32(0, true);
     const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-    if (header.type === "projection") {
+    if (header.type === "tour") {
+      const pixels = new Float32Array(buffer, 4 + length);
+      let at = 0;
+      for (const panel of header.panels) {
+        if (panel.kind !== "image") continue;
+        const size = panel.shape[0] * panel.shape[1];
+        panel.data = pixels.subarray(at, at + size);
+        at += size;
+      }
+      events.tour(header as Figure);
+    } else if (header.type === "projection") {
       events.projection({ ...header, data: new Float32Array(buffer, 4 + length) } as Projection);
     } else {
       events.frame({ ...header, data: new Uint8Array(buffer, 4 + length) } as Frame);
@@ -61,6 +71,7 @@ export function connect(events: Events): Engine {
   return {
     show: (seq, spec, view) => send({ type: "show", seq, spec, view }),
     cell: (unit) => send({ type: "cell", unit }),
+    tour: (seq, chapter, values) => send({ type: "tour", seq, chapter, values }),
     kinetics: (t_peak_s, fwhm_s) => send({ type: "kinetics", t_peak_s, fwhm_s }),
     generate: (spec, order) => send({ type: "generate", spec, order }),
     cancel: (job) => send({ type: "cancel", job }),

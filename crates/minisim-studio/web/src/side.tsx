@@ -4,14 +4,10 @@ import { Show, createEffect, type JSX } from "solid-js";
 import { depthColour } from "./colours";
 import { state } from "./state";
 import { drawTraces } from "./traces";
-import { screen, watchSize } from "./viewer";
+import { css, screen, watchSize } from "./screen";
 
 /** Most dots in the side view. */
 const MAX_DOTS = 1500;
-
-export function css(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
 
 function Fact(props: { name: string; title?: string; children: JSX.Element }) {
   return (

@@ -4,7 +4,7 @@ import { batch, createEffect, createMemo, createRoot, createSignal, on } from "s
 import { fromLink, toLink } from "./link";
 import { get, groups, initial, pathText, place, resolver, set, type Group } from "./schema";
 import { connect } from "./server";
-import type { Activity, Cost, Dict, CellInfo, Finding, Frame, Hello, Job, Json, Path, Projection, Scene, View } from "./types";
+import type { Activity, Cost, Dict, CellInfo, Figure, Finding, Frame, Hello, Job, Json, Path, Projection, Scene, View } from "./types";
 
 /** Changes of one field within this time are one step of undo (ms). */
 const ONE_CHANGE_MS = 700;
@@ -20,7 +20,7 @@ export interface Pinned {
 export const state = createRoot(() => {
   const [hello, setHello] = createSignal<Hello>();
   const [spec, setSpec] = createSignal<Dict>({ steps: [] });
-  const [view, setView] = createSignal<View>({ stage: null, seconds: 3, panel: "anatomy", frames: false });
+  const [view, setView] = createSignal<View>({ stage: null, seconds: 3, panel: new URLSearchParams(location.search).get("panel") ?? "anatomy", frames: false });
   const [connected, setConnected] = createSignal(true);
   const [findings, setFindings] = createSignal<Finding[]>([]);
   const [warnings, setWarnings] = createSignal<Finding[]>([]);
@@ -31,6 +31,7 @@ export const state = createRoot(() => {
   const [cell, setCell] = createSignal<CellInfo>();
   const [selected, setSelected] = createSignal<number>();
   const [jobs, setJobs] = createSignal<Job[]>([]);
+  const [figure, setFigure] = createSignal<Figure>();
   const [message, setMessage] = createSignal("");
   const [pinned, setPinned] = createSignal<Pinned>();
   const [busy, setBusy] = createSignal(false);
@@ -96,6 +97,7 @@ export const state = createRoot(() => {
     activity: (a) => a.seq === seq && setActivity(a),
     cell: (c) => c.unit === selected() && setCell(c),
     kinetics: (values) => kineticsWanted?.(values),
+    tour: setFigure,
     jobs: setJobs,
     error: (text) => setMessage(text),
   });
@@ -103,7 +105,8 @@ export const state = createRoot(() => {
 
   /** Asks for the picture of the current configuration; at most once a screen refresh. */
   function request() {
-    if (requested) return;
+    // The tour shows settings of its own.
+    if (requested || view().panel === "tour") return;
     requested = true;
     changedAt = performance.now();
     setBusy(true);
@@ -180,7 +183,7 @@ export const state = createRoot(() => {
   );
 
   return {
-    engine, hello, spec, view, setView, connected, findings, warnings, cost, projection, scene, activity, cell, selected, select,
+    engine, figure, hello, spec, view, setView, connected, findings, warnings, cost, projection, scene, activity, cell, selected, select,
     jobs, message, setMessage, pinned, setPinned, busy, latency, frames, frameCount, resolve, allGroups, schema,
     change,
     canUndo: () => past().length > 0,

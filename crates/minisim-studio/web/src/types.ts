@@ -57,11 +57,59 @@ export interface ActivityLevel {
   values: Record<string, number>;
 }
 
+export interface Knob {
+  label: string;
+  unit: string;
+  min: number;
+  max: number;
+  step: number;
+  start: number;
+}
+
+/** A chapter of the tour: one effect, explained. */
+export interface Chapter {
+  name: string;
+  title: string;
+  text: string;
+  question: string;
+  answer: string;
+  knobs: Knob[];
+}
+
+export interface ImagePanel {
+  kind: "image";
+  title: string;
+  shape: [number, number];
+  low: number;
+  high: number;
+  pixel_um: number;
+  marks: { row: number; col: number; radius: number; label: string }[];
+  data: Float32Array;
+}
+
+export interface PlotPanel {
+  kind: "plot";
+  title: string;
+  x: string;
+  y: string;
+  series: { label: string; points: [number, number][] }[];
+}
+
+export interface Figure {
+  seq: number;
+  chapter: string;
+  caption: string;
+  panels: (ImagePanel | PlotPanel)[];
+  /** What it is, and the number with its unit. */
+  quantities: [string, string][];
+}
+
 export interface Hello {
   version: string;
   schema: Schema;
   presets: Preset[];
   activity_levels: ActivityLevel[];
+  tour: Chapter[];
   spec: Dict;
   folder: string;
   formats: [string, string][];
@@ -218,6 +266,7 @@ export interface Events {
   cell(cell: CellInfo): void;
   /** Values of fields that give the kinetics that were asked for. */
   kinetics(values: Record<string, number>): void;
+  tour(figure: Figure): void;
   jobs(jobs: Job[]): void;
   error(message: string): void;
   /** The engine went away, or came back. */
@@ -228,6 +277,7 @@ export interface Events {
 export interface Engine {
   show(seq: number, spec: Dict, view: View): void;
   cell(unit: number): void;
+  tour(seq: number, chapter: string, values: number[]): void;
   kinetics(t_peak_s: number, fwhm_s: number): void;
   generate(spec: Dict, order: Order): void;
   cancel(job: number): void;

@@ -1,7 +1,8 @@
 // The picture: projection or film, overlays, contrast, and a pinned copy beside it.
 
-import { For, Show, createEffect, createMemo, createSignal, on, onCleanup, onMount } from "solid-js";
+import { For, Show, createEffect, createMemo, createSignal, on, onCleanup } from "solid-js";
 import { COLOUR_MAPS, depthColour } from "./colours";
+import { screen, watchSize } from "./screen";
 import { state } from "./state";
 import type { Cell, Projection } from "./types";
 
@@ -48,28 +49,6 @@ function range(p: Projection): [number, number] {
   if (adc() && p.max_count !== null) return [0, p.max_count];
   const [low, high] = limits(p.data, percentiles());
   return high > low ? [low, high] : [low, low + 1];
-}
-
-/** Redraws when the element changes size. */
-export function watchSize(element: () => Element | undefined, draw: () => void) {
-  onMount(() => {
-    const observer = new ResizeObserver(draw);
-    const target = element();
-    if (target) observer.observe(target);
-    onCleanup(() => observer.disconnect());
-  });
-}
-
-/** A canvas whose pixels are those of the screen; its context, cleared. */
-export function screen(canvas: HTMLCanvasElement): { g: CanvasRenderingContext2D; w: number; h: number } | undefined {
-  const ratio = window.devicePixelRatio || 1;
-  const [w, h] = [canvas.clientWidth, canvas.clientHeight];
-  const g = canvas.getContext("2d");
-  if (!g || w === 0 || h === 0) return undefined;
-  [canvas.width, canvas.height] = [Math.round(w * ratio), Math.round(h * ratio)];
-  g.setTransform(ratio, 0, 0, ratio, 0, 0);
-  g.clearRect(0, 0, w, h);
-  return { g, w, h };
 }
 
 export function Viewer() {

@@ -266,6 +266,35 @@ const steps = {
     await page.click("text=Clear finished");
     await page.waitForFunction(() => !document.querySelector(".job"));
   },
+
+  async "the tour: chapters, sliders and numbers"(page) {
+    await page.click("#tab-tour");
+    await page.waitForSelector(".panels canvas");
+    const titles = await page.$$eval(".chapter", (all) => all.map((c) => c.textContent));
+    assert(titles.length >= 11);
+    const settledTour = () => page.waitForFunction(() => document.querySelector(".tour .panels figure") && !document.querySelector(".tour.waiting"));
+    for (let i = 0; i < titles.length; i++) {
+      await page.click(`.chapter >> nth=${i}`);
+      await settledTour();
+      assert((await page.$$(".panels figure")).length >= 2, titles[i]);
+      assert((await page.$$(".numbers .fact")).length >= 3, titles[i]);
+    }
+    await page.click(".chapter >> nth=0");
+    await settledTour();
+    const share = () => page.$eval(".numbers .fact:has(dt:text-matches('out of focus')) dd", (e) => Number.parseFloat(e.textContent));
+    const before = await share();
+    const slider = "[data-knob='Thickness of the labelled slab'] input[type=text]";
+    await page.fill(slider, "10");
+    await page.press(slider, "Enter");
+    await page.waitForTimeout(50);
+    await settledTour();
+    assert((await share()) < before / 2, "a thin slab is in focus");
+    await page.click("text=Next →");
+    await settledTour();
+    assert.match(await page.textContent(".tour h2"), /Depth/);
+    await page.click(".question summary");
+    assert(await page.isVisible(".question p"));
+  },
 };
 
 /** From a key press to the new picture, in both presets of the Miniscope V4 (ms). */
@@ -314,9 +343,10 @@ async function screenshots() {
       await page.waitForTimeout(500);
       await settled(page);
       await page.check(".toggles label:has-text('Cells') input");
-      for (const panel of ["anatomy", "activity", "generate"]) {
+      for (const panel of ["anatomy", "activity", "generate", "tour"]) {
         await page.click(`#tab-${panel}`);
         await page.waitForTimeout(700);
+        if (panel === "tour") await page.waitForSelector(".tour:not(.waiting) .panels canvas");
         await page.screenshot({ path: join(shots, `${panel}-${colorScheme}-${width}.png`) });
       }
       await page.close();

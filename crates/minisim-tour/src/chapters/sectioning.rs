@@ -60,7 +60,7 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
             Quantity::new("Light from cells out of focus", 100.0 * share, 0, "%"),
             Quantity::new("Median pixel", median, 3, "fluorescence units"),
         ],
-        caption: "Same cells, same instant, same grey scale. Left, only the cells within the depth of field; right, what the \
+        caption: "Same cells, same instant, same scale. Left, only the cells within the depth of field; right, what the \
                   microscope collects. The difference is the light that it cannot reject.",
     })
 }

@@ -71,6 +71,6 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
             Quantity::new("stray light", share(total - mean_of(&lit)), 1, "%"),
             Quantity::new("Lost to vessels, illumination and vignette", 100.0 * (1.0 - passed), 0, "%"),
         ],
-        caption: "One instant, layer after layer, each picture over its own range of grey.",
+        caption: "One instant, layer after layer, each picture over its own range.",
     })
 }
