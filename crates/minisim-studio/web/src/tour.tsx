@@ -87,6 +87,7 @@ export function TourControls() {
 }
 
 export function TourView() {
+  const count = () => figure()?.panels.length ?? 0;
   return (
     <section class="tour" aria-label="Tour" classList={{ waiting: waiting() }}>
       <Show when={chapter()}>
@@ -96,7 +97,7 @@ export function TourView() {
               <h2>{c().title}</h2>
               <p class="prose">{c().text}</p>
             </header>
-            <div class="panels" classList={{ few: (figure()?.panels.length ?? 0) <= 3 }}>
+            <div class="panels" classList={{ few: count() <= 3 }} style={{ "--n": count() }}>
               <Index each={figure()?.panels ?? []}>
                 {(panel) => (
                   <Show when={panel().kind === "image" && (panel() as ImagePanel)} fallback={<PlotView plot={panel() as PlotPanel} />}>
@@ -240,7 +241,7 @@ function PlotView(props: { plot: PlotPanel }) {
   createEffect(draw);
   watchSize(() => canvas, draw);
   return (
-    <figure class="wide">
+    <figure class="curves">
       <figcaption>
         {props.plot.title}
         <span class="legend">
