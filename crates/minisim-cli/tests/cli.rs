@@ -533,3 +533,21 @@ fn a_full_disk_and_a_read_only_folder() {
     let Some(ended) = with_mounts(dir.path(), &script) else { return };
     refused(&ended, 1, &["a.zarr", "write elsewhere"]);
 }
+
+#[test]
+fn the_anatomy_is_drawn_with_an_index() {
+    let dir = folder();
+    assert!(done(&run(dir.path(), &["anatomy", "--list"])).contains("motion"));
+    let said = done(&run(dir.path(), &["anatomy", "edges", "bleaching", "-o", "figures"]));
+    assert!(said.contains("index.html") && said.contains("next:"), "{said}");
+    let folder = dir.path().join("figures");
+    for file in ["06_edges.png", "09_bleaching.png"] {
+        assert!(fs::read(folder.join(file)).expect("a picture").starts_with(b"\x89PNG"), "{file}");
+    }
+    let page = fs::read_to_string(folder.join("index.html")).expect("the index");
+    assert!(page.contains("06_edges.png") && page.contains("42 % of the centre"), "{page}");
+    refused(&run(dir.path(), &["anatomy", "edges", "-o", "figures"]), 2, &["exists", "--force"]);
+    done(&run(dir.path(), &["anatomy", "edges", "-o", "figures", "--force"]));
+    refused(&run(dir.path(), &["anatomy", "edge", "-o", "other"]), 2, &["\"edge\"", "edges"]);
+    assert!(!dir.path().join("other").exists());
+}

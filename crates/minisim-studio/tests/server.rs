@@ -263,3 +263,19 @@ fn jobs_outlive_their_page_and_cancelled_ones_leave_nothing() {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+#[test]
+fn the_tour_is_served_and_bad_requests_change_nothing() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let Some(studio) = studio(dir.path()) else { return };
+    assert!(studio.tour_url().ends_with("&panel=tour"));
+    let mut socket = page(&studio);
+    say(&mut socket, &json!({ "type": "tour", "seq": 1, "chapter": "nothing", "values": [] }));
+    assert!(wait(&mut socket, "error")["message"].as_str().is_some_and(|m| m.contains("nothing")));
+    // Values are kept within their sliders; too many or too few do no harm.
+    say(&mut socket, &json!({ "type": "tour", "seq": 2, "chapter": "edges", "values": [-5.0, 1e300, 0.5, 2.0, 7.0] }));
+    let figure = wait(&mut socket, "tour");
+    assert_eq!((&figure["seq"], &figure["chapter"]), (&json!(2), &json!("edges")));
+    assert!(figure["panels"].as_array().is_some_and(|p| p.len() >= 2));
+    assert!(figure["quantities"].as_array().is_some_and(|q| !q.is_empty()));
+}
