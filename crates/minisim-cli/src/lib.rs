@@ -3,10 +3,12 @@
 
 mod anatomy;
 mod completions;
+mod convert;
 mod exit;
 mod info;
 mod input;
 mod interrupt;
+mod output;
 mod picture;
 mod presets;
 mod score;
@@ -55,6 +57,8 @@ enum Command {
     Info(info::Args),
     /// Draw a labelled contact sheet of a recording or a spec.
     Picture(picture::Args),
+    /// Write a recording in another format.
+    Convert(convert::Args),
     /// Compare what an analysis found with the truth.
     Score(score::Args),
     /// Simulate many recordings: every combination of what varies.
@@ -88,6 +92,7 @@ where
         Command::Presets(args) => presets::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Picture(args) => picture::run(&args),
+        Command::Convert(args) => convert::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Sweep(command) => sweep::run(&command),
         Command::Studio(args) => studio::run(&args),

@@ -8,16 +8,19 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use minisim::{
     Cancel, Event, GroundTruth, Outcome, RunError, Sink,
+    pair::{clean_twin, white_level},
     presets::preset,
     sink::{Block, Header, SinkError},
     spec::{Checked, Spec},
 };
-use minisim_io::{AviOptions, AviSink, ZarrOptions, ZarrSink};
+use minisim_io::{FileOptions, FileSink, Format};
 use serde_json::Value as Json;
 
 use crate::{
     exit::{Failure, print},
-    input, interrupt, picture, text,
+    input, interrupt,
+    output::{self, OutputArgs, finite},
+    picture, text,
 };
 
 /// The preset and duration of a bare `minisim simulate`.
@@ -34,6 +37,8 @@ Examples:
   minisim simulate mine.json --without neuropil --without vasculature -o clean.zarr
   minisim simulate mine.json --until leakage -o noise_free.zarr
   minisim simulate mine.json -o film.avi                    a film only; the spec is written beside it
+  minisim simulate mine.json -o session --format daq        what the Miniscope's own software records
+  minisim simulate mine.json --pair background -o pair.zarr and pair_clean.zarr: the same cells without background
 
 Paths for --set start at the root of the spec: acquisition.fps, acquisition.image_sensor.n_px_height, seed,
 steps.<kind>.<field>, output.store_dtype. `minisim spec schema` lists them all.")]
@@ -64,15 +69,14 @@ pub(crate) struct Args {
     /// Stop after this stage, e.g. `leakage` for the noise-free film.
     #[arg(long, value_name = "STAGE")]
     until: Option<String>,
-    /// The recording to write: a `.zarr` directory with all truth, or an `.avi` film.
-    #[arg(short, long, value_name = "OUT.zarr|OUT.avi")]
+    /// What to write; its ending names the format: .zarr (with all truth), .avi, .mkv, .tif, .h5, .nwb, .mmap, …
+    #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
-    /// Intensity shown as white in an .avi; needed without a sensor step.
-    #[arg(long, value_name = "LEVEL", value_parser = finite)]
-    vmax: Option<f64>,
-    /// Intensity shown as black in an .avi.
-    #[arg(long, value_name = "LEVEL", default_value_t = 0.0, value_parser = finite)]
-    vmin: f64,
+    #[command(flatten)]
+    format: OutputArgs,
+    /// Write a twin beside the recording, with the same cells: `background` leaves out haze, vessels, stray light and noise.
+    #[arg(long, value_name = "TWIN", value_parser = ["background"])]
+    pair: Option<String>,
     /// Threads to use (default: all cores). The result does not depend on it.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -94,8 +98,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (spec, name) = assemble(args)?;
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.zarr")));
-    let kind = Kind::of(&output)?;
-    let picture = (kind == Kind::Zarr && !args.no_picture).then(|| output.with_extension("png"));
+    let format = args.format.format(&output)?;
+    let picture = (format == Format::Zarr && !args.no_picture).then(|| output.with_extension("png"));
     if let Some(picture) = &picture
         && picture.exists()
         && !args.force
@@ -105,25 +109,30 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             picture.display()
         )));
     }
+    let options = args.format.options(format, args.force)?;
     let cancel = interrupt::cancel_on_signal()?;
     let pool = thread_pool(args.threads)?;
     let start = Instant::now();
-    let (written, outcome) = pool.install(|| match kind {
-        Kind::Zarr => {
-            let sink = ZarrSink::create(&output, ZarrOptions { overwrite: args.force }).map_err(Failure::run)?;
-            simulate(&spec, sink, args, &cancel).map(|o| (o.output.0.bytes, (o.output.1, o.warnings)))
-        }
-        Kind::Avi => {
-            let options =
-                AviOptions { overwrite: args.force, vmin: args.vmin, vmax: args.vmax, ..AviOptions::default() };
-            let sink = AviSink::create(&output, options).map_err(Failure::run)?;
-            simulate(&spec, sink, args, &cancel).map(|o| (o.output.0.bytes, (o.output.1, o.warnings)))
-        }
+    let (written, outcome) = pool.install(|| {
+        let sink = FileSink::create(&output, &options).map_err(Failure::run)?;
+        simulate(&spec, sink, args, &cancel).map(|o| (o.output.0, (o.output.1, o.warnings)))
     })?;
     let (facts, warnings) = outcome;
     let elapsed = start.elapsed();
     warnings.iter().for_each(|w| eprintln!("warning: {w}"));
-    let mut done = Summary { spec: &spec, output: &output, picture: None, written, elapsed, facts };
+    let mut done = Summary {
+        spec: &spec,
+        output: &written.path,
+        picture: None,
+        twin: None,
+        written: written.bytes,
+        elapsed,
+        facts,
+    };
+    if args.pair.is_some() {
+        done.twin =
+            Some(pool.install(|| write_twin(&spec, done.facts.focal_depth_um, &output, &options, args, &cancel))?);
+    }
     if let Some(path) = &picture {
         pool.install(|| picture::draw_recording(&output, path, args.force))?;
         done.picture = Some(path.clone());
@@ -133,34 +142,32 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     } else if args.quiet {
         Ok(())
     } else {
-        print(&done.text(kind))
+        print(&done.text(format))
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Zarr,
-    Avi,
-}
-
-impl Kind {
-    fn of(path: &Path) -> Result<Self, Failure> {
-        match path.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase).as_deref() {
-            Some("zarr") => Ok(Self::Zarr),
-            Some("avi") => Ok(Self::Avi),
-            _ => Err(Failure::Input(format!(
-                "output {}: its name must end in .zarr (a recording with all truth) or .avi (a film)",
-                path.display()
-            ))),
-        }
+/// Writes the same cells without background: no haze, vessels, stray light or noise; where it is.
+fn write_twin(
+    spec: &Spec,
+    focal_depth_um: Option<f64>,
+    output: &Path,
+    options: &FileOptions,
+    args: &Args,
+    cancel: &Cancel,
+) -> Result<PathBuf, Failure> {
+    let twin = clean_twin(spec, focal_depth_um).map_err(Failure::input)?;
+    let mut name = output.file_stem().unwrap_or_default().to_owned();
+    name.push("_clean");
+    if let Some(ending) = output.extension() {
+        name.push(".");
+        name.push(ending);
     }
-}
-
-fn finite(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(value) if value.is_finite() => Ok(value),
-        _ => Err("it must be a finite number".to_owned()),
-    }
+    let path = output.with_file_name(name);
+    // A film without a sensor has no white of its own; the recording's scale is the right one.
+    let mut options = options.clone();
+    options.vmax = options.vmax.or_else(|| white_level(spec));
+    let sink = FileSink::create(&path, &options).map_err(Failure::run)?;
+    Ok(simulate(&twin, sink, args, cancel)?.output.0.path)
 }
 
 /// The spec to simulate and a name for it.
@@ -306,13 +313,15 @@ struct Summary<'a> {
     spec: &'a Spec,
     output: &'a Path,
     picture: Option<PathBuf>,
+    /// The same cells without background.
+    twin: Option<PathBuf>,
     written: u64,
     elapsed: Duration,
     facts: Facts,
 }
 
 impl Summary<'_> {
-    fn text(&self, kind: Kind) -> String {
+    fn text(&self, format: Format) -> String {
         let a = &self.spec.acquisition;
         let [fov_h, fov_w] = a.fov_um();
         let seconds = self.elapsed.as_secs_f64();
@@ -344,25 +353,17 @@ impl Summary<'_> {
         if let Some(picture) = &self.picture {
             out += &format!("{}\n  a labelled contact sheet of the recording\n", picture.display());
         }
-        out + &match kind {
-            Kind::Zarr => format!(
-                "next: look at {}; `minisim info {}` lists what is inside;\n      in Python: minisim.Recording.load(\"{}\")\n",
-                self.picture.as_deref().unwrap_or(self.output).display(),
-                self.output.display(),
-                self.output.display()
-            ),
-            Kind::Avi => format!(
-                "next: open it in Fiji or VLC; the spec is beside it, `minisim simulate {} -o {}` adds the ground truth\n",
-                self.output.with_extension("spec.json").display(),
-                self.output.with_extension("zarr").display()
-            ),
+        if let Some(twin) = &self.twin {
+            out += &format!("{}\n  the same cells without haze, vessels, stray light and noise\n", twin.display());
         }
+        out + &output::next(format, self.output, self.picture.as_deref())
     }
 
     fn json(&self) -> serde_json::Value {
         serde_json::json!({
             "output": self.output,
             "picture": self.picture,
+            "twin": self.twin,
             "spec_cache_key": self.spec.cache_key(),
             "n_frames": self.facts.n_frames,
             "n_cells": self.facts.n_cells,

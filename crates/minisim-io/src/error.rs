@@ -88,6 +88,20 @@ pub enum IoError {
         /// What it uses.
         why: String,
     },
+    /// A format that is not known.
+    #[error("format {name:?} is not known; choose one of {known}")]
+    UnknownFormat {
+        /// What was asked for.
+        name: String,
+        /// Names of all formats.
+        known: String,
+    },
+    /// Writing was given up because its caller asked for it.
+    #[error("{path} was not written: stopped")]
+    Stopped {
+        /// The output.
+        path: PathBuf,
+    },
     /// The output cannot hold what is to be written.
     #[error("could not write {path}: {why}")]
     Unsuitable {

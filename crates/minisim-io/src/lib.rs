@@ -5,16 +5,29 @@
 
 mod atomic;
 mod avi;
+mod caiman;
+mod codec;
+mod daq;
 mod disk;
 mod error;
 mod estimate;
+mod ffv1;
+mod film;
+mod format;
+mod hdf5;
 mod machine;
+mod mkv;
+mod nwb;
+mod tiff;
+mod truth_files;
 mod zarr;
 
 pub use atomic::{remove_unfinished, write_file};
 pub use avi::{AviOptions, AviSink, save_avi};
+pub use codec::{Codec, MJPG_QUALITY};
 pub use error::IoError;
 pub use estimate::{EstimateFile, Numbers, read_estimate};
+pub use format::{FileOptions, FileSink, Format, convert};
 pub use machine::available_memory_bytes;
 pub use zarr::{Loaded, Reader, ZarrOptions, ZarrSink, load, save};
 

@@ -15,6 +15,7 @@ mod level;
 pub mod math;
 pub mod memo;
 pub mod metrics;
+pub mod pair;
 pub mod physics;
 pub mod presets;
 pub mod progress;

@@ -27,7 +27,8 @@ use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::{Written, atomic::Pending, disk::Trail, error::IoError};
-use array::{Dtype, Element, Layout, fill_from_pixels, write_json};
+use array::fill_from_pixels;
+pub(crate) use array::{Dtype, Element, Layout, write_json};
 use blosc::Packer;
 pub(crate) use reader::read_plain_array;
 pub use reader::{Loaded, Reader, load};

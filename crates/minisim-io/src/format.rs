@@ -1,0 +1,347 @@
+//! The formats that a recording can be written in, and the one way to write any of them.
+//!
+//! Every format is a [`Sink`]: frames come in, a file or a folder comes out, complete or not at all. [`FileSink`] is any of
+//! them, chosen by name or by the ending of the path.
+
+use std::path::Path;
+
+use minisim::{
+    GroundTruth, Sink,
+    recording::{Movie, Pixels, SampleType},
+    sink::{Block, Header, SinkError, Track},
+};
+
+use crate::{
+    AviOptions, AviSink, Codec, Reader, Written, ZarrOptions, ZarrSink,
+    caiman::CaimanSink,
+    daq::DaqSink,
+    error::IoError,
+    hdf5::film::Hdf5Sink,
+    mkv::MkvSink,
+    nwb::NwbSink,
+    tiff::TiffSink,
+    truth_files::{MinianSink, NumpySink},
+};
+
+/// A format that recordings are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// The recording with all its truth.
+    Zarr,
+    /// A film.
+    Avi,
+    /// A film, compressed without loss.
+    Mkv,
+    /// A stack of pages with ImageJ's or OME's metadata.
+    Tiff,
+    /// One dataset `/data`.
+    Hdf5,
+    /// Neurodata Without Borders: the film and its truth.
+    Nwb,
+    /// What the Miniscope's acquisition software leaves on disk.
+    Daq,
+    /// CaImAn's memory-mapped array.
+    Caiman,
+    /// The truth in minian's arrays: A, C, S.
+    Minian,
+    /// The truth in numpy's files, and a table of the cells.
+    Numpy,
+}
+
+/// What a format is called and known by.
+struct Entry {
+    format: Format,
+    name: &'static str,
+    /// Ending of its paths; several formats may share one, of which the first is meant.
+    suffix: &'static str,
+    about: &'static str,
+}
+
+const ENTRIES: &[Entry] = &[
+    Entry { format: Format::Zarr, name: "zarr", suffix: "zarr", about: "the film with all ground truth" },
+    Entry { format: Format::Avi, name: "avi", suffix: "avi", about: "AVI: the film, its spec beside it" },
+    Entry { format: Format::Mkv, name: "mkv", suffix: "mkv", about: "Matroska: the film, lossless FFV1" },
+    Entry { format: Format::Tiff, name: "tiff", suffix: "tif", about: "TIFF stack for Fiji, suite2p, CaImAn" },
+    Entry {
+        format: Format::Hdf5,
+        name: "hdf5",
+        suffix: "h5",
+        about: "HDF5, one dataset /data, for suite2p and CaImAn",
+    },
+    Entry {
+        format: Format::Nwb,
+        name: "nwb",
+        suffix: "nwb",
+        about: "NWB: the film, and its truth as a processing module",
+    },
+    Entry {
+        format: Format::Daq,
+        name: "daq",
+        suffix: "daq",
+        about: "the folder that the Miniscope's software records",
+    },
+    Entry { format: Format::Caiman, name: "caiman", suffix: "mmap", about: "CaImAn's memory map" },
+    Entry {
+        format: Format::Minian,
+        name: "minian",
+        suffix: "minian",
+        about: "the truth as minian's arrays A, C, S (zarr)",
+    },
+    Entry { format: Format::Numpy, name: "numpy", suffix: "truth", about: "the truth as npz files, and cells.csv" },
+];
+
+impl Format {
+    /// Every format, the usual one first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        ENTRIES.iter().map(|e| e.format)
+    }
+
+    fn entry(self) -> &'static Entry {
+        // Every format has an entry; a unit test counts them.
+        ENTRIES.iter().find(|e| e.format == self).unwrap_or(&ENTRIES[0])
+    }
+
+    /// Its name, for options.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// The ending of its paths, without the dot.
+    #[must_use]
+    pub fn suffix(self) -> &'static str {
+        self.entry().suffix
+    }
+
+    /// What it is, in a few words.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        self.entry().about
+    }
+
+    /// The format of this name.
+    ///
+    /// # Errors
+    /// When there is none; the message lists all.
+    pub fn named(name: &str) -> Result<Self, IoError> {
+        let wanted = name.to_ascii_lowercase();
+        ENTRIES.iter().find(|e| e.name == wanted || e.suffix == wanted).map(|e| e.format).ok_or_else(|| {
+            let names: Vec<&str> = ENTRIES.iter().map(|e| e.name).collect();
+            IoError::UnknownFormat { name: name.to_owned(), known: names.join(", ") }
+        })
+    }
+
+    /// The format that a path's ending means.
+    ///
+    /// # Errors
+    /// When its ending means none.
+    pub fn of_path(path: &Path) -> Result<Self, IoError> {
+        let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+        let meant = match ending.as_str() {
+            "tiff" | "btf" => "tif",
+            "hdf5" | "hdf" => "h5",
+            other => other,
+        };
+        ENTRIES.iter().find(|e| e.suffix == meant).map(|e| e.format).ok_or_else(|| {
+            let endings: Vec<String> = ENTRIES.iter().map(|e| format!(".{}", e.suffix)).collect();
+            let why = format!("its name must end in one of {}, or name the format (--format)", endings.join(", "));
+            IoError::unsuitable(path, why)
+        })
+    }
+
+    /// Whether it keeps the recording's whole truth.
+    #[must_use]
+    pub fn has_truth(self) -> bool {
+        matches!(self, Self::Zarr | Self::Daq | Self::Nwb | Self::Minian | Self::Numpy)
+    }
+}
+
+/// How to write a file, whatever its format; what a format has no use for is not looked at.
+#[derive(Clone, Debug)]
+pub struct FileOptions {
+    /// The format; by the ending of the path if `None`.
+    pub format: Option<Format>,
+    /// Replace what is there, once the new one is complete.
+    pub overwrite: bool,
+    /// How a film codes its frames; the format's usual way if `None`.
+    pub codec: Option<Codec>,
+    /// Frames a file of an AVI film; the Miniscope's folder has 1000.
+    pub clip: Option<usize>,
+    /// Frames a second that a film says; the spec's if `None`.
+    pub fps: Option<f64>,
+    /// Intensity that a film shows as black.
+    pub vmin: f64,
+    /// Intensity that a film shows as white; the largest count of the sensor if `None`.
+    pub vmax: Option<f64>,
+}
+
+impl Default for FileOptions {
+    fn default() -> Self {
+        Self { format: None, overwrite: false, codec: None, clip: None, fps: None, vmin: 0.0, vmax: None }
+    }
+}
+
+/// Any format's sink.
+pub struct FileSink(Box<dyn AnySink>);
+
+impl std::fmt::Debug for FileSink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FileSink")
+    }
+}
+
+/// A sink whose type is not known.
+trait AnySink: Send {
+    fn begin(&mut self, header: &Header) -> Result<(), SinkError>;
+    fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError>;
+    fn finish(self: Box<Self>, truth: GroundTruth) -> Result<Written, SinkError>;
+}
+
+impl<S: Sink<Output = Written>> AnySink for S {
+    fn begin(&mut self, header: &Header) -> Result<(), SinkError> {
+        Sink::begin(self, header)
+    }
+
+    fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError> {
+        Sink::block(self, block)
+    }
+
+    fn finish(self: Box<Self>, truth: GroundTruth) -> Result<Written, SinkError> {
+        Sink::finish(*self, truth)
+    }
+}
+
+impl FileSink {
+    /// A sink that will write `path`.
+    ///
+    /// # Errors
+    /// When the format is not known, `path` exists and may not be replaced, or nothing can be written there.
+    pub fn create(path: impl AsRef<Path>, options: &FileOptions) -> Result<Self, IoError> {
+        let path = path.as_ref();
+        let format = match options.format {
+            Some(format) => format,
+            None => Format::of_path(path)?,
+        };
+        let overwrite = options.overwrite;
+        let sink: Box<dyn AnySink> = match format {
+            Format::Zarr => Box::new(ZarrSink::create(path, ZarrOptions { overwrite })?),
+            Format::Avi => {
+                let &FileOptions { codec, clip, fps, vmin, vmax, .. } = options;
+                let codec = codec.unwrap_or_default();
+                let avi = AviOptions { overwrite, fps, vmin, vmax, codec, clip, ..AviOptions::default() };
+                Box::new(AviSink::create(path, avi)?)
+            }
+            Format::Mkv => Box::new(MkvSink::create(path, options)?),
+            Format::Tiff => Box::new(TiffSink::create(path, options)?),
+            Format::Hdf5 => Box::new(Hdf5Sink::create(path, options)?),
+            Format::Nwb => Box::new(NwbSink::create(path, options)?),
+            Format::Daq => Box::new(DaqSink::create(path, options)?),
+            Format::Caiman => Box::new(CaimanSink::create(path, options)?),
+            Format::Minian => Box::new(MinianSink::create(path, options)?),
+            Format::Numpy => Box::new(NumpySink::create(path, options)?),
+        };
+        Ok(Self(sink))
+    }
+}
+
+impl Sink for FileSink {
+    type Output = Written;
+
+    fn begin(&mut self, header: &Header) -> Result<(), SinkError> {
+        self.0.begin(header)
+    }
+
+    fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError> {
+        self.0.block(block)
+    }
+
+    fn finish(self, truth: GroundTruth) -> Result<Written, SinkError> {
+        self.0.finish(truth)
+    }
+}
+
+/// Frames read at a time.
+const CONVERT_BYTES: usize = 32 << 20;
+
+/// Writes a recording on disk in another format, a few frames at a time. `on_frames` hears how many are done; `false` stops it.
+///
+/// # Errors
+/// When the recording cannot be read or the output not be written; nothing of it stays then. [`IoError::Stopped`] when
+/// `on_frames` said so.
+pub fn convert(
+    from: &Reader,
+    path: impl AsRef<Path>,
+    options: &FileOptions,
+    on_frames: &mut dyn FnMut(usize) -> bool,
+) -> Result<Written, IoError> {
+    let path = path.as_ref();
+    let mut sink = FileSink::create(path, options)?;
+    let [n_frames, height, width] = from.shape();
+    let at_once = (CONVERT_BYTES / (height * width * from.sample().bytes()).max(1)).max(1);
+    // A run may have stopped before its sensor; counts are whole, intensities are not.
+    let first = from.frames(0..at_once.min(n_frames))?;
+    let digitised = from.spec().has("sensor") && n_frames > 0 && whole(&first);
+    let max_count = digitised.then(|| from.spec().acquisition.image_sensor.max_count());
+    let rendered = match max_count {
+        Some(max) if max <= 255 => SampleType::U8,
+        Some(max) if max <= 65535 => SampleType::U16,
+        _ => SampleType::F32,
+    };
+    let header = Header {
+        spec: from.spec().clone(),
+        n_frames,
+        tracks: vec![Track { stage: None, height, width, rendered }],
+        stored: from.sample(),
+        max_count,
+    };
+    let failed = |e: SinkError| match e.downcast::<IoError>() {
+        Ok(e) => *e,
+        Err(other) => IoError::unsuitable(path, other.to_string()),
+    };
+    Sink::begin(&mut sink, &header).map_err(failed)?;
+    let mut done = 0;
+    let mut movie = first;
+    while done < n_frames {
+        let n = movie.shape[0];
+        if digitised && !whole(&movie) {
+            return Err(IoError::unsuitable(path, "the recording's film is partly counts and partly intensities"));
+        }
+        let pixels = movie.pixels.converted(rendered);
+        let block = Block { track: 0, first_frame: done, n_frames: n, pixels: &pixels };
+        Sink::block(&mut sink, &block).map_err(failed)?;
+        done += n;
+        if !on_frames(done) {
+            return Err(IoError::Stopped { path: path.to_owned() });
+        }
+        if done < n_frames {
+            movie = from.frames(done..(done + at_once).min(n_frames))?;
+        } else {
+            movie = Movie { shape: [0, height, width], pixels: Pixels::U8(Vec::new()) };
+        }
+    }
+    Sink::finish(sink, from.ground_truth()?).map_err(failed)
+}
+
+fn whole(movie: &Movie) -> bool {
+    match &movie.pixels {
+        Pixels::U8(_) | Pixels::U16(_) => true,
+        Pixels::F32(v) => v.iter().all(|x| x.fract() == 0.0 && *x >= 0.0),
+        Pixels::F64(v) => v.iter().all(|x| x.fract() == 0.0 && *x >= 0.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_format_is_found_by_its_name_and_its_ending() {
+        for format in Format::all() {
+            assert_eq!(Format::named(format.name()).ok(), Some(format));
+            assert_eq!(Format::of_path(Path::new(&format!("x.{}", format.suffix()))).ok(), Some(format));
+        }
+        assert!(Format::named("mp5").is_err_and(|e| e.to_string().contains("tiff")));
+        assert!(Format::of_path(Path::new("film")).is_err_and(|e| e.to_string().contains(".avi")));
+    }
+}

@@ -1,0 +1,362 @@
+//! Neurodata Without Borders: the film as a one-photon series, the truth in a processing module that says it is the truth.
+//!
+//! Source: NWB schema 2.8.0. By that schema a frame is (width, height): columns come before rows.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use minisim::{
+    GroundTruth, Sink,
+    footprint::FootprintStack,
+    recording::Pixels,
+    sink::{Block, Header, SinkError},
+    truth::{Dim, TruthData},
+};
+
+use crate::{
+    FileOptions, Written,
+    atomic::Pending,
+    error::IoError,
+    film::refuse_file,
+    hdf5::{
+        Data, File, Node, Tree, Type, Value,
+        film::{frame_bytes, pixel_type},
+    },
+};
+
+const PLANE: &str = "/general/optophysiology/imaging_plane";
+const DEVICE: &str = "/general/devices/miniscope";
+const MODULE: &str = "/processing/ground_truth";
+/// A simulation has no date; every file says this one.
+const DATE: &str = "2020-01-01T12:00:00+00:00";
+
+/// Writes an NWB file.
+#[derive(Debug)]
+pub(crate) struct NwbSink {
+    target: PathBuf,
+    overwrite: bool,
+    pending: Pending,
+    file: Option<File>,
+    header: Option<Header>,
+    kind: Type,
+    taken: usize,
+}
+
+impl NwbSink {
+    pub(crate) fn create(path: &Path, options: &FileOptions) -> Result<Self, IoError> {
+        refuse_file(path, options.overwrite)?;
+        let pending = Pending::new(path)?;
+        fs::File::create_new(pending.path()).map_err(IoError::system("create", path))?;
+        Ok(Self {
+            target: path.to_owned(),
+            overwrite: options.overwrite,
+            pending,
+            file: None,
+            header: None,
+            kind: Type::U8,
+            taken: 0,
+        })
+    }
+
+    fn open(&mut self, header: &Header) -> Result<(), IoError> {
+        if header.n_frames == 0 {
+            return Err(IoError::unsuitable(&self.target, "there is no frame to write"));
+        }
+        self.kind = pixel_type(header, &self.target)?;
+        let file = fs::File::create(self.pending.path()).map_err(IoError::system("create", &self.target))?;
+        self.file = Some(File::new(file).map_err(IoError::system("write", &self.target))?);
+        self.header = Some(header.clone());
+        Ok(())
+    }
+
+    fn take(&mut self, pixels: &Pixels, n: usize) -> io::Result<()> {
+        let (Some(file), Some(header)) = (&mut self.file, &self.header) else { return Ok(()) };
+        let shape = [header.tracks[0].height, header.tracks[0].width];
+        for i in 0..n {
+            file.film(&frame_bytes(pixels, i, shape, true))?;
+            self.taken += 1;
+        }
+        Ok(())
+    }
+
+    fn complete(self, truth: &GroundTruth) -> Result<Written, IoError> {
+        let (Some(file), Some(header)) = (self.file, self.header) else {
+            return Err(IoError::unsuitable(&self.target, "no frame was delivered"));
+        };
+        if self.taken != header.n_frames {
+            let why = format!("{} of {} frames came", self.taken, header.n_frames);
+            return Err(IoError::unsuitable(&self.target, why));
+        }
+        let tree = Document { header: &header, key: header.spec.cache_key() }.tree(self.kind, truth);
+        let bytes = file.finish(&tree).map_err(IoError::system("write", &self.target))?;
+        self.pending.commit(self.overwrite)?;
+        Ok(Written { path: self.target, bytes })
+    }
+}
+
+impl Sink for NwbSink {
+    type Output = Written;
+
+    fn begin(&mut self, header: &Header) -> Result<(), SinkError> {
+        Ok(self.open(header)?)
+    }
+
+    fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError> {
+        if block.track == 0 {
+            self.take(block.pixels, block.n_frames).map_err(IoError::system("write", &self.target))?;
+        }
+        Ok(())
+    }
+
+    fn finish(self, truth: GroundTruth) -> Result<Written, SinkError> {
+        Ok(self.complete(&truth)?)
+    }
+}
+
+/// What the file says of one recording.
+struct Document<'a> {
+    header: &'a Header,
+    key: String,
+}
+
+impl Document<'_> {
+    /// An object of a type of the schema, with an identifier that the recording and the path fix.
+    fn typed(&self, path: &str, kind: &str, namespace: &str) -> Node {
+        Node::default()
+            .with("namespace", Value::text(namespace))
+            .with("neurodata_type", Value::text(kind))
+            .with("object_id", Value::text(identifier(&self.key, path)))
+    }
+
+    fn core(&self, path: &str, kind: &str) -> Node {
+        self.typed(path, kind, "core")
+    }
+
+    fn tree(&self, kind: Type, truth: &GroundTruth) -> Tree {
+        let spec = &self.header.spec;
+        let acquisition = &spec.acquisition;
+        let track = &self.header.tracks[0];
+        let fps = acquisition.fps.get();
+        let mut tree = Tree::new(self.core("/", "NWBFile").with("nwb_version", Value::text("2.8.0")));
+        for (path, value) in [
+            ("/file_create_date", Value::texts(&[DATE])),
+            ("/identifier", Value::text(identifier(&self.key, "file"))),
+            ("/session_description", Value::text("A simulated one-photon recording whose ground truth is known.")),
+            ("/session_start_time", Value::text(DATE)),
+            ("/timestamps_reference_time", Value::text(DATE)),
+        ] {
+            tree.dataset(path, value, Node::default());
+        }
+        for path in [
+            "/acquisition",
+            "/analysis",
+            "/general",
+            "/general/devices",
+            "/general/optophysiology",
+            "/processing",
+            "/stimulus",
+            "/stimulus/presentation",
+            "/stimulus/templates",
+        ] {
+            tree.group(path, Node::default());
+        }
+        let remark = format!("minisim {}; the spec is in notes", env!("CARGO_PKG_VERSION"));
+        tree.dataset(
+            "/general/source_script",
+            Value::text(remark),
+            Node::default().with("file_name", Value::text("minisim")),
+        );
+        tree.dataset("/general/notes", Value::text(spec.canonical_json()), Node::default());
+        let device = self.core(DEVICE, "Device").with("description", Value::text("A simulated one-photon miniscope."));
+        tree.group(DEVICE, device);
+        tree.group(PLANE, self.core(PLANE, "ImagingPlane").link("device", DEVICE));
+        let um = acquisition.pixel_size_um() * 1e-6;
+        for (name, value) in [
+            ("description", Value::text("The focal plane of the simulated microscope.")),
+            ("excitation_lambda", Value::f64(470.0)),
+            ("imaging_rate", Value::f64(fps)),
+            ("indicator", Value::text("simulated GCaMP")),
+            ("location", Value::text("simulated tissue")),
+        ] {
+            tree.dataset(&format!("{PLANE}/{name}"), value, Node::default());
+        }
+        let spacing = Value::reals(&[um, um], &[2]);
+        tree.dataset(&format!("{PLANE}/grid_spacing"), spacing, Node::default().with("unit", Value::text("meters")));
+        let channel = format!("{PLANE}/optical_channel");
+        tree.group(&channel, self.core(&channel, "OpticalChannel"));
+        for (name, value) in [
+            ("description", Value::text("emission")),
+            ("emission_lambda", Value::f64(acquisition.optics.emission_nm.get())),
+        ] {
+            tree.dataset(&format!("{channel}/{name}"), value, Node::default());
+        }
+
+        let series = "/acquisition/OnePhotonSeries";
+        let about = self
+            .core(series, "OnePhotonSeries")
+            .with("description", Value::text("The film as the simulated sensor counts it; frame, width, height."))
+            .with("comments", Value::text("no comments"))
+            .link("imaging_plane", PLANE);
+        tree.group(series, about);
+        let shape = [self.header.n_frames, track.width, track.height].map(|n| n as u64).to_vec();
+        tree.dataset(&format!("{series}/data"), Value { kind, shape, data: Data::Film }, measured("n.a."));
+        let dimension = [track.width as i32, track.height as i32].map(i32::to_le_bytes).concat();
+        tree.dataset(&format!("{series}/dimension"), Value::array(Type::I32, &[2], dimension), Node::default());
+        tree.dataset(&format!("{series}/format"), Value::text("raw"), Node::default());
+        start(&mut tree, series, fps);
+
+        self.truth(&mut tree, truth, fps);
+        tree
+    }
+
+    fn truth(&self, tree: &mut Tree, truth: &GroundTruth, fps: f64) {
+        let description = "The ground truth of the simulation: exact, not the result of an analysis.";
+        tree.group(MODULE, self.core(MODULE, "ProcessingModule").with("description", Value::text(description)));
+        let segmentation = format!("{MODULE}/ImageSegmentation");
+        tree.group(&segmentation, self.core(&segmentation, "ImageSegmentation"));
+        let observed = truth.observed_footprints();
+        self.footprints(
+            tree,
+            &format!("{segmentation}/observed_footprints"),
+            &observed,
+            truth,
+            "Footprints as the sensor sees them: blurred and dimmed by depth.",
+        );
+        self.footprints(
+            tree,
+            &format!("{segmentation}/planted_footprints"),
+            &truth.planted,
+            truth,
+            "Sharp footprints, as they were planted.",
+        );
+
+        let (n, t) = (truth.n_units(), self.header.n_frames);
+        let fluorescence = format!("{MODULE}/Fluorescence");
+        tree.group(&fluorescence, self.core(&fluorescence, "Fluorescence"));
+        for (name, about, unit) in [
+            ("C", "Clean calcium traces of all cells.", "fluorescence units"),
+            ("S", "Spikes of all cells in each frame.", "spikes"),
+        ] {
+            let Some(array) = truth.array(name).filter(|a| a.data.len() == n * t) else { continue };
+            let values = array.data.to_f64();
+            let turned: Vec<f64> =
+                (0..t).flat_map(|f| (0..n).map(move |u| (u, f))).map(|(u, f)| values[u * t + f]).collect();
+            let series = format!("{fluorescence}/{name}");
+            let node = self
+                .core(&series, "RoiResponseSeries")
+                .with("description", Value::text(about))
+                .with("comments", Value::text("no comments"));
+            tree.group(&series, node);
+            tree.dataset(&format!("{series}/data"), Value::reals(&turned, &[t, n]), measured(unit));
+            start(tree, &series, fps);
+            let rois: Vec<u8> = (0..n as i64).flat_map(i64::to_le_bytes).collect();
+            let path = format!("{series}/rois");
+            let region = self
+                .typed(&path, "DynamicTableRegion", "hdmf-common")
+                .with("description", Value::text("all cells"))
+                .with("table", Value::reference(&format!("{segmentation}/observed_footprints")));
+            tree.dataset(&path, Value::array(Type::I64, &[n], rois), region);
+        }
+        if let Some(shifts) = truth.f64s("shifts") {
+            let series = format!("{MODULE}/shifts");
+            let node = self
+                .core(&series, "TimeSeries")
+                .with("description", Value::text("Displacement of the tissue in each frame: down, right (px)."))
+                .with("comments", Value::text("no comments"));
+            tree.group(&series, node);
+            tree.dataset(&format!("{series}/data"), Value::reals(shifts, &[shifts.len() / 2, 2]), measured("pixels"));
+            start(tree, &series, fps);
+        }
+    }
+
+    /// A table of footprints, with everything that is one number a cell.
+    fn footprints(&self, tree: &mut Tree, path: &str, stack: &FootprintStack, truth: &GroundTruth, about: &str) {
+        let n = stack.len();
+        let (mut pixels, mut ends) = (Vec::new(), Vec::new());
+        let mut count = 0_u32;
+        for patch in &stack.patches {
+            let patch = stack.in_fov(patch);
+            for r in 0..patch.height {
+                for (c, weight) in patch.row_weights(r).iter().enumerate().filter(|(_, v)| **v != 0.0) {
+                    pixels.extend((patch.col as u32 + c as u32).to_le_bytes());
+                    pixels.extend((patch.row as u32 + r as u32).to_le_bytes());
+                    pixels.extend(weight.to_le_bytes());
+                    count += 1;
+                }
+            }
+            ends.extend(count.to_le_bytes());
+        }
+        let mut columns: Vec<(&str, &str, Value)> =
+            vec![("depth_um", "Depth below the tissue's surface (µm).", Value::reals(&truth.depth_um(), &[n]))];
+        for array in truth.arrays.iter().filter(|a| a.declared.dims == [Dim::Unit]) {
+            let value = match &array.data {
+                TruthData::Bool(v) => Value::array(Type::Bool, &[n], v.iter().map(|f| u8::from(*f)).collect()),
+                other => Value::reals(&other.to_f64(), &[n]),
+            };
+            columns.push((array.declared.name, array.declared.doc, value));
+        }
+        let names: Vec<&str> = std::iter::once("pixel_mask").chain(columns.iter().map(|c| c.0)).collect();
+        let table = self
+            .core(path, "PlaneSegmentation")
+            .with("colnames", Value::texts(&names))
+            .with("description", Value::text(about))
+            .link("imaging_plane", PLANE);
+        tree.group(path, table);
+        let ids: Vec<u8> = (0..n as i64).flat_map(i64::to_le_bytes).collect();
+        let id = format!("{path}/id");
+        tree.dataset(&id, Value::array(Type::I64, &[n], ids), self.typed(&id, "ElementIdentifiers", "hdmf-common"));
+        let column = |path: &str, kind: &str, about: &str| {
+            self.typed(path, kind, "hdmf-common").with("description", Value::text(about))
+        };
+        let pixel = Type::Struct(vec![("x", Type::U32), ("y", Type::U32), ("weight", Type::F32)]);
+        let mask = format!("{path}/pixel_mask");
+        let node = column(&mask, "VectorData", "Pixels (x, y) of each cell in the field of view, and their weights.");
+        tree.dataset(&mask, Value::array(pixel, &[count as usize], pixels), node);
+        let index = format!("{path}/pixel_mask_index");
+        let node =
+            column(&index, "VectorIndex", "Where the pixels of each cell end.").with("target", Value::reference(&mask));
+        tree.dataset(&index, Value::array(Type::U32, &[n], ends), node);
+        for (name, about, value) in columns {
+            let at = format!("{path}/{name}");
+            tree.dataset(&at, value, column(&at, "VectorData", about));
+        }
+        tree.group(&format!("{path}/reference_images"), Node::default());
+        debug_assert!(tree.has(PLANE));
+    }
+}
+
+/// Attributes of data that are measured in `unit`.
+fn measured(unit: &str) -> Node {
+    Node::default()
+        .with("conversion", Value::f32(1.0))
+        .with("offset", Value::f32(0.0))
+        .with("resolution", Value::f32(-1.0))
+        .with("unit", Value::text(unit))
+}
+
+/// When a series begins, and its rate.
+fn start(tree: &mut Tree, series: &str, fps: f64) {
+    let node = Node::default().with("rate", Value::f32(fps as f32)).with("unit", Value::text("seconds"));
+    tree.dataset(&format!("{series}/starting_time"), Value::f64(0.0), node);
+}
+
+/// A name in the form of a UUID that depends on nothing but these texts (version 8: made by hand).
+fn identifier(key: &str, path: &str) -> String {
+    let hash = |seed: u64| {
+        key.bytes().chain([0]).chain(path.bytes()).fold(0xcbf2_9ce4_8422_2325 ^ seed, |h, b| {
+            // FNV-1a.
+            (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3)
+        })
+    };
+    let (a, b) = (hash(0), hash(0x9e37_79b9_7f4a_7c15));
+    format!(
+        "{:08x}-{:04x}-8{:03x}-{:04x}-{:012x}",
+        a >> 32,
+        a >> 16 & 0xffff,
+        a & 0xfff,
+        0x8000 | (b >> 48 & 0x3fff),
+        b & 0xffff_ffff_ffff
+    )
+}

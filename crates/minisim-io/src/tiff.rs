@@ -1,0 +1,296 @@
+//! TIFF stacks: 8 or 16 bits a pixel for counts, 32-bit floats for intensities.
+//!
+//! Up to 4 GB a plain TIFF with ImageJ's description, which Fiji opens with frame rate and pixel size; beyond that BigTIFF with
+//! OME's. Directories and pixels alternate and all have the same size, so the file is written from front to back. Sources:
+//! TIFF 6.0 (1992); BigTIFF (2007); OME-TIFF.
+
+use std::{
+    fs,
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use minisim::{
+    GroundTruth, Sink,
+    recording::{Pixels, SampleType},
+    sink::{Block, Header, SinkError},
+};
+
+use crate::{
+    FileOptions, Written,
+    atomic::Pending,
+    disk::LongFile,
+    error::IoError,
+    film::{refuse_file, spec_beside, spec_path},
+};
+
+/// Bytes that offsets of a plain TIFF reach.
+const PLAIN_BYTES: u64 = 0xffff_0000;
+
+/// Writes a TIFF stack, and the spec beside it.
+#[derive(Debug)]
+pub(crate) struct TiffSink {
+    target: PathBuf,
+    overwrite: bool,
+    pending: Pending,
+    out: Option<BufWriter<LongFile>>,
+    header: Option<Header>,
+    layout: Layout,
+    page: usize,
+}
+
+/// Where things are in the file.
+#[derive(Clone, Debug, Default)]
+struct Layout {
+    big: bool,
+    sample_bytes: usize,
+    float: bool,
+    width: usize,
+    height: usize,
+    n_pages: usize,
+    description: String,
+    pixels_per_um: f64,
+}
+
+impl TiffSink {
+    pub(crate) fn create(path: &Path, options: &FileOptions) -> Result<Self, IoError> {
+        for output in [path, &spec_path(path)] {
+            refuse_file(output, options.overwrite)?;
+        }
+        let pending = Pending::new(path)?;
+        fs::File::create_new(pending.path()).map_err(IoError::system("create", path))?;
+        Ok(Self {
+            target: path.to_owned(),
+            overwrite: options.overwrite,
+            pending,
+            out: None,
+            header: None,
+            layout: Layout::default(),
+            page: 0,
+        })
+    }
+
+    fn open(&mut self, header: &Header) -> Result<(), IoError> {
+        let track = &header.tracks[0];
+        if header.n_frames == 0 {
+            return Err(IoError::unsuitable(&self.target, "there is no frame to write"));
+        }
+        let (sample_bytes, float) = match track.rendered {
+            SampleType::U8 => (1, false),
+            SampleType::U16 => (2, false),
+            SampleType::F32 | SampleType::F64 => (4, true),
+        };
+        let frame = (track.width * track.height * sample_bytes) as u64;
+        let acquisition = &header.spec.acquisition;
+        let pixel_um = acquisition.pixel_size_um();
+        let mut layout = Layout {
+            big: (frame + 512) * header.n_frames as u64 > PLAIN_BYTES,
+            sample_bytes,
+            float,
+            width: track.width,
+            height: track.height,
+            n_pages: header.n_frames,
+            description: String::new(),
+            pixels_per_um: 1.0 / pixel_um,
+        };
+        layout.description = if layout.big {
+            let kind = ["uint8", "uint16", "float"][if float { 2 } else { sample_bytes - 1 }];
+            format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?><OME xmlns=\"http://www.openmicroscopy.org/Schemas/OME/2016-06\">\
+                 <Image ID=\"Image:0\" Name=\"minisim\"><Pixels ID=\"Pixels:0\" DimensionOrder=\"XYZCT\" Type=\"{kind}\" \
+                 BigEndian=\"false\" SizeX=\"{}\" SizeY=\"{}\" SizeZ=\"1\" SizeC=\"1\" SizeT=\"{}\" PhysicalSizeX=\"{pixel_um}\" \
+                 PhysicalSizeY=\"{pixel_um}\" TimeIncrement=\"{}\" TimeIncrementUnit=\"s\"><Channel ID=\"Channel:0:0\" \
+                 SamplesPerPixel=\"1\"/><TiffData/></Pixels></Image></OME>\0",
+                track.width,
+                track.height,
+                header.n_frames,
+                1.0 / acquisition.fps.get()
+            )
+        } else {
+            format!(
+                "ImageJ=1.53t\nimages={n}\nframes={n}\nunit=um\nfinterval={}\nfps={}\nloop=false\n\0",
+                1.0 / acquisition.fps.get(),
+                acquisition.fps.get(),
+                n = header.n_frames,
+            )
+        };
+        let file = fs::File::create(self.pending.path()).map_err(IoError::system("create", &self.target))?;
+        let mut out = BufWriter::with_capacity(1 << 16, LongFile::new(file));
+        out.write_all(&layout.head()).map_err(IoError::system("write", &self.target))?;
+        self.out = Some(out);
+        self.header = Some(header.clone());
+        self.layout = layout;
+        Ok(())
+    }
+
+    fn take(&mut self, pixels: &Pixels, n: usize) -> std::io::Result<()> {
+        let Some(out) = &mut self.out else { return Ok(()) };
+        let size = self.layout.width * self.layout.height;
+        for i in 0..n {
+            out.write_all(&self.layout.directory(self.page))?;
+            let range = i * size..(i + 1) * size;
+            match pixels {
+                Pixels::U8(v) => out.write_all(&v[range])?,
+                Pixels::U16(v) => out.write_all(&v[range].iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())?,
+                other => {
+                    out.write_all(&other.to_f32(range).iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())?;
+                }
+            }
+            out.write_all(&vec![0; self.layout.padding()])?;
+            self.page += 1;
+        }
+        Ok(())
+    }
+
+    fn complete(self) -> Result<Written, IoError> {
+        let (Some(out), Some(header)) = (self.out, self.header) else {
+            return Err(IoError::unsuitable(&self.target, "no frame was delivered"));
+        };
+        if self.page != header.n_frames {
+            let why = format!("{} of {} frames came", self.page, header.n_frames);
+            return Err(IoError::unsuitable(&self.target, why));
+        }
+        let failed = || IoError::system("write", &self.target);
+        out.into_inner().map_err(|e| e.into_error()).and_then(LongFile::finish).map_err(failed())?;
+        let bytes = fs::metadata(self.pending.path()).map_err(failed())?.len();
+        let spec = spec_beside(&self.target, &header.spec)?;
+        self.pending.commit(self.overwrite)?;
+        spec.commit(self.overwrite)?;
+        Ok(Written { path: self.target, bytes })
+    }
+}
+
+impl Sink for TiffSink {
+    type Output = Written;
+
+    fn begin(&mut self, header: &Header) -> Result<(), SinkError> {
+        Ok(self.open(header)?)
+    }
+
+    fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError> {
+        if block.track == 0 {
+            self.take(block.pixels, block.n_frames).map_err(IoError::system("write", &self.target))?;
+        }
+        Ok(())
+    }
+
+    fn finish(self, _: GroundTruth) -> Result<Written, SinkError> {
+        Ok(self.complete()?)
+    }
+}
+
+/// Entries of a directory: tag, type, count, value.
+const SHORT: u16 = 3;
+const LONG: u16 = 4;
+const RATIONAL: u16 = 5;
+const LONG8: u16 = 16;
+const N_ENTRIES: usize = 15;
+
+impl Layout {
+    fn head(&self) -> Vec<u8> {
+        let mut out = b"II".to_vec();
+        if self.big {
+            out.extend([43, 0, 8, 0, 0, 0]);
+            out.extend(16_u64.to_le_bytes());
+        } else {
+            out.extend([42, 0]);
+            out.extend(8_u32.to_le_bytes());
+        }
+        out
+    }
+
+    fn head_bytes(&self) -> u64 {
+        if self.big { 16 } else { 8 }
+    }
+
+    /// Bytes of a directory with what its entries point at. Only the first page has the description.
+    fn directory_bytes(&self, page: usize) -> u64 {
+        let table = if self.big { 8 + 20 * N_ENTRIES + 8 } else { 2 + 12 * N_ENTRIES + 4 };
+        let description = if page == 0 { self.description.len() } else { 8 };
+        (table + 16 + description).next_multiple_of(16) as u64
+    }
+
+    fn frame_bytes(&self) -> u64 {
+        (self.width * self.height * self.sample_bytes) as u64
+    }
+
+    /// Bytes after a page's pixels, so that the next directory is aligned.
+    fn padding(&self) -> usize {
+        (self.frame_bytes().next_multiple_of(16) - self.frame_bytes()) as usize
+    }
+
+    /// Where the directory of a page begins.
+    fn directory_at(&self, page: usize) -> u64 {
+        let later = self.directory_bytes(1) + self.frame_bytes() + self.padding() as u64;
+        match page {
+            0 => self.head_bytes(),
+            _ => {
+                let first = self.directory_bytes(0) + self.frame_bytes() + self.padding() as u64;
+                self.head_bytes() + first + (page as u64 - 1) * later
+            }
+        }
+    }
+
+    fn directory(&self, page: usize) -> Vec<u8> {
+        let at = self.directory_at(page);
+        let table = if self.big { 8 + 20 * N_ENTRIES + 8 } else { 2 + 12 * N_ENTRIES + 4 } as u64;
+        // After the table: the resolution, then the description.
+        let resolution_at = at + table;
+        let description_at = resolution_at + 16;
+        let pixels_at = at + self.directory_bytes(page);
+        let description: &[u8] = if page == 0 { self.description.as_bytes() } else { b"\0\0\0\0\0\0\0\0" };
+        let offset = if self.big { LONG8 } else { LONG };
+        let entries: [(u16, u16, u64, u64); N_ENTRIES] = [
+            (254, LONG, 1, 0),
+            (256, LONG, 1, self.width as u64),
+            (257, LONG, 1, self.height as u64),
+            (258, SHORT, 1, 8 * self.sample_bytes as u64),
+            (259, SHORT, 1, 1),
+            (262, SHORT, 1, 1),
+            (270, 2, description.len() as u64, description_at),
+            (273, offset, 1, pixels_at),
+            (277, SHORT, 1, 1),
+            (278, LONG, 1, self.height as u64),
+            (279, LONG, 1, self.frame_bytes()),
+            (282, RATIONAL, 1, resolution_at),
+            (283, RATIONAL, 1, resolution_at),
+            // The unit is in the description.
+            (296, SHORT, 1, 1),
+            (339, SHORT, 1, if self.float { 3 } else { 1 }),
+        ];
+        let mut out = Vec::new();
+        let next = if page + 1 < self.n_pages { self.directory_at(page + 1) } else { 0 };
+        if self.big {
+            out.extend((N_ENTRIES as u64).to_le_bytes());
+        } else {
+            out.extend((N_ENTRIES as u16).to_le_bytes());
+        }
+        let resolution = [(self.pixels_per_um * 1e6).round() as u32, 1_000_000].map(u32::to_le_bytes).concat();
+        for (tag, kind, count, value) in entries {
+            out.extend(tag.to_le_bytes());
+            out.extend(kind.to_le_bytes());
+            if self.big {
+                out.extend(count.to_le_bytes());
+                if kind == RATIONAL || (tag == 270 && description.len() <= 8) {
+                    // What fits stands in the entry itself.
+                    out.extend(if kind == RATIONAL { resolution.clone() } else { description.to_vec() });
+                } else {
+                    out.extend(value.to_le_bytes());
+                }
+            } else {
+                out.extend((count as u32).to_le_bytes());
+                out.extend((value as u32).to_le_bytes());
+            }
+        }
+        if self.big {
+            out.extend(next.to_le_bytes());
+        } else {
+            out.extend((next as u32).to_le_bytes());
+        }
+        out.extend(&resolution);
+        out.extend([0; 8]);
+        out.extend(description);
+        out.resize(self.directory_bytes(page) as usize, 0);
+        out
+    }
+}
