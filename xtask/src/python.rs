@@ -27,9 +27,24 @@ pub(crate) fn published_package() -> Result<PathBuf> {
     environment("published", &["minisim==1.0.3", "opencv-python-headless"])
 }
 
-/// zarr-python 3, xarray and ffmpeg.
+/// The programs that our formats are for, as far as PyPI has them.
 pub(crate) fn current_readers() -> Result<PathBuf> {
-    environment("readers", &["zarr>=3", "xarray", "numpy", "opencv-python-headless", "imageio-ffmpeg"])
+    environment(
+        "readers",
+        &[
+            "zarr>=3",
+            "xarray",
+            "numpy",
+            "scipy",
+            "opencv-python-headless",
+            "imageio-ffmpeg",
+            "tifffile",
+            "h5py",
+            "pynwb",
+            "nwbinspector",
+            "roiextractors",
+        ],
+    )
 }
 
 /// What the tests of our Python package need, and the tools that build and check it.

@@ -459,7 +459,10 @@ fn long_run(dir: &Path, output: &str) -> std::process::Child {
         .expect("the program starts");
     let half = |name: &String| {
         let path = dir.join(name);
-        name.contains(".tmp-") && (path.is_file() || path.join("observed/1.0.0").exists())
+        let begun = ["observed/1.0.0", "Miniscope/0.avi", "A.zarr"].iter().any(|inner| path.join(inner).exists());
+        // Folders of truth alone are filled at the end only.
+        let empty = [".minian", ".truth"].iter().any(|ending| output.ends_with(ending));
+        name.contains(".tmp-") && (path.is_file() || begun || empty)
     };
     while !names(dir).iter().any(half) {
         assert!(child.try_wait().expect("a child").is_none(), "it ended by itself");
@@ -471,7 +474,7 @@ fn long_run(dir: &Path, output: &str) -> std::process::Child {
 #[cfg(unix)]
 #[test]
 fn a_stopped_run_leaves_nothing() {
-    for output in ["a.zarr", "a.avi"] {
+    for output in ["a.zarr", "a.avi", "a.mkv", "a.tif", "a.h5", "a.nwb", "a.daq", "a.mmap", "a.minian", "a.truth"] {
         for signal in ["-INT", "-TERM"] {
             let dir = folder();
             let child = long_run(dir.path(), output);
@@ -516,7 +519,19 @@ fn with_mounts(dir: &Path, script: &str) -> Option<Output> {
 #[test]
 fn a_full_disk_and_a_read_only_folder() {
     let dir = folder();
-    for (output, size) in [("a.zarr", "400k"), ("a.avi", "100k")] {
+    for (output, size) in [
+        ("a.zarr", "400k"),
+        ("a.avi", "100k"),
+        ("a.avi --codec FFV1 --clip 5", "60k"),
+        ("a.mkv", "60k"),
+        ("a.tif", "100k"),
+        ("a.h5", "100k"),
+        ("a.nwb", "100k"),
+        ("a --format daq", "60k"),
+        ("a.mmap", "100k"),
+        ("a.minian", "100k"),
+        ("a.truth", "20k"),
+    ] {
         let script = format!(
             "mkdir -p disk && mount -t tmpfs -o size={size} none disk && cd disk && $MINISIM simulate {} -o {output}; \
              code=$?; ls -A . && exit $code",
@@ -550,4 +565,57 @@ fn the_anatomy_is_drawn_with_an_index() {
     done(&run(dir.path(), &["anatomy", "edges", "-o", "figures", "--force"]));
     refused(&run(dir.path(), &["anatomy", "edge", "-o", "other"]), 2, &["\"edge\"", "edges"]);
     assert!(!dir.path().join("other").exists());
+}
+
+#[test]
+fn a_recording_is_converted() {
+    let dir = folder();
+    done(&simulate(dir.path(), &["-o", "a.zarr", "--no-picture"]));
+    for output in ["a.avi", "a.tif", "a.h5", "a.nwb", "a.mkv", "a.truth", "a.minian", "session.daq"] {
+        let said = done(&run(dir.path(), &["convert", "a.zarr", "-o", output]));
+        assert!(said.contains("next:") && dir.path().join(output).exists(), "{output}: {said}");
+        refused(&run(dir.path(), &["convert", "a.zarr", "-o", output]), 1, &["exists", "--force"]);
+        done(&run(dir.path(), &["convert", "a.zarr", "-o", output, "--force"]));
+    }
+    // What a run writes and what is converted later are the same, byte for byte.
+    for output in ["b.avi", "b.tif", "b.h5"] {
+        done(&simulate(dir.path(), &["-o", output]));
+        let direct = fs::read(dir.path().join(output)).expect("written");
+        let converted = fs::read(dir.path().join(output.replace('b', "a").replace("aavi", "avi"))).unwrap_or_default();
+        if output != "b.h5" {
+            assert!(direct == converted, "{output}");
+        }
+    }
+    refused(&run(dir.path(), &["convert", "a.zarr", "-o", "a.mp5"]), 2, &[".tif", "--format"]);
+    refused(&run(dir.path(), &["convert", "a.zarr", "-o", "a", "--format", "mp5"]), 2, &["mp5", "tiff"]);
+    refused(&run(dir.path(), &["convert", "a.zarr", "-o", "c.tif", "--codec", "FFV1"]), 2, &["--codec", "tiff"]);
+    refused(&run(dir.path(), &["convert", "a.zarr", "-o", "c.avi", "--codec", "H264"]), 2, &["H264", "FFV1"]);
+    refused(&run(dir.path(), &["convert", "nothing.zarr", "-o", "c.avi"]), 2, &["nothing.zarr"]);
+}
+
+#[test]
+fn a_clean_twin_is_written_beside() {
+    let dir = folder();
+    let said = done(&simulate(dir.path(), &["-o", "a.zarr", "--no-picture", "--pair", "background"]));
+    assert!(said.contains("a_clean.zarr"), "{said}");
+    let kinds = |name: &str| {
+        let text = fs::read_to_string(dir.path().join(name).join("spec.json")).expect("a spec");
+        let spec: Value = serde_json::from_str(&text).expect("JSON");
+        spec["steps"]
+            .as_array()
+            .expect("steps")
+            .iter()
+            .map(|s| s["kind"].as_str().unwrap_or_default().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert!(kinds("a.zarr").contains(&"neuropil".to_owned()));
+    assert!(
+        ["neuropil", "vasculature", "leakage", "sensor"]
+            .iter()
+            .all(|k| !kinds("a_clean.zarr").contains(&(*k).to_owned()))
+    );
+    let chunk = |name: &str, array: &str| {
+        fs::read(dir.path().join(name).join("ground_truth").join(array).join("0.0")).expect("a chunk")
+    };
+    assert!(chunk("a.zarr", "C") == chunk("a_clean.zarr", "C"));
 }

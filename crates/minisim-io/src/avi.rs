@@ -22,7 +22,7 @@ use crate::{
     codec::{Codec, FrameCoder},
     disk::LongFile,
     error::IoError,
-    film::{Coding, check_levels, grey_of, refuse_file, spec_beside, spec_path},
+    film::{Coding, check_levels, claim_spec, grey_of, refuse_file, spec_beside},
 };
 
 /// Bytes after which a new RIFF chunk begins.
@@ -86,9 +86,7 @@ impl AviSink {
     pub fn create(path: impl AsRef<Path>, options: AviOptions) -> Result<Self, IoError> {
         let target = path.as_ref().to_owned();
         let first = if options.clip.is_some() { clip_path(&target, 0) } else { target.clone() };
-        for output in [&first, &spec_path(&target)] {
-            refuse_file(output, options.overwrite)?;
-        }
+        refuse_file(&first, options.overwrite)?;
         check_levels(&target, options.vmin, options.vmax)?;
         if options.clip == Some(0) {
             return Err(IoError::unsuitable(&target, "a clip must have at least one frame"));
@@ -110,6 +108,7 @@ impl AviSink {
     }
 
     fn open(&mut self, header: &Header) -> Result<(), IoError> {
+        claim_spec(&self.target, &header.spec, self.options.overwrite)?;
         let track = &header.tracks[0];
         let unsuitable = |why: String| Err(IoError::unsuitable(&self.target, why));
         if header.n_frames == 0 {

@@ -19,7 +19,7 @@ use crate::{
     FileOptions, Written,
     atomic::Pending,
     error::IoError,
-    film::{refuse_file, spec_beside, spec_path},
+    film::{claim_spec, refuse_file, spec_beside},
 };
 
 /// Bytes of film that are turned at a time.
@@ -42,7 +42,6 @@ impl CaimanSink {
     pub(crate) fn create(path: &Path, options: &FileOptions) -> Result<Self, IoError> {
         // Whether anything can be written here is known only by trying.
         drop(Pending::new(path)?);
-        refuse_file(&spec_path(path), options.overwrite)?;
         Ok(Self {
             asked: path.to_owned(),
             overwrite: options.overwrite,
@@ -54,6 +53,7 @@ impl CaimanSink {
     }
 
     fn open(&mut self, header: &Header) -> Result<(), IoError> {
+        claim_spec(&self.asked, &header.spec, self.overwrite)?;
         let track = &header.tracks[0];
         if header.n_frames == 0 {
             return Err(IoError::unsuitable(&self.asked, "there is no frame to write"));

@@ -3,7 +3,7 @@
 //! Version 3, every frame a key frame of one slice, 8-bit grey, range coder. Source: RFC 9043 (2021).
 
 /// Contexts of the first plane: three differences of eleven levels each, signs folded.
-const CONTEXTS: usize = (11 * 11 * 11 + 1) / 2;
+const CONTEXTS: usize = (11 * 11 * 11_usize).div_ceil(2);
 /// States of one symbol.
 const STATES: usize = 32;
 /// Absolute differences at which the next level of a context begins.

@@ -14,11 +14,37 @@ pub(crate) fn spec_path(film: &Path) -> PathBuf {
     film.with_extension("spec.json")
 }
 
+/// The spec for its place beside a film.
+#[derive(Debug)]
+pub(crate) struct SpecBeside(Option<Pending>);
+
+/// Refuses a spec beside the film that is another one's and may not be replaced.
+pub(crate) fn claim_spec(film: &Path, spec: &Spec, overwrite: bool) -> Result<(), IoError> {
+    let path = spec_path(film);
+    if is_there(&path, spec) { Ok(()) } else { refuse_file(&path, overwrite) }
+}
+
+/// Whether this very spec is there already: other formats of the same recording share it.
+fn is_there(path: &Path, spec: &Spec) -> bool {
+    std::fs::read(path).is_ok_and(|text| text == spec.pretty_json().as_bytes())
+}
+
 /// Writes the spec for its place beside the film.
-pub(crate) fn spec_beside(film: &Path, spec: &Spec) -> Result<Pending, IoError> {
-    let pending = Pending::new(&spec_path(film))?;
+pub(crate) fn spec_beside(film: &Path, spec: &Spec) -> Result<SpecBeside, IoError> {
+    let path = spec_path(film);
+    if is_there(&path, spec) {
+        return Ok(SpecBeside(None));
+    }
+    let pending = Pending::new(&path)?;
     crate::atomic::write(pending.path(), spec.pretty_json().as_bytes())?;
-    Ok(pending)
+    Ok(SpecBeside(Some(pending)))
+}
+
+impl SpecBeside {
+    /// Puts it in its place.
+    pub(crate) fn commit(self, overwrite: bool) -> Result<(), IoError> {
+        self.0.map_or(Ok(()), |pending| pending.commit(overwrite))
+    }
 }
 
 /// Refuses a file that exists: always without `overwrite`, and with it if it is no file.

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use minisim::{
-    GroundTruth, Sink,
+    GroundTruth, Recording, Sink, Spec,
     recording::{Movie, Pixels, SampleType},
     sink::{Block, Header, SinkError, Track},
 };
@@ -261,6 +261,53 @@ impl Sink for FileSink {
     }
 }
 
+/// Writes a recording that is in memory.
+///
+/// # Errors
+/// When `path` exists and may not be replaced, cannot be written, or the format cannot hold the film.
+pub fn export(recording: &Recording, path: impl AsRef<Path>, options: &FileOptions) -> Result<Written, IoError> {
+    let path = path.as_ref();
+    let format = match options.format {
+        Some(format) => format,
+        None => Format::of_path(path)?,
+    };
+    if format == Format::Zarr {
+        return crate::zarr::save(recording, path, ZarrOptions { overwrite: options.overwrite });
+    }
+    let movie = &recording.observed;
+    let header = announce(&recording.spec, movie.shape, movie.pixels.sample(), movie);
+    let mut sink = FileSink::create(path, options)?;
+    let failed = |e: SinkError| into_io(e, path);
+    Sink::begin(&mut sink, &header).map_err(failed)?;
+    let pixels = movie.pixels.clone().converted(header.tracks[0].rendered);
+    if movie.shape[0] > 0 {
+        let block = Block { track: 0, first_frame: 0, n_frames: movie.shape[0], pixels: &pixels };
+        Sink::block(&mut sink, &block).map_err(failed)?;
+    }
+    Sink::finish(sink, recording.ground_truth.clone()).map_err(failed)
+}
+
+/// What a sink is told of a film that is there already. `first` are frames of it: a run may have stopped before its sensor;
+/// counts are whole, intensities are not.
+fn announce(spec: &Spec, [n_frames, height, width]: [usize; 3], stored: SampleType, first: &Movie) -> Header {
+    let digitised = spec.has("sensor") && n_frames > 0 && whole(first);
+    let max_count = digitised.then(|| spec.acquisition.image_sensor.max_count());
+    let rendered = match max_count {
+        Some(max) if max <= 255 => SampleType::U8,
+        Some(max) if max <= 65535 => SampleType::U16,
+        _ => SampleType::F32,
+    };
+    let tracks = vec![Track { stage: None, height, width, rendered }];
+    Header { spec: spec.clone(), n_frames, tracks, stored, max_count }
+}
+
+fn into_io(e: SinkError, path: &Path) -> IoError {
+    match e.downcast::<IoError>() {
+        Ok(e) => *e,
+        Err(other) => IoError::unsuitable(path, other.to_string()),
+    }
+}
+
 /// Frames read at a time.
 const CONVERT_BYTES: usize = 32 << 20;
 
@@ -279,26 +326,11 @@ pub fn convert(
     let mut sink = FileSink::create(path, options)?;
     let [n_frames, height, width] = from.shape();
     let at_once = (CONVERT_BYTES / (height * width * from.sample().bytes()).max(1)).max(1);
-    // A run may have stopped before its sensor; counts are whole, intensities are not.
     let first = from.frames(0..at_once.min(n_frames))?;
-    let digitised = from.spec().has("sensor") && n_frames > 0 && whole(&first);
-    let max_count = digitised.then(|| from.spec().acquisition.image_sensor.max_count());
-    let rendered = match max_count {
-        Some(max) if max <= 255 => SampleType::U8,
-        Some(max) if max <= 65535 => SampleType::U16,
-        _ => SampleType::F32,
-    };
-    let header = Header {
-        spec: from.spec().clone(),
-        n_frames,
-        tracks: vec![Track { stage: None, height, width, rendered }],
-        stored: from.sample(),
-        max_count,
-    };
-    let failed = |e: SinkError| match e.downcast::<IoError>() {
-        Ok(e) => *e,
-        Err(other) => IoError::unsuitable(path, other.to_string()),
-    };
+    let header = announce(from.spec(), from.shape(), from.sample(), &first);
+    let rendered = header.tracks[0].rendered;
+    let digitised = header.max_count.is_some();
+    let failed = |e: SinkError| into_io(e, path);
     Sink::begin(&mut sink, &header).map_err(failed)?;
     let mut done = 0;
     let mut movie = first;

@@ -27,7 +27,7 @@ pub use avi::{AviOptions, AviSink, save_avi};
 pub use codec::{Codec, MJPG_QUALITY};
 pub use error::IoError;
 pub use estimate::{EstimateFile, Numbers, read_estimate};
-pub use format::{FileOptions, FileSink, Format, convert};
+pub use format::{FileOptions, FileSink, Format, convert, export};
 pub use machine::available_memory_bytes;
 pub use zarr::{Loaded, Reader, ZarrOptions, ZarrSink, load, save};
 

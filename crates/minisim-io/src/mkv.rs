@@ -18,7 +18,7 @@ use crate::{
     codec::{Codec, FrameCoder},
     disk::LongFile,
     error::IoError,
-    film::{Coding, check_levels, grey_of, refuse_file, spec_beside, spec_path},
+    film::{Coding, check_levels, claim_spec, grey_of, refuse_file, spec_beside},
 };
 
 /// Length of a cluster (ms); block times are 16-bit numbers relative to it.
@@ -49,9 +49,7 @@ pub(crate) struct MkvSink {
 
 impl MkvSink {
     pub(crate) fn create(path: &Path, options: &FileOptions) -> Result<Self, IoError> {
-        for output in [path, &spec_path(path)] {
-            refuse_file(output, options.overwrite)?;
-        }
+        refuse_file(path, options.overwrite)?;
         check_levels(path, options.vmin, options.vmax)?;
         let codec = options.codec.unwrap_or(Codec::Ffv1);
         if codec.is_raw() {
@@ -80,6 +78,7 @@ impl MkvSink {
     }
 
     fn open(&mut self, header: &Header) -> Result<(), IoError> {
+        claim_spec(&self.target, &header.spec, self.options.overwrite)?;
         let track = &header.tracks[0];
         if header.n_frames == 0 {
             return Err(IoError::unsuitable(&self.target, "there is no frame to show"));

@@ -169,6 +169,17 @@ impl Document<'_> {
             Node::default().with("file_name", Value::text("minisim")),
         );
         tree.dataset("/general/notes", Value::text(spec.canonical_json()), Node::default());
+        let subject = "/general/subject";
+        tree.group(subject, self.core(subject, "Subject"));
+        for (name, text) in [
+            ("age", "P90D"),
+            ("description", "Nobody: a simulation."),
+            ("sex", "U"),
+            ("species", "Mus musculus"),
+            ("subject_id", "simulated"),
+        ] {
+            tree.dataset(&format!("{subject}/{name}"), Value::text(text), Node::default());
+        }
         let device = self.core(DEVICE, "Device").with("description", Value::text("A simulated one-photon miniscope."));
         tree.group(DEVICE, device);
         tree.group(PLANE, self.core(PLANE, "ImagingPlane").link("device", DEVICE));

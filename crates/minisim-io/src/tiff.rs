@@ -21,7 +21,7 @@ use crate::{
     atomic::Pending,
     disk::LongFile,
     error::IoError,
-    film::{refuse_file, spec_beside, spec_path},
+    film::{claim_spec, refuse_file, spec_beside},
 };
 
 /// Bytes that offsets of a plain TIFF reach.
@@ -54,9 +54,7 @@ struct Layout {
 
 impl TiffSink {
     pub(crate) fn create(path: &Path, options: &FileOptions) -> Result<Self, IoError> {
-        for output in [path, &spec_path(path)] {
-            refuse_file(output, options.overwrite)?;
-        }
+        refuse_file(path, options.overwrite)?;
         let pending = Pending::new(path)?;
         fs::File::create_new(pending.path()).map_err(IoError::system("create", path))?;
         Ok(Self {
@@ -71,6 +69,7 @@ impl TiffSink {
     }
 
     fn open(&mut self, header: &Header) -> Result<(), IoError> {
+        claim_spec(&self.target, &header.spec, self.overwrite)?;
         let track = &header.tracks[0];
         if header.n_frames == 0 {
             return Err(IoError::unsuitable(&self.target, "there is no frame to write"));

@@ -91,14 +91,19 @@ impl MinianSink {
             self.0.bytes += write_json(&dir.join(file), value)?;
             metadata.insert(file.into(), value.clone());
         }
-        let mut note = |array: &str, layout: &Layout| {
-            metadata.insert(format!("{array}/.zarray"), layout.zarray());
+        // xarray takes values equal to the fill value for missing ones; here zero is a value.
+        let mut note = |dir: &Path, array: &str, layout: &Layout| {
+            let mut zarray = layout.zarray();
+            zarray["fill_value"] = Value::Null;
+            write_json(&dir.join(array).join(".zarray"), &zarray)?;
+            metadata.insert(format!("{array}/.zarray"), zarray);
             metadata.insert(format!("{array}/.zattrs"), layout.zattrs());
+            Ok::<(), IoError>(())
         };
         let layout = Layout::in_rows(shape, dtype, dims, CHUNK_BYTES);
         let at = dir.join(name);
         self.0.bytes += layout.create(&at)?;
-        note(name, &layout);
+        note(&dir, name, &layout)?;
         let per_chunk = layout.chunks[0].max(1);
         for (i, first) in (0..shape[0]).step_by(per_chunk).enumerate() {
             let chunk: Vec<u8> = (first..(first + per_chunk).min(shape[0])).flat_map(&row).collect();
@@ -108,7 +113,7 @@ impl MinianSink {
             let layout = Layout::in_rows(&[*n], Dtype::I4, &[dim], CHUNK_BYTES);
             let at = dir.join(dim);
             self.0.bytes += layout.create(&at)?;
-            note(dim, &layout);
+            note(&dir, dim, &layout)?;
             let values: Vec<i32> = (0..*n as i32).collect();
             for (i, part) in values.chunks(layout.chunks[0].max(1)).enumerate() {
                 self.0.bytes += layout.write_chunk(&at, i, &Element::to_bytes(part))?;

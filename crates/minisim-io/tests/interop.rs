@@ -13,7 +13,7 @@ use minisim::{
     presets::{PRESETS, preset},
     simulate, simulate_into,
 };
-use minisim_io::{AviOptions, AviSink, ZarrOptions, ZarrSink};
+use minisim_io::{AviOptions, AviSink, Codec, FileOptions, Format, Reader, ZarrOptions, ZarrSink, convert};
 use serde_json::json;
 
 /// A preset with every step, on a part of its field and for a few seconds.
@@ -71,7 +71,8 @@ fn expectations(dir: &Path, recording: &Recording) {
 
 fn run(command: &mut Command) {
     let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    let text = [output.stdout, output.stderr].map(|o| String::from_utf8_lossy(&o).into_owned()).concat();
+    assert!(output.status.success(), "{command:?}\n{text}");
 }
 
 fn script(name: &str) -> std::path::PathBuf {
@@ -113,4 +114,37 @@ fn zarr_xarray_opencv_and_ffmpeg_read_our_files() {
     expectations(dir.path(), &simulate(&spec).expect("simulable"));
     let expected = dir.path().join("expected.json");
     run(Command::new(&python).arg(script("check_readers.py")).args([&recording, &film, &expected]).arg(ffmpeg));
+}
+
+#[test]
+fn every_format_is_read_by_the_program_it_is_for() {
+    let Some(python) = std::env::var_os("MINISIM_ZARR3_PYTHON") else { return };
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    // More frames than pixels a side: programs guess the axes by that.
+    let spec = set(&case("v4-ca1"), "acquisition.duration_s", "8");
+    let at = |name: &str| dir.path().join(name);
+    let sink = ZarrSink::create(at("a.zarr"), ZarrOptions::default()).expect("creatable");
+    simulate_into(&spec, sink, Options::default()).unwrap_or_else(|e| panic!("{e}"));
+    let reader = Reader::open(at("a.zarr")).expect("a recording");
+    let mjpg = Codec::Mjpg { quality: 90 };
+    for (name, codec, clip) in [
+        ("a.avi", None, None),
+        ("g.avi", Some(Codec::Grey), None),
+        ("f.avi", Some(Codec::Ffv1), None),
+        ("m.avi", Some(mjpg), None),
+        ("c.avi", Some(Codec::Ffv1), Some(25)),
+        ("a.mkv", None, None),
+        ("a.tif", None, None),
+        ("a.h5", None, None),
+        ("a.nwb", None, None),
+        ("a.mmap", None, None),
+        ("a.minian", None, None),
+        ("a.truth", None, None),
+        ("daq", None, Some(25)),
+    ] {
+        let format = (name == "daq").then_some(Format::Daq);
+        let options = FileOptions { format, codec, clip, ..FileOptions::default() };
+        convert(&reader, at(name), &options, &mut |_| true).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+    run(Command::new(&python).arg(script("check_formats.py")).arg(dir.path()));
 }

@@ -9,7 +9,7 @@ use minisim::{
     steps,
     truth::{TruthArray, TruthData},
 };
-use minisim_io::{AviOptions, IoError, ZarrOptions};
+use minisim_io::{Codec, FileOptions, Format, IoError, ZarrOptions};
 use numpy::{
     IntoPyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArrayDyn,
     PyUntypedArrayMethods,
@@ -25,7 +25,9 @@ use crate::spec;
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(load, m)?)?;
     m.add_function(wrap_pyfunction!(save, m)?)?;
-    m.add_function(wrap_pyfunction!(write_avi, m)?)?;
+    m.add_function(wrap_pyfunction!(export, m)?)?;
+    m.add_function(wrap_pyfunction!(convert, m)?)?;
+    m.add_function(wrap_pyfunction!(write_film, m)?)?;
     m.add_function(wrap_pyfunction!(dense_footprints, m)?)
 }
 
@@ -221,24 +223,88 @@ fn save(py: Python<'_>, parts: &Bound<'_, PyDict>, path: std::path::PathBuf, ove
     Ok(())
 }
 
-/// Writes a film that is in memory, replacing what is there.
+/// How to write a file: the dictionary has `format`, `codec`, `quality`, `clip`, `fps`, `vmin`, `vmax`, `overwrite`.
+pub(crate) fn file_options(parts: &Bound<'_, PyDict>) -> PyResult<FileOptions> {
+    let format: Option<String> = item(parts, "format")?.extract()?;
+    let codec: Option<String> = item(parts, "codec")?.extract()?;
+    let quality: u8 = item(parts, "quality")?.extract()?;
+    let codec = codec.map(|name| {
+        Codec::named(&name, quality).ok_or_else(|| {
+            PyValueError::new_err(format!("codec {name:?} is not known; choose one of {}", Codec::NAMES.join(", ")))
+        })
+    });
+    Ok(FileOptions {
+        format: format.map(|f| Format::named(&f)).transpose().map_err(|e| PyValueError::new_err(e.to_string()))?,
+        overwrite: item(parts, "overwrite")?.extract()?,
+        codec: codec.transpose()?,
+        clip: item(parts, "clip")?.extract()?,
+        fps: item(parts, "fps")?.extract()?,
+        vmin: item(parts, "vmin")?.extract()?,
+        vmax: item(parts, "vmax")?.extract()?,
+    })
+}
+
+/// What the format cannot hold is a wrong argument, everything else a matter of files.
+pub(crate) fn output_error(e: &IoError) -> PyErr {
+    match e {
+        IoError::Unsuitable { .. } | IoError::UnknownFormat { .. } => PyValueError::new_err(e.to_string()),
+        e => file_error(e),
+    }
+}
+
+/// Writes a recording that is in memory in any format; where it is.
 #[pyfunction]
-#[pyo3(signature = (observed, spec, path, fps, vmin, vmax))]
-fn write_avi(
+fn export(
+    py: Python<'_>,
+    parts: &Bound<'_, PyDict>,
+    path: std::path::PathBuf,
+    options: &Bound<'_, PyDict>,
+) -> PyResult<std::path::PathBuf> {
+    let (recording, options) = (recording_from_py(parts)?, file_options(options)?);
+    let written = py.detach(|| minisim_io::export(&recording, path, &options));
+    written.map(|w| w.path).map_err(|e| output_error(&e))
+}
+
+/// Writes a recording on disk in another format; where it is.
+#[pyfunction]
+fn convert(
+    py: Python<'_>,
+    recording: std::path::PathBuf,
+    path: std::path::PathBuf,
+    options: &Bound<'_, PyDict>,
+) -> PyResult<std::path::PathBuf> {
+    let options = file_options(options)?;
+    let mut interrupted = None;
+    let written = py.detach(|| {
+        let reader = minisim_io::Reader::open(recording)?;
+        minisim_io::convert(&reader, path, &options, &mut |_| {
+            interrupted = Python::attach(|py| py.check_signals()).err();
+            interrupted.is_none()
+        })
+    });
+    if let Some(why) = interrupted {
+        return Err(why);
+    }
+    written.map(|w| w.path).map_err(|e| output_error(&e))
+}
+
+/// Writes a film that is in memory.
+#[pyfunction]
+fn write_film(
     py: Python<'_>,
     observed: &Bound<'_, PyAny>,
     spec: &str,
     path: std::path::PathBuf,
-    fps: Option<f64>,
-    vmin: f64,
-    vmax: Option<f64>,
+    options: &Bound<'_, PyDict>,
 ) -> PyResult<()> {
-    let (spec, movie) = (spec::read(spec)?, movie(observed)?);
-    let options = AviOptions { overwrite: true, fps, vmin, vmax, ..AviOptions::default() };
-    py.detach(|| minisim_io::save_avi(&spec, &movie, path, options)).map_err(|e| match e {
-        IoError::Unsuitable { .. } => PyValueError::new_err(e.to_string()),
-        e => file_error(&e),
-    })?;
+    let recording = Recording {
+        spec: spec::read(spec)?,
+        observed: movie(observed)?,
+        ground_truth: minisim::GroundTruth::default(),
+        snapshots: Vec::new(),
+    };
+    let options = file_options(options)?;
+    py.detach(|| minisim_io::export(&recording, path, &options)).map_err(|e| output_error(&e))?;
     Ok(())
 }
 

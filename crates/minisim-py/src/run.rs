@@ -9,8 +9,8 @@ use std::{
     time::Duration,
 };
 
-use minisim::{Cancel, Event, MemorySink, Options, RunError, Scene, Sink, Spec, render, simulate_into};
-use minisim_io::{AviOptions, AviSink, ZarrOptions, ZarrSink, available_memory_bytes};
+use minisim::{Cancel, Event, MemorySink, Options, RunError, Scene, render, simulate_into};
+use minisim_io::{FileSink, available_memory_bytes};
 use pyo3::{
     exceptions::{PyKeyboardInterrupt, PyOSError, PyValueError},
     prelude::*,
@@ -18,7 +18,7 @@ use pyo3::{
 };
 
 use crate::{
-    recording::{file_error, pixels_to_py, recording_to_py, truth_to_py},
+    recording::{file_options, output_error, pixels_to_py, recording_to_py, truth_to_py},
     spec,
 };
 
@@ -28,6 +28,7 @@ const POLL: Duration = Duration::from_millis(40);
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(simulate, m)?)?;
     m.add_function(wrap_pyfunction!(simulate_to_file, m)?)?;
+    m.add_function(wrap_pyfunction!(clean_twin, m)?)?;
     m.add_function(wrap_pyfunction!(run_cli, m)?)?;
     m.add_class::<PyScene>()
 }
@@ -131,44 +132,28 @@ fn simulate<'py>(
     Ok((recording_to_py(py, outcome.output)?, warnings))
 }
 
-/// Simulates into a file, `.zarr` or `.avi`, frame by frame; the warnings.
+/// Simulates into a file of any format, frame by frame; where it is, and the warnings.
 #[pyfunction]
-#[pyo3(signature = (text, path, until, overwrite, fps, vmin, vmax, progress))]
-#[expect(clippy::too_many_arguments, reason = "private; the package gives them names")]
+#[pyo3(signature = (text, path, until, options, progress))]
 fn simulate_to_file(
     py: Python<'_>,
     text: &str,
     path: PathBuf,
     until: Option<String>,
-    overwrite: bool,
-    fps: Option<f64>,
-    vmin: f64,
-    vmax: Option<f64>,
+    options: &Bound<'_, PyDict>,
     progress: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Vec<String>> {
-    fn write<S>(
-        py: Python<'_>,
-        progress: Option<&Bound<'_, PyAny>>,
-        spec: Spec,
-        until: Option<String>,
-        sink: S,
-    ) -> PyResult<Vec<String>>
-    where
-        S: Sink + Send + 'static,
-        S::Output: Send + 'static,
-    {
-        let outcome = supervised(py, progress, Stop::Wait, until, move |options| simulate_into(&spec, sink, options))?;
-        Ok(outcome.warnings.iter().map(|w| w.message.clone()).collect())
-    }
+) -> PyResult<(PathBuf, Vec<String>)> {
     let spec = spec::read(text)?;
-    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zarr")) {
-        let sink = ZarrSink::create(&path, ZarrOptions { overwrite }).map_err(|e| file_error(&e))?;
-        write(py, progress, spec, until, sink)
-    } else {
-        let options = AviOptions { overwrite, fps, vmin, vmax, ..AviOptions::default() };
-        let sink = AviSink::create(&path, options).map_err(|e| file_error(&e))?;
-        write(py, progress, spec, until, sink)
-    }
+    let sink = FileSink::create(&path, &file_options(options)?).map_err(|e| output_error(&e))?;
+    let outcome = supervised(py, progress, Stop::Wait, until, move |options| simulate_into(&spec, sink, options))?;
+    Ok((outcome.output.path, outcome.warnings.iter().map(|w| w.message.clone()).collect()))
+}
+
+/// The spec (JSON) of the same cells without background and noise.
+#[pyfunction]
+fn clean_twin(text: &str, focal_depth_um: Option<f64>) -> PyResult<String> {
+    let twin = minisim::pair::clean_twin(&spec::read(text)?, focal_depth_um).map_err(|r| spec::invalid(&r))?;
+    Ok(twin.canonical_json())
 }
 
 /// A scene: any frames of any stage, without those before them.

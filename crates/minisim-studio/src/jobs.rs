@@ -11,14 +11,18 @@ use minisim::{
     Cancel, Event, GroundTruth, RunError, Sink, Spec,
     sink::{Block, Header, SinkError},
 };
-use minisim_io::{AviOptions, AviSink, Written, ZarrOptions, ZarrSink};
+use minisim_io::{FileOptions, FileSink, Format, Written};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 
-/// Formats a recording can be written in, the first being the usual one.
-pub(crate) const FORMATS: &[(&str, &str)] =
-    &[("zarr", "zarr — the film with all ground truth"), ("avi", "AVI — the film, its spec beside it")];
+/// Formats a recording can be written in, the first being the usual one: name, description, ending, whether the truth is in it.
+pub(crate) fn formats() -> Json {
+    Format::all()
+        .map(|f| json!([f.name(), format!("{} — {}", f.name(), f.about()), f.suffix(), f.has_truth()]))
+        .collect()
+}
+
 /// Finished recordings that are listed.
 const MAX_FINISHED: usize = 20;
 
@@ -31,7 +35,7 @@ pub(crate) struct Order {
     folder: String,
     /// Name without its ending.
     name: String,
-    /// One of [`FORMATS`].
+    /// Name of a format.
     format: String,
     /// Replace what is there.
     #[serde(default)]
@@ -167,10 +171,7 @@ impl Inner {
 
     /// Where an order is written: below the root, whatever it says.
     fn place(&self, order: &Order) -> Result<PathBuf, String> {
-        if !FORMATS.iter().any(|(name, _)| *name == order.format) {
-            let known: Vec<&str> = FORMATS.iter().map(|f| f.0).collect();
-            return Err(format!("format {:?} is not known; it must be one of {}", order.format, known.join(", ")));
-        }
+        let format = Format::named(&order.format).map_err(|e| e.to_string())?;
         let name = Path::new(&order.name);
         let plain = |path: &Path| path.components().all(|c| matches!(c, Component::Normal(_)));
         let bad = ['/', '\\', ':', '\0'];
@@ -186,7 +187,7 @@ impl Inner {
         if !real.starts_with(&self.root) {
             return Err(format!("folder {:?} must lie inside {}", order.folder, self.root.display()));
         }
-        let path = real.join(format!("{}.{}", order.name, order.format));
+        let path = real.join(format!("{}.{}", order.name, format.suffix()));
         if !order.overwrite && path.symlink_metadata().is_ok() {
             return Err(format!("{} exists; choose another name, or allow to replace it", path.display()));
         }
@@ -265,23 +266,27 @@ impl Inner {
         };
         let text = |e: &dyn std::fmt::Display| e.to_string();
         let failed = |e: RunError| e.to_string();
-        let (written, facts) = if order.format == "avi" {
-            let sink = AviSink::create(path, AviOptions { overwrite: order.overwrite, ..AviOptions::default() });
-            let sink = Noting(sink.map_err(|e| text(&e))?);
-            minisim::simulate_into(spec, sink, options).map_err(failed)?.output
-        } else {
-            let sink = ZarrSink::create(path, ZarrOptions { overwrite: order.overwrite });
-            let sink = Noting(sink.map_err(|e| text(&e))?);
-            minisim::simulate_into(spec, sink, options).map_err(failed)?.output
-        };
+        let format = Format::named(&order.format).map_err(|e| text(&e))?;
+        let file = FileOptions { format: Some(format), overwrite: order.overwrite, ..FileOptions::default() };
+        let sink = Noting(FileSink::create(path, &file).map_err(|e| text(&e))?);
+        let (written, facts) = minisim::simulate_into(spec, sink, options).map_err(failed)?.output;
         let shown = written.path.display().to_string();
-        let python = if order.format == "avi" {
-            format!(
-                "spec = minisim.Spec.model_validate_json(open({:?}).read())",
-                path.with_extension("spec.json").display().to_string()
-            )
-        } else {
-            format!("rec = minisim.Recording.load({shown:?})")
+        let python = match format {
+            Format::Zarr => format!("rec = minisim.Recording.load({shown:?})"),
+            Format::Daq => {
+                format!("truth = minisim.Recording.load({:?})", path.join("ground_truth.zarr").display().to_string())
+            }
+            Format::Nwb => format!("nwb = pynwb.NWBHDF5IO({shown:?}).read()"),
+            Format::Hdf5 => format!("film = h5py.File({shown:?})[\"data\"]"),
+            Format::Tiff => format!("film = tifffile.imread({shown:?})"),
+            Format::Minian => format!("data = minian.utilities.open_minian({shown:?})"),
+            Format::Numpy => {
+                format!("A = scipy.sparse.load_npz({:?})", path.join("footprints_sparse.npz").display().to_string())
+            }
+            _ => {
+                let spec = path.with_extension("spec.json").display().to_string();
+                format!("spec = minisim.Spec.model_validate_json(open({spec:?}).read())")
+            }
         };
         Ok(json!({
             "path": shown,

@@ -215,7 +215,7 @@ fn hello(shared: &Shared) -> Json {
         "tour": tour::contents(),
         "spec": spec_json(&spec),
         "folder": shared.jobs.root(),
-        "formats": crate::jobs::FORMATS,
+        "formats": crate::jobs::formats(),
         "threads": rayon::current_num_threads(),
         "memory_bytes": minisim_io::available_memory_bytes(),
     })

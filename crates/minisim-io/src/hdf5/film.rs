@@ -16,7 +16,7 @@ use crate::{
     FileOptions, Written,
     atomic::Pending,
     error::IoError,
-    film::{refuse_file, spec_beside, spec_path},
+    film::{claim_spec, refuse_file, spec_beside},
 };
 
 /// How a film's pixels are held: bytes, signed words (suite2p halves unsigned ones), or floats for what are no counts.
@@ -64,9 +64,7 @@ pub(crate) struct Hdf5Sink {
 
 impl Hdf5Sink {
     pub(crate) fn create(path: &Path, options: &FileOptions) -> Result<Self, IoError> {
-        for output in [path, &spec_path(path)] {
-            refuse_file(output, options.overwrite)?;
-        }
+        refuse_file(path, options.overwrite)?;
         let pending = Pending::new(path)?;
         fs::File::create_new(pending.path()).map_err(IoError::system("create", path))?;
         Ok(Self {
@@ -81,6 +79,7 @@ impl Hdf5Sink {
     }
 
     fn open(&mut self, header: &Header) -> Result<(), IoError> {
+        claim_spec(&self.target, &header.spec, self.overwrite)?;
         if header.n_frames == 0 {
             return Err(IoError::unsuitable(&self.target, "there is no frame to write"));
         }

@@ -1,6 +1,7 @@
 """The engine. Private: use the package `minisim`."""
 
 from os import PathLike
+from pathlib import Path
 from typing import Any, Callable, Optional, Union, final
 
 import numpy as np
@@ -19,9 +20,12 @@ __all__ = [
     "cache_key",
     "calcium_kernel",
     "check_spec",
+    "clean_twin",
+    "convert",
     "dark_recovery",
     "dense_footprints",
     "detection_snr",
+    "export",
     "global_shift",
     "hungarian_match",
     "kernel_timing",
@@ -44,7 +48,7 @@ __all__ = [
     "tau_from_kernel_timing",
     "trace_pearson",
     "vessels_to_mask",
-    "write_avi",
+    "write_film",
 ]
 
 __version__: str
@@ -57,9 +61,9 @@ def set_fields(text: str, changes: list[tuple[str, str]]) -> str: ...
 def stages(text: str) -> list[str]: ...
 def load(path: str) -> tuple[dict[str, Any], list[str]]: ...
 def save(parts: dict[str, Any], path: str, overwrite: bool) -> None: ...
-def write_avi(
-    observed: NDArray[Any], spec: str, path: str, fps: Optional[float], vmin: float, vmax: Optional[float]
-) -> None: ...
+def export(parts: dict[str, Any], path: str, options: dict[str, Any]) -> Path: ...
+def convert(recording: str, path: str, options: dict[str, Any]) -> Path: ...
+def write_film(observed: NDArray[Any], spec: str, path: str, options: dict[str, Any]) -> None: ...
 def dense_footprints(truth: dict[str, Any], observed: bool) -> NDArray[np.float64]: ...
 def simulate(
     text: str, until: Optional[str], progress: Optional[Callable[[int, int], Any]]
@@ -68,12 +72,10 @@ def simulate_to_file(
     text: str,
     path: str,
     until: Optional[str],
-    overwrite: bool,
-    fps: Optional[float],
-    vmin: float,
-    vmax: Optional[float],
+    options: dict[str, Any],
     progress: Optional[Callable[[int, int], Any]],
-) -> list[str]: ...
+) -> tuple[Path, list[str]]: ...
+def clean_twin(text: str, focal_depth_um: Optional[float]) -> str: ...
 def run_cli(args: list[str]) -> int: ...
 
 @final

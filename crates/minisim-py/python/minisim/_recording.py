@@ -267,6 +267,154 @@ class Recording:
         progress: bool = True,
     ) -> Path:
         """Writes the film as 8-bit grey AVI, ``vmin`` black and ``vmax`` white (the sensor's largest count if not given), and the
+        spec beside it. ``codec`` is ``"Y800"`` or ``"GREY"`` (uncompressed), ``"FFV1"`` (lossless) or ``"MJPG"`` (small, not
+        exact). Returns the path."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        options = file_options(format="avi", codec=codec, fps=fps, vmin=vmin, vmax=vmax)
+        _core.write_film(np.ascontiguousarray(self.observed), self.spec._text(), str(target), options)
+        return target
+
+    def export(
+        self,
+        path: StrPath,
+        *,
+        format: Optional[str] = None,
+        codec: Optional[str] = None,
+        clip: Optional[int] = None,
+        fps: Optional[float] = None,
+        vmin: float = 0.0,
+        vmax: Optional[float] = None,
+        overwrite: bool = True,
+    ) -> Path:
+        """Writes the recording for another program: ``.tif``, ``.h5``, ``.nwb``, ``.avi``, ``.mkv``, ``.mmap`` (CaImAn), ``.daq`` (the
+        Miniscope's own folder), ``.minian``, ``.truth`` (npz and csv), or ``format`` by name. Returns where it is."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        options = file_options(
+            format=format, codec=codec, clip=clip, fps=fps, vmin=vmin, vmax=vmax, overwrite=overwrite
+        )
+        return _core.export(self._parts(), str(target), options)
+
+    def _parts(self) -> dict[str, Any]:
+        """What the engine takes."""
+        offsets, shapes, data = self.planted.to_arrays()
+        parts: dict[str, Any] = {
+            "offsets": offsets,
+            "shapes": shapes,
+            "data": data,
+            "canvas_shape": list(self.planted.canvas_shape),
+            "fov_offset": list(self.fov_offset),
+            "fov_shape": list(self.fov_shape),
+            "focal_depth_um": self.focal_depth_um,
+        }
+        for name in (*_PER_UNIT, *_COMMON):
+            value = getattr(self, name)
+            if value is not None:
+                flags = name in ("in_focus", "detectable")
+                parts[name] = np.ascontiguousarray(value, dtype=bool if flags else np.float64)
+        return parts
+
+    @classmethod
+    def _of(cls, parts: dict[str, Any]) -> GroundTruth:
+        canvas = tuple(parts["canvas_shape"])
+        planted = FootprintStack.from_arrays(parts["offsets"], parts["shapes"], parts["data"], canvas)
+        values: dict[str, Any] = {name: parts.get(name) for name in (*_PER_UNIT, *_COMMON)}
+        n = len(planted)
+        # A truth without activity has no frames; its arrays are there all the same.
+        values["C"] = np.zeros((n, 0)) if values["C"] is None else values["C"]
+        values["S"] = np.zeros((n, 0)) if values["S"] is None else values["S"]
+        if values["amplitude_per_cell"] is None:
+            values["amplitude_per_cell"] = np.full(n, np.nan)
+        return cls(
+            planted=planted,
+            fov_offset=tuple(parts["fov_offset"]),
+            fov_shape=tuple(parts["fov_shape"]),
+            focal_depth_um=parts["focal_depth_um"],
+            **values,
+        )
+
+
+def _labelled(movie: NDArray[Any]) -> Any:
+    """As an xarray DataArray where xarray is installed, else as it is."""
+    try:
+        import xarray
+    except ImportError:
+        return movie
+    return xarray.DataArray(movie, dims=("frame", "height", "width"), name="movie")
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A film and its truth."""
+
+    spec: Spec
+    """What was simulated."""
+    observed: NDArray[Any]
+    """The film, (frame, height, width)."""
+    ground_truth: GroundTruth
+    """What is true about it."""
+    snapshots: dict[str, Any] = field(default_factory=dict)
+    """The film after each stage, by name, where ``Output.save_intermediates`` asked for it (xarray where installed)."""
+
+    @property
+    def observed_movie(self) -> DataArray:
+        """The film as an xarray DataArray."""
+        try:
+            import xarray
+        except ImportError as error:
+            raise ImportError("observed_movie needs xarray: pip install xarray (or use .observed)") from error
+        return xarray.DataArray(self.observed, dims=("frame", "height", "width"), name="movie")
+
+    def frame(self, t: int) -> NDArray[Any]:
+        """Frame ``t`` of the film, (height, width)."""
+        image: NDArray[Any] = self.observed[t]
+        return image
+
+    def stage(self, name: str) -> Any:
+        """The film after stage ``name`` (or the step of that kind)."""
+        wanted = {"composite": "cells_only"}.get(name, name)
+        if wanted in self.snapshots:
+            return self.snapshots[wanted]
+        kept = ", ".join(self.snapshots) or "none"
+        raise KeyError(
+            f"no film of stage {name!r} was kept (kept: {kept}); simulate with Output(save_intermediates=True), "
+            f"or use minisim.render(spec, stage={name!r})"
+        )
+
+    def to_dask(self, *, stage: Optional[str] = None, chunk_frames: int = 64) -> Any:
+        """The film (after ``stage``) as a dask array whose frames are rendered again from the spec where and when they are needed:
+        nothing of this recording is sent to the workers."""
+        from .dask import to_dask
+
+        return to_dask(self.spec, stage=stage, chunk_frames=chunk_frames)
+
+    def save(self, path: StrPath, *, overwrite: bool = True) -> None:
+        """Writes the recording directory ``path`` (zarr). What is there is replaced only once the new one is complete, and only
+        if it is a recording."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _core.save(self._parts(), str(target), overwrite)
+
+    @classmethod
+    def load(cls, path: StrPath) -> Recording:
+        """Reads a recording directory, ours or the published package's."""
+        parts, notes = _core.load(str(path))
+        for note in notes:
+            warnings.warn(note, RecordingFormatWarning, stacklevel=2)
+        return cls._of(parts)
+
+    def write_video(
+        self,
+        path: StrPath,
+        *,
+        fps: Optional[float] = None,
+        vmin: float = 0.0,
+        vmax: Optional[float] = None,
+        codec: str = "Y800",
+        progress: bool = True,
+    ) -> Path:
+        """Writes the film as 8-bit grey AVI, ``vmin`` black and ``vmax`` white (the sensor's largest count if not given), and the
         spec beside it. Returns the path."""
         check_codec(codec)
         target = Path(path)
@@ -297,10 +445,10 @@ class Recording:
         )
 
 
-def check_codec(codec: str) -> None:
-    """Refuses a codec that is not written here."""
-    if codec.upper() not in ("Y800", "GREY"):
-        raise ValueError(f"codec {codec!r} is not written; use \"Y800\" (uncompressed grey, exact counts)")
+def file_options(**given: Any) -> dict[str, Any]:
+    """How to write a file: what is not given is left to the format."""
+    usual: dict[str, Any] = {"format": None, "codec": None, "quality": 90, "clip": None, "fps": None, "vmin": 0.0, "vmax": None}
+    return {**usual, "overwrite": True, **given}
 
 
 #: Called with the frames done and the frames there are.

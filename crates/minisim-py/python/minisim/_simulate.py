@@ -14,7 +14,7 @@ from . import _core
 from ._models import Spec
 from ._models_ext import SpecWarning
 from ._perf import PerfTracker
-from ._recording import GroundTruth, Recording, StrPath, check_codec
+from ._recording import GroundTruth, Recording, StrPath, file_options
 
 ProgressOption = Union[bool, Callable[[int, int], Any]]
 
@@ -91,13 +91,15 @@ def simulate_video(
     progress: ProgressOption = True,
     perf: Optional[PerfTracker] = None,
 ) -> Path:
-    """Simulates straight into a film (``.avi``, 8-bit grey), frame by frame, with the spec beside it. Memory does not grow with
+    """Simulates straight into a film (``.avi`` or ``.mkv``, 8-bit grey), frame by frame, with the spec beside it. ``codec`` is
+    ``"Y800"`` or ``"GREY"`` (uncompressed), ``"FFV1"`` (lossless; always in ``.mkv``) or ``"MJPG"`` (small, not exact). Memory does not grow with
     the film; ``chunk_frames`` is taken for compatibility and has no effect. Returns the path."""
     del chunk_frames
-    check_codec(codec)
     target = Path(path)
-    if target.suffix.lower() != ".avi":
-        raise ValueError(f"{target}: a film's name must end in .avi")
+    if target.suffix.lower() not in (".avi", ".mkv"):
+        raise ValueError(f"{target}: a film's name must end in .avi or .mkv")
+    if target.suffix.lower() == ".mkv" and codec == "Y800":
+        codec = "FFV1"
     target.parent.mkdir(parents=True, exist_ok=True)
     if progress is True:
         try:
@@ -106,8 +108,9 @@ def simulate_video(
             # On by default, so not a reason to fail.
             progress = False
     reporter = _Reporter(progress)
+    options = file_options(codec=codec, fps=fps, vmin=vmin, vmax=vmax)
     try:
-        notes = _core.simulate_to_file(spec._text(), str(target), None, True, fps, vmin, vmax, reporter)
+        _, notes = _core.simulate_to_file(spec._text(), str(target), None, options, reporter)
     except OSError as error:
         if vmax is None and "vmax" in str(error):
             raise ValueError(str(error)) from None
@@ -116,6 +119,61 @@ def simulate_video(
         reporter.close(perf)
     _warn(notes)
     return target
+
+
+def simulate_to(
+    spec: Spec,
+    path: StrPath,
+    *,
+    format: Optional[str] = None,
+    until: Optional[str] = None,
+    codec: Optional[str] = None,
+    clip: Optional[int] = None,
+    fps: Optional[float] = None,
+    vmin: float = 0.0,
+    vmax: Optional[float] = None,
+    overwrite: bool = True,
+    progress: ProgressOption = False,
+) -> Path:
+    """Simulates straight into a file of any format (see `Recording.export`), frame by frame; memory does not grow with the film.
+    Returns where it is."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    options = file_options(format=format, codec=codec, clip=clip, fps=fps, vmin=vmin, vmax=vmax, overwrite=overwrite)
+    reporter = _Reporter(progress)
+    try:
+        written, notes = _core.simulate_to_file(spec._text(), str(target), until, options, reporter)
+    finally:
+        reporter.close(None)
+    _warn(notes)
+    return written
+
+
+def convert(
+    recording: StrPath,
+    path: StrPath,
+    *,
+    format: Optional[str] = None,
+    codec: Optional[str] = None,
+    clip: Optional[int] = None,
+    fps: Optional[float] = None,
+    vmin: float = 0.0,
+    vmax: Optional[float] = None,
+    overwrite: bool = True,
+) -> Path:
+    """Writes a recording on disk in another format (see `Recording.export`), a few frames at a time. Returns where it is."""
+    options = file_options(format=format, codec=codec, clip=clip, fps=fps, vmin=vmin, vmax=vmax, overwrite=overwrite)
+    return _core.convert(str(recording), str(path), options)
+
+
+def clean_twin(of: Union[Spec, Recording]) -> Spec:
+    """The spec of the same cells without haze, vessels, stray light and noise: the answer that a denoiser or a background model
+    should give. Focus, traces, motion and every draw stay those of the recording."""
+    if isinstance(of, Recording):
+        spec, focus = of.spec, of.ground_truth.focal_depth_um
+    else:
+        spec, focus = of, Scene(of).ground_truth.focal_depth_um
+    return Spec.model_validate_json(_core.clean_twin(spec._text(), focus))
 
 
 def cache_dir() -> Path:
@@ -135,7 +193,7 @@ def simulate_cached(spec: Spec, *, root: Optional[StrPath] = None) -> Recording:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _warn(_core.simulate_to_file(spec._text(), str(path), None, False, None, 0.0, None, None))
+            _warn(_core.simulate_to_file(spec._text(), str(path), None, file_options(overwrite=False), None)[1])
         except FileExistsError:
             # Another process was faster; its recording is the same.
             pass

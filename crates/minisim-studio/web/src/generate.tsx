@@ -21,6 +21,8 @@ const [name, setName] = createSignal("recording");
 const [folder, setFolder] = createSignal("");
 const [format, setFormat] = createSignal("zarr");
 const [overwrite, setOverwrite] = createSignal(false);
+/** Name and ending of what will be written. */
+const file = () => `${name().trim() || "recording"}.${state.hello()?.formats.find(([key]) => key === format())?.[2] ?? format()}`;
 
 export function GenerateControls() {
   const schema = () => state.schema().properties ?? {};
@@ -193,7 +195,7 @@ export function GenerateView() {
           disabled={bad() || !state.connected()}
           onClick={() => state.engine.generate(state.spec(), { folder: folder().trim(), name: name().trim(), format: format(), overwrite: overwrite() })}
         >
-          Generate {name().trim() || "recording"}.{format()}
+          Generate {file()}
         </button>
         <Show when={bad()}>
           <p class="finding">{state.findings()[0]!.message}</p>
@@ -221,7 +223,7 @@ export function GenerateView() {
           <button type="button" onClick={() => copy(python(), "Python")}>
             Copy as Python
           </button>
-          <button type="button" onClick={() => copy(`minisim simulate ${name()}.spec.json -o ${name()}.${format()}`, "Command")}>
+          <button type="button" onClick={() => copy(`minisim simulate ${name()}.spec.json -o ${file()}`, "Command")}>
             Copy as command
           </button>
           <button type="button" onClick={() => copy(location.href.replace(/token=[^&#]*/, "token="), "Link")}>

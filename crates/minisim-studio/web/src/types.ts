@@ -112,7 +112,8 @@ export interface Hello {
   tour: Chapter[];
   spec: Dict;
   folder: string;
-  formats: [string, string][];
+  /** Name, description, ending, whether the truth is in it. */
+  formats: [string, string, string, boolean][];
   threads: number;
   memory_bytes: number | null;
 }
