@@ -18,9 +18,9 @@ BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```", re.MULTILINE
 def command(line: str) -> None:
     """Runs one `minisim …` line, with `> FILE` where there is one."""
     line, _, target = line.partition(" > ")
-    words = shlex.split(line)
+    words = shlex.split(line, comments=True)
     assert words[0] == "minisim", line
-    done = subprocess.run([sys.executable, "-m", "minisim._cli", *words[1:]], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "minisim._cli", *words[1:]], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, f"{line}\n{done.stderr}"
     if target:
         pathlib.Path(target.strip()).write_text(done.stdout)

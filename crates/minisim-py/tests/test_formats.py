@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 import minisim
+from minisim.testing import make_recording
 
 
 @pytest.fixture(scope="module")
 def recording():
-    return minisim.testing.make_recording(n_cells=4, n_px=64, motion=True)
+    return make_recording(n_cells=4, n_px=64)
 
 
 def test_export_convert_and_simulate_give_the_same_file(recording, tmp_path):
