@@ -58,6 +58,12 @@ pub(crate) fn run(quick: bool, slow: bool) -> Result {
     }
     crate::run(&mut tests)?;
     if slow {
+        if !quick {
+            let readers = python::current_readers()?;
+            let mut films =
+                cargo(&["test", "--release", "--package", "minisim-io", "--features", "mp4", "--test", "interop"]);
+            crate::run(films.env("MINISIM_ZARR3_PYTHON", readers))?;
+        }
         crate::run(&mut cargo(&["test", "--workspace", "--release", "--", "--ignored"]))?;
     }
     if !quick {

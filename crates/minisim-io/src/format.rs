@@ -33,6 +33,8 @@ pub enum Format {
     Avi,
     /// A film, compressed without loss.
     Mkv,
+    /// A small film for slides, not exact; in builds with the feature `mp4`.
+    Mp4,
     /// A stack of pages with ImageJ's or OME's metadata.
     Tiff,
     /// One dataset `/data`.
@@ -62,6 +64,8 @@ const ENTRIES: &[Entry] = &[
     Entry { format: Format::Zarr, name: "zarr", suffix: "zarr", about: "the film with all ground truth" },
     Entry { format: Format::Avi, name: "avi", suffix: "avi", about: "AVI: the film, its spec beside it" },
     Entry { format: Format::Mkv, name: "mkv", suffix: "mkv", about: "Matroska: the film, lossless FFV1" },
+    #[cfg(feature = "mp4")]
+    Entry { format: Format::Mp4, name: "mp4", suffix: "mp4", about: "MP4 for slides: small, not exact" },
     Entry { format: Format::Tiff, name: "tiff", suffix: "tif", about: "TIFF stack for Fiji, suite2p, CaImAn" },
     Entry {
         format: Format::Hdf5,
@@ -143,6 +147,10 @@ impl Format {
             "hdf5" | "hdf" => "h5",
             other => other,
         };
+        #[cfg(not(feature = "mp4"))]
+        if meant == "mp4" {
+            return Err(IoError::unsuitable(path, MP4_IS_MISSING));
+        }
         ENTRIES.iter().find(|e| e.suffix == meant).map(|e| e.format).ok_or_else(|| {
             let endings: Vec<String> = ENTRIES.iter().map(|e| format!(".{}", e.suffix)).collect();
             let why = format!("its name must end in one of {}, or name the format (--format)", endings.join(", "));
@@ -233,6 +241,10 @@ impl FileSink {
                 Box::new(AviSink::create(path, avi)?)
             }
             Format::Mkv => Box::new(MkvSink::create(path, options)?),
+            #[cfg(feature = "mp4")]
+            Format::Mp4 => Box::new(crate::mp4::Mp4Sink::create(path, options)?),
+            #[cfg(not(feature = "mp4"))]
+            Format::Mp4 => return Err(IoError::unsuitable(path, MP4_IS_MISSING)),
             Format::Tiff => Box::new(TiffSink::create(path, options)?),
             Format::Hdf5 => Box::new(Hdf5Sink::create(path, options)?),
             Format::Nwb => Box::new(NwbSink::create(path, options)?),
@@ -307,6 +319,10 @@ fn into_io(e: SinkError, path: &Path) -> IoError {
         Err(other) => IoError::unsuitable(path, other.to_string()),
     }
 }
+
+/// What a build without MP4 says.
+#[cfg(not(feature = "mp4"))]
+const MP4_IS_MISSING: &str = "this build of minisim writes no MP4; build it with `--features mp4`, or write an .avi or .mkv and convert it with ffmpeg";
 
 /// Frames read at a time.
 const CONVERT_BYTES: usize = 32 << 20;

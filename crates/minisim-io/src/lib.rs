@@ -17,6 +17,8 @@ mod format;
 mod hdf5;
 mod machine;
 mod mkv;
+#[cfg(feature = "mp4")]
+mod mp4;
 mod nwb;
 mod tiff;
 mod truth_files;

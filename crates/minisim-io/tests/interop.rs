@@ -148,3 +148,18 @@ fn every_format_is_read_by_the_program_it_is_for() {
     }
     run(Command::new(&python).arg(script("check_formats.py")).arg(dir.path()));
 }
+
+/// OpenCV and ffmpeg play the film; being small is its virtue, not being exact.
+#[cfg(feature = "mp4")]
+#[test]
+fn slides_show_mp4() {
+    let Some(python) = std::env::var_os("MINISIM_ZARR3_PYTHON") else { return };
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let spec = case("v4-ca1");
+    let at = |name: &str| dir.path().join(name);
+    for name in ["a.mp4", "a.avi"] {
+        let sink = minisim_io::FileSink::create(at(name), &FileOptions::default()).expect("creatable");
+        simulate_into(&spec, sink, Options::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
+    }
+    run(Command::new(&python).arg(script("check_mp4.py")).args([at("a.mp4"), at("a.avi")]));
+}
