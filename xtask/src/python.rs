@@ -47,6 +47,11 @@ pub(crate) fn current_readers() -> Result<PathBuf> {
     )
 }
 
+/// minian, with an xarray that its zarr can work with. It asks for ffmpeg and ffprobe on the path.
+pub(crate) fn minian() -> Result<PathBuf> {
+    environment("minian", &["minian==2.0.2", "xarray==2024.7.0"])
+}
+
 /// What the tests of our Python package need, and the tools that build and check it.
 pub(crate) fn package_tools() -> Result<PathBuf> {
     environment(

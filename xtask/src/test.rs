@@ -62,7 +62,11 @@ pub(crate) fn run(quick: bool, slow: bool) -> Result {
             let readers = python::current_readers()?;
             let mut films =
                 cargo(&["test", "--release", "--package", "minisim-io", "--features", "mp4", "--test", "interop"]);
-            crate::run(films.env("MINISIM_ZARR3_PYTHON", readers))?;
+            films.env("MINISIM_ZARR3_PYTHON", readers);
+            if Command::new("ffprobe").arg("-version").output().is_ok() {
+                films.env("MINISIM_MINIAN_PYTHON", python::minian()?);
+            }
+            crate::run(&mut films)?;
         }
         crate::run(&mut cargo(&["test", "--workspace", "--release", "--", "--ignored"]))?;
     }

@@ -147,6 +147,10 @@ fn every_format_is_read_by_the_program_it_is_for() {
         convert(&reader, at(name), &options, &mut |_| true).unwrap_or_else(|e| panic!("{name}: {e}"));
     }
     run(Command::new(&python).arg(script("check_formats.py")).arg(dir.path()));
+    // minian has an environment of its own.
+    if let Some(minian) = std::env::var_os("MINISIM_MINIAN_PYTHON") {
+        run(Command::new(minian).arg(script("check_minian.py")).arg(dir.path()));
+    }
 }
 
 /// OpenCV and ffmpeg play the film; being small is its virtue, not being exact.
