@@ -334,7 +334,6 @@ impl Document<'_> {
             tree.dataset(&at, value, column(&at, "VectorData", about));
         }
         tree.group(&format!("{path}/reference_images"), Node::default());
-        debug_assert!(tree.has(PLANE));
     }
 }
 

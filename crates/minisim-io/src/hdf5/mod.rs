@@ -208,11 +208,6 @@ impl Tree {
     pub(crate) fn dataset(&mut self, path: &str, value: Value, node: Node) {
         self.nodes.push(Node { path: path.to_owned(), value: Some(value), ..node });
     }
-
-    /// Whether there is an object at `path`.
-    pub(crate) fn has(&self, path: &str) -> bool {
-        self.nodes.iter().any(|n| n.path == path)
-    }
 }
 
 /// A file that is being written.

@@ -37,7 +37,6 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
             ("steps.leakage.level", json!(stray)),
         ],
     )?)?;
-    let [_, w] = film.shape();
     let size: usize = film.shape().iter().product();
     let unit = super::roi::lively_cell(&film);
     let Some(at) = film.truth.centers_px(film.pixel_um()).get(unit).copied() else { return Ok(Figure::empty()) };
@@ -69,7 +68,6 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
         radius: radius_um / film.pixel_um(),
         label: "region of interest".into(),
     });
-    debug_assert!(roi.iter().all(|p| p / w < film.shape()[0]));
     Ok(Figure {
         panels: vec![
             Panel::Image(image),
