@@ -82,7 +82,7 @@ impl AviSink {
     /// A sink that will write the file `path`.
     ///
     /// # Errors
-    /// When `path` or the spec's file beside it exists and may not be replaced, or the file cannot be created.
+    /// When `path` exists and may not be replaced, or the file cannot be created. Another spec beside it is refused at `begin`.
     pub fn create(path: impl AsRef<Path>, options: AviOptions) -> Result<Self, IoError> {
         let target = path.as_ref().to_owned();
         let first = if options.clip.is_some() { clip_path(&target, 0) } else { target.clone() };

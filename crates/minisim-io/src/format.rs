@@ -16,10 +16,11 @@ use crate::{
     caiman::CaimanSink,
     daq::DaqSink,
     error::IoError,
-    hdf5::film::Hdf5Sink,
+    film::OneFile,
+    hdf5::film::Hdf5Film,
     mkv::MkvSink,
-    nwb::NwbSink,
-    tiff::TiffSink,
+    nwb::NwbFilm,
+    tiff::TiffStack,
     truth_files::{MinianSink, NumpySink},
 };
 
@@ -245,9 +246,9 @@ impl FileSink {
             Format::Mp4 => Box::new(crate::mp4::Mp4Sink::create(path, options)?),
             #[cfg(not(feature = "mp4"))]
             Format::Mp4 => return Err(IoError::unsuitable(path, MP4_IS_MISSING)),
-            Format::Tiff => Box::new(TiffSink::create(path, options)?),
-            Format::Hdf5 => Box::new(Hdf5Sink::create(path, options)?),
-            Format::Nwb => Box::new(NwbSink::create(path, options)?),
+            Format::Tiff => Box::new(OneFile::<TiffStack>::create(path, options)?),
+            Format::Hdf5 => Box::new(OneFile::<Hdf5Film>::create(path, options)?),
+            Format::Nwb => Box::new(OneFile::<NwbFilm>::create(path, options)?),
             Format::Daq => Box::new(DaqSink::create(path, options)?),
             Format::Caiman => Box::new(CaimanSink::create(path, options)?),
             Format::Minian => Box::new(MinianSink::create(path, options)?),

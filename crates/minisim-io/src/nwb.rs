@@ -2,28 +2,20 @@
 //!
 //! Source: NWB schema 2.8.0. By that schema a frame is (width, height): columns come before rows.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+use std::{fs, io, path::Path};
 
 use minisim::{
-    GroundTruth, Sink,
+    GroundTruth,
     footprint::FootprintStack,
     recording::Pixels,
-    sink::{Block, Header, SinkError},
+    sink::Header,
     truth::{Dim, TruthData},
 };
 
 use crate::{
-    FileOptions, Written,
-    atomic::Pending,
     error::IoError,
-    film::refuse_file,
-    hdf5::{
-        Data, File, Node, Tree, Type, Value,
-        film::{frame_bytes, pixel_type},
-    },
+    film::{FrontToBack, frame_bytes},
+    hdf5::{Data, File, Node, Tree, Type, Value, film::pixel_type},
 };
 
 const PLANE: &str = "/general/optophysiology/imaging_plane";
@@ -32,86 +24,29 @@ const MODULE: &str = "/processing/ground_truth";
 /// A simulation has no date; every file says this one.
 const DATE: &str = "2020-01-01T12:00:00+00:00";
 
-/// Writes an NWB file.
+/// An NWB file; the spec is in its notes.
 #[derive(Debug)]
-pub(crate) struct NwbSink {
-    target: PathBuf,
-    overwrite: bool,
-    pending: Pending,
-    file: Option<File>,
-    header: Option<Header>,
+pub(crate) struct NwbFilm {
+    file: File,
     kind: Type,
-    taken: usize,
+    shape: [usize; 2],
 }
 
-impl NwbSink {
-    pub(crate) fn create(path: &Path, options: &FileOptions) -> Result<Self, IoError> {
-        refuse_file(path, options.overwrite)?;
-        let pending = Pending::new(path)?;
-        fs::File::create_new(pending.path()).map_err(IoError::system("create", path))?;
-        Ok(Self {
-            target: path.to_owned(),
-            overwrite: options.overwrite,
-            pending,
-            file: None,
-            header: None,
-            kind: Type::U8,
-            taken: 0,
-        })
+impl FrontToBack for NwbFilm {
+    const SPEC_BESIDE: bool = false;
+
+    fn begin(file: fs::File, header: &Header, path: &Path) -> Result<Self, IoError> {
+        let kind = pixel_type(header, path)?;
+        let file = File::new(file).map_err(IoError::system("write", path))?;
+        Ok(Self { file, kind, shape: [header.tracks[0].height, header.tracks[0].width] })
     }
 
-    fn open(&mut self, header: &Header) -> Result<(), IoError> {
-        if header.n_frames == 0 {
-            return Err(IoError::unsuitable(&self.target, "there is no frame to write"));
-        }
-        self.kind = pixel_type(header, &self.target)?;
-        let file = fs::File::create(self.pending.path()).map_err(IoError::system("create", &self.target))?;
-        self.file = Some(File::new(file).map_err(IoError::system("write", &self.target))?);
-        self.header = Some(header.clone());
-        Ok(())
+    fn frame(&mut self, pixels: &Pixels, i: usize) -> io::Result<()> {
+        self.file.film(&frame_bytes(pixels, i, self.shape, true))
     }
 
-    fn take(&mut self, pixels: &Pixels, n: usize) -> io::Result<()> {
-        let (Some(file), Some(header)) = (&mut self.file, &self.header) else { return Ok(()) };
-        let shape = [header.tracks[0].height, header.tracks[0].width];
-        for i in 0..n {
-            file.film(&frame_bytes(pixels, i, shape, true))?;
-            self.taken += 1;
-        }
-        Ok(())
-    }
-
-    fn complete(self, truth: &GroundTruth) -> Result<Written, IoError> {
-        let (Some(file), Some(header)) = (self.file, self.header) else {
-            return Err(IoError::unsuitable(&self.target, "no frame was delivered"));
-        };
-        if self.taken != header.n_frames {
-            let why = format!("{} of {} frames came", self.taken, header.n_frames);
-            return Err(IoError::unsuitable(&self.target, why));
-        }
-        let tree = Document { header: &header, key: header.spec.cache_key() }.tree(self.kind, truth);
-        let bytes = file.finish(&tree).map_err(IoError::system("write", &self.target))?;
-        self.pending.commit(self.overwrite)?;
-        Ok(Written { path: self.target, bytes })
-    }
-}
-
-impl Sink for NwbSink {
-    type Output = Written;
-
-    fn begin(&mut self, header: &Header) -> Result<(), SinkError> {
-        Ok(self.open(header)?)
-    }
-
-    fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError> {
-        if block.track == 0 {
-            self.take(block.pixels, block.n_frames).map_err(IoError::system("write", &self.target))?;
-        }
-        Ok(())
-    }
-
-    fn finish(self, truth: GroundTruth) -> Result<Written, SinkError> {
-        Ok(self.complete(&truth)?)
+    fn end(self, header: &Header, truth: &GroundTruth) -> io::Result<u64> {
+        self.file.finish(&Document { header, key: header.spec.cache_key() }.tree(self.kind, truth))
     }
 }
 

@@ -6,41 +6,35 @@
 
 use std::{
     fs,
-    io::{BufWriter, Write},
-    path::{Path, PathBuf},
+    io::{self, BufWriter, Write},
+    path::Path,
 };
 
 use minisim::{
-    GroundTruth, Sink,
+    GroundTruth,
     recording::{Pixels, SampleType},
-    sink::{Block, Header, SinkError},
+    sink::Header,
 };
 
 use crate::{
-    FileOptions, Written,
-    atomic::Pending,
     disk::LongFile,
     error::IoError,
-    film::{claim_spec, refuse_file, spec_beside},
+    film::{FrontToBack, frame_bytes},
 };
 
 /// Bytes that offsets of a plain TIFF reach.
 const PLAIN_BYTES: u64 = 0xffff_0000;
 
-/// Writes a TIFF stack, and the spec beside it.
+/// A TIFF stack; the spec lies beside it.
 #[derive(Debug)]
-pub(crate) struct TiffSink {
-    target: PathBuf,
-    overwrite: bool,
-    pending: Pending,
-    out: Option<BufWriter<LongFile>>,
-    header: Option<Header>,
+pub(crate) struct TiffStack {
+    out: BufWriter<LongFile>,
     layout: Layout,
     page: usize,
 }
 
 /// Where things are in the file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Layout {
     big: bool,
     sample_bytes: usize,
@@ -52,28 +46,11 @@ struct Layout {
     pixels_per_um: f64,
 }
 
-impl TiffSink {
-    pub(crate) fn create(path: &Path, options: &FileOptions) -> Result<Self, IoError> {
-        refuse_file(path, options.overwrite)?;
-        let pending = Pending::new(path)?;
-        fs::File::create_new(pending.path()).map_err(IoError::system("create", path))?;
-        Ok(Self {
-            target: path.to_owned(),
-            overwrite: options.overwrite,
-            pending,
-            out: None,
-            header: None,
-            layout: Layout::default(),
-            page: 0,
-        })
-    }
+impl FrontToBack for TiffStack {
+    const SPEC_BESIDE: bool = true;
 
-    fn open(&mut self, header: &Header) -> Result<(), IoError> {
-        claim_spec(&self.target, &header.spec, self.overwrite)?;
+    fn begin(file: fs::File, header: &Header, path: &Path) -> Result<Self, IoError> {
         let track = &header.tracks[0];
-        if header.n_frames == 0 {
-            return Err(IoError::unsuitable(&self.target, "there is no frame to write"));
-        }
         let (sample_bytes, float) = match track.rendered {
             SampleType::U8 => (1, false),
             SampleType::U16 => (2, false),
@@ -113,68 +90,23 @@ impl TiffSink {
                 n = header.n_frames,
             )
         };
-        let file = fs::File::create(self.pending.path()).map_err(IoError::system("create", &self.target))?;
         let mut out = BufWriter::with_capacity(1 << 16, LongFile::new(file));
-        out.write_all(&layout.head()).map_err(IoError::system("write", &self.target))?;
-        self.out = Some(out);
-        self.header = Some(header.clone());
-        self.layout = layout;
+        out.write_all(&layout.head()).map_err(IoError::system("write", path))?;
+        Ok(Self { out, layout, page: 0 })
+    }
+
+    fn frame(&mut self, pixels: &Pixels, i: usize) -> io::Result<()> {
+        self.out.write_all(&self.layout.directory(self.page))?;
+        self.out.write_all(&frame_bytes(pixels, i, [self.layout.height, self.layout.width], false))?;
+        self.out.write_all(&vec![0; self.layout.padding()])?;
+        self.page += 1;
         Ok(())
     }
 
-    fn take(&mut self, pixels: &Pixels, n: usize) -> std::io::Result<()> {
-        let Some(out) = &mut self.out else { return Ok(()) };
-        let size = self.layout.width * self.layout.height;
-        for i in 0..n {
-            out.write_all(&self.layout.directory(self.page))?;
-            let range = i * size..(i + 1) * size;
-            match pixels {
-                Pixels::U8(v) => out.write_all(&v[range])?,
-                Pixels::U16(v) => out.write_all(&v[range].iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())?,
-                other => {
-                    out.write_all(&other.to_f32(range).iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>())?;
-                }
-            }
-            out.write_all(&vec![0; self.layout.padding()])?;
-            self.page += 1;
-        }
-        Ok(())
-    }
-
-    fn complete(self) -> Result<Written, IoError> {
-        let (Some(out), Some(header)) = (self.out, self.header) else {
-            return Err(IoError::unsuitable(&self.target, "no frame was delivered"));
-        };
-        if self.page != header.n_frames {
-            let why = format!("{} of {} frames came", self.page, header.n_frames);
-            return Err(IoError::unsuitable(&self.target, why));
-        }
-        let failed = || IoError::system("write", &self.target);
-        out.into_inner().map_err(|e| e.into_error()).and_then(LongFile::finish).map_err(failed())?;
-        let bytes = fs::metadata(self.pending.path()).map_err(failed())?.len();
-        let spec = spec_beside(&self.target, &header.spec)?;
-        self.pending.commit(self.overwrite)?;
-        spec.commit(self.overwrite)?;
-        Ok(Written { path: self.target, bytes })
-    }
-}
-
-impl Sink for TiffSink {
-    type Output = Written;
-
-    fn begin(&mut self, header: &Header) -> Result<(), SinkError> {
-        Ok(self.open(header)?)
-    }
-
-    fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError> {
-        if block.track == 0 {
-            self.take(block.pixels, block.n_frames).map_err(IoError::system("write", &self.target))?;
-        }
-        Ok(())
-    }
-
-    fn finish(self, _: GroundTruth) -> Result<Written, SinkError> {
-        Ok(self.complete()?)
+    fn end(self, _: &Header, _: &GroundTruth) -> io::Result<u64> {
+        let bytes = self.layout.directory_at(self.page);
+        self.out.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?;
+        Ok(bytes)
     }
 }
 
