@@ -174,7 +174,7 @@ impl Engine {
 
     /// The busiest cells' traces and spikes. Only what they depend on is simulated.
     fn activity(&self, spec: &Spec) -> Result<Json, Report> {
-        let activity = Scene::activity(spec, &self.activity_memo)?;
+        let activity = Scene::activity(spec, &self.activity_memo, BUSIEST)?;
         let Some(step) = spec.step::<CellActivity>().filter(|_| !activity.s.is_empty()) else {
             // No cell is active.
             return Ok(json!({
@@ -193,24 +193,21 @@ impl Engine {
         };
         let (n, t) = (activity.n_units, activity.n_frames);
         let fps = spec.acquisition.fps.get();
-        let totals: Vec<u64> = activity.s.par_chunks(t.max(1)).map(|s| s.iter().map(|n| u64::from(*n)).sum()).collect();
-        let mut order: Vec<usize> = (0..n).collect();
-        order.sort_by_key(|i| std::cmp::Reverse(totals[*i]));
+        let spikes: u64 = activity.s.par_chunks(t.max(1)).map(|s| s.iter().map(|n| u64::from(*n)).sum::<u64>()).sum();
         let minutes = n as f64 * t as f64 / fps / 60.0;
         let per_minute = |count: f64| if minutes > 0.0 { count / minutes } else { 0.0 };
         // A burst begins with a spike after half a second without one.
         let quiet = (0.5 * fps).ceil() as usize;
         let bursts: usize = activity.s.par_chunks(t.max(1)).map(|s| bursts(s, quiet)).sum();
-        let shown: Vec<Json> = order
+        let shown: Vec<Json> = activity
+            .busiest
             .iter()
-            .take(BUSIEST)
-            .map(|i| {
-                let s = &activity.s[i * t..(i + 1) * t];
+            .map(|(unit, c)| {
+                let s = &activity.s[unit * t..(unit + 1) * t];
                 let spikes: Vec<[u32; 2]> =
                     s.iter().enumerate().filter(|(_, n)| **n > 0).map(|(f, n)| [f as u32, *n]).collect();
-                let c: Vec<f32> =
-                    activity.c[i * t..(i + 1) * t].iter().map(|v| (*v * 1e4).round() as f32 / 1e4).collect();
-                json!({ "unit": i, "c": c, "spikes": spikes })
+                let c: Vec<f32> = c.iter().map(|v| (*v * 1e4).round() as f32 / 1e4).collect();
+                json!({ "unit": unit, "c": c, "spikes": spikes })
             })
             .collect();
         let (rise, decay) = (step.tau_rise_s.get(), step.tau_decay_s.get());
@@ -227,7 +224,7 @@ impl Engine {
             "kernel_hz": hz,
             "t_peak_s": t_peak_s,
             "fwhm_s": fwhm_s,
-            "spikes_per_cell_min": per_minute(totals.iter().sum::<u64>() as f64),
+            "spikes_per_cell_min": per_minute(spikes as f64),
             "bursts_per_cell_min": per_minute(bursts as f64),
         }))
     }

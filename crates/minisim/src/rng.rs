@@ -150,24 +150,6 @@ impl Key {
         Level::best().run(FillWords { key: self, entity, first_block, out });
     }
 
-    /// Finds the words below a threshold. Blocks come in rows of `blocks`, from `first_block` on; row r has `thresholds[r]`. Appends
-    /// the places `4 * block + word` in rising order.
-    pub(crate) fn find_below(
-        self,
-        entity: u64,
-        first_block: u64,
-        blocks: usize,
-        thresholds: &[u64],
-        found: &mut Vec<usize>,
-    ) {
-        Level::best().run(FindBelow { key: self, entity, first_block, blocks, thresholds, found });
-    }
-
-    /// The number that [`Key::uniform`] makes of a block with these words.
-    pub(crate) fn uniform_of(words: [u32; 4]) -> f64 {
-        unit(words[0], words[1])
-    }
-
     /// A uniform number in [0, 1), a multiple of 2⁻⁵³.
     #[must_use]
     pub fn uniform(self, entity: u64, index: u64) -> f64 {
@@ -340,51 +322,6 @@ impl Kernel for FillWords<'_> {
             let lanes = self.key.lanes(self.entity, self.first_block.wrapping_add((group * LANES) as u64));
             for (i, word) in words.iter_mut().enumerate() {
                 *word = lanes[i % 4][i / 4];
-            }
-        }
-    }
-}
-
-/// The arguments of [`Key::find_below`].
-struct FindBelow<'a> {
-    key: Key,
-    entity: u64,
-    first_block: u64,
-    blocks: usize,
-    thresholds: &'a [u64],
-    found: &'a mut Vec<usize>,
-}
-
-impl Kernel for FindBelow<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes>(self) {
-        let n_blocks = self.thresholds.len() * self.blocks;
-        for start in (0..n_blocks).step_by(LANES) {
-            let lanes = self.key.lanes(self.entity, self.first_block.wrapping_add(start as u64));
-            let here = LANES.min(n_blocks - start);
-            let mut limits = [0; LANES];
-            for (l, limit) in limits[..here].iter_mut().enumerate() {
-                // A word as large as the limit is looked at again below.
-                *limit = self.thresholds[(start + l) / self.blocks].min(u64::from(u32::MAX)) as u32;
-            }
-            let mut any = 0;
-            for words in &lanes {
-                for l in 0..LANES {
-                    any |= u32::from(words[l] <= limits[l]);
-                }
-            }
-            if any == 0 {
-                continue;
-            }
-            for l in 0..here {
-                let threshold = self.thresholds[(start + l) / self.blocks];
-                for (w, words) in lanes.iter().enumerate() {
-                    if u64::from(words[l]) < threshold {
-                        self.found.push(4 * (start + l) + w);
-                    }
-                }
             }
         }
     }

@@ -116,10 +116,10 @@ pub struct Activity {
     pub n_units: usize,
     /// Frames.
     pub n_frames: usize,
-    /// Clean traces `(unit, frame)`, fluorescence units; empty without activity.
-    pub c: Arc<Vec<f64>>,
     /// Spike counts `(unit, frame)`; empty without activity.
     pub s: Arc<Vec<u32>>,
+    /// The cells with the most spikes, and their clean traces (fluorescence units).
+    pub busiest: Vec<(usize, Vec<f64>)>,
 }
 
 /// A movie step of the scene.
@@ -464,28 +464,26 @@ impl Scene {
         Ok(b.freeze())
     }
 
-    /// The activity of a spec's cells, without the rest of the scene. Steps that come after them do not matter.
+    /// The activity of a spec's cells, without the rest of the scene: all spikes, and the traces of the `n_busiest` busiest
+    /// ones. Steps that come after the cells do not matter.
     ///
     /// # Errors
     /// As [`Scene::new`].
-    pub fn activity(spec: &Spec, memo: &Memo) -> Result<Activity, Report> {
+    pub fn activity(spec: &Spec, memo: &Memo, n_busiest: usize) -> Result<Activity, Report> {
         spec.cost().check_simulable(spec)?;
         let mut b = Builder::new(spec, Some(memo));
-        let cells = [steps::PlaceNeurons::KIND, steps::CellActivity::KIND];
-        for step in spec.steps.iter().filter(|s| cells.contains(&s.kind())) {
-            (b.step, b.rank) = (step.kind(), step.rank());
+        if let Some(step) = spec.step::<steps::PlaceNeurons>() {
+            (b.step, b.rank) = (steps::PlaceNeurons::KIND, steps::rank_of(steps::PlaceNeurons::KIND));
             step.build(&mut b);
         }
-        let s = b.truth.into_iter().find_map(|(_, array)| match array.data {
-            TruthData::U32(s) => Some(s),
-            _ => None,
-        });
-        Ok(Activity {
-            n_units: b.cells.len(),
-            n_frames: spec.acquisition.n_frames(),
-            c: b.cells.traces.map(|t| t.c).unwrap_or_default(),
-            s: s.unwrap_or_default(),
-        })
+        let (n_units, n_frames) = (b.cells.len(), spec.acquisition.n_frames());
+        match spec.step::<steps::CellActivity>() {
+            Some(step) => {
+                (b.step, b.rank) = (steps::CellActivity::KIND, steps::rank_of(steps::CellActivity::KIND));
+                Ok(step.preview(&mut b, n_busiest))
+            }
+            None => Ok(Activity { n_units, n_frames, s: Arc::default(), busiest: vec![] }),
+        }
     }
 
     /// The cells that shine: their footprints, and their brightness `(unit, frame)`.

@@ -77,6 +77,7 @@ fn cases() -> Vec<Case> {
         Case { model: model(0.5, 3.7, 0.23, 1023), lambdas: all.to_vec() },
         Case { model: model(1.0, 0.3, 2.5, 65535), lambdas: all.to_vec() },
         Case { model: model(1.0, 25.0, 1.0, (1 << 17) - 1), lambdas: all.to_vec() },
+        Case { model: model(2.0, 9.0, 0.25, 4095), lambdas: all.to_vec() },
         Case { model: model(1.0, 1.5, 1.0, (1 << 22) - 1), lambdas: bright.to_vec() },
     ]
 }
@@ -344,11 +345,18 @@ fn counts_are_the_same_bits_everywhere_and_for_ever() {
     let hash = |counts: Vec<f32>| {
         counts.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, &c| (h ^ u64::from(c as u32)).wrapping_mul(0x100_0000_01b3))
     };
-    // The last one reaches 2.2 million electrons, where counts are drawn by rejection.
-    let hashes = [(1.0, 255), (1.0, 4095), (10.0, 65535), (300.0, 1 << 22)].map(|(electrons_per_unit, max_count)| {
-        let model = DigitiseModel { electrons_per_unit, read_noise_e: 2.0, gain_adu_per_e: 1.0, max_count };
+    // The fourth reaches 2.2 million electrons, where counts are drawn by rejection; the last draws its noise by itself.
+    let models = [(1.0, 1.0, 255), (1.0, 1.0, 4095), (10.0, 1.0, 65535), (300.0, 1.0, 1 << 22), (1.0, 0.9, 255)];
+    let hashes = models.map(|(electrons_per_unit, gain_adu_per_e, max_count)| {
+        let model = DigitiseModel { electrons_per_unit, read_noise_e: 2.0, gain_adu_per_e, max_count };
         hash(ramp(&Digitiser::new(model, Key::new(42, "sensor", "photons")), 5, 20_000).1)
     });
-    let expected = [0xc7b4_2efa_42ac_b75f, 0x1078_f270_5e9f_3fc4, 0x42dd_9c1b_8ada_fe8d, 0x74b0_6524_83ea_3e69];
+    let expected = [
+        0x47c2_642a_b1a1_b4d2,
+        0xf180_75d4_1953_7df3,
+        0xa1ed_a31b_838e_f8c5,
+        0x7c6b_e681_0eb3_9452,
+        0xf940_d95c_9731_95d4,
+    ];
     assert_eq!(hashes, expected, "{hashes:#x?}");
 }

@@ -53,15 +53,12 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
             ("steps.cell_activity.brightness_cv", json!(0.0)),
         ],
     )?;
-    let activity = Scene::activity(&spec, &Memo::default())?;
-    let n = activity.n_frames.max(1);
-    let traces: Vec<&[f64]> = activity.c.chunks_exact(n).collect();
+    let activity = Scene::activity(&spec, &Memo::default(), 1)?;
+    let busy = activity.busiest.into_iter().next().map(|(_, c)| c).unwrap_or_default();
     let tau_s = turnover_h * 3600.0;
     let q = susceptibility * 1e-6;
     // One session, from a given pool on.
     let session = |emission: &[f64], start: f64| bleaching_pool(emission, q / FPS, tau_s * FPS, power, start);
-    let by_mean = |a: &&&[f64], b: &&&[f64]| mean(a).total_cmp(&mean(b));
-    let busy: Vec<f64> = traces.iter().max_by(by_mean).map(|c| c.to_vec()).unwrap_or_default();
     let rest = spec.step::<minisim::steps::CellActivity>().map_or(1.0, |s| s.f0.get());
     let quiet = vec![rest; busy.len()];
     let mut series = Vec::new();

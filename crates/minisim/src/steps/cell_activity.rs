@@ -6,7 +6,8 @@
 //! # Model
 //! A two-state gate per cell, stepped per frame and started in its stationary distribution, switches between a quiescent and
 //! an active firing rate. A frame has `max(round(spike_sim_hz / fps), 1)` fine bins; each spikes with probability
-//! `min(rate / fine_rate, 1)`, at most once (the refractory period). Spikes are convolved on the fine grid with
+//! `min(rate / fine_rate, 1)`, at most once (the refractory period). One number tells a frame's first spike by inverting its
+//! geometric distribution, so quiet frames cost no more, and each further spike takes one. Spikes are convolved on the fine grid with
 //! `exp(-t / tau_decay) - exp(-t / tau_rise)`, scaled to peak 1, and averaged over the bins of each frame. A lead-in of
 //! `ceil(6 tau_decay fps)` frames is simulated and dropped, so that frame 0 has a history.
 //!
@@ -34,14 +35,12 @@ use crate::{
     cells::{Traces, range_of},
     level::{Kernel, Lanes, Level},
     math,
-    rng::Key,
-    scene::Builder,
+    rng::{Key, LANES},
+    scene::{self, Builder},
     spec::{Checker, NonNegative, Positive, record::record},
     truth::{Declared, Dim, Stored, TruthData},
 };
 
-/// Frames whose random words are drawn at once.
-const FRAMES_AT_ONCE: usize = 64;
 /// Length of the lead-in in decay times.
 const LEAD_IN_DECAYS: f64 = 6.0;
 /// Index of the draw of a gate's first state; no frame has it.
@@ -130,12 +129,7 @@ impl Step for CellActivity {
         let n_frames = scene.n_frames();
         let n_window = scene.calibration_frames();
         let model = Model::new(self, scene.fps());
-        let keys = Keys {
-            gate: scene.key("gate"),
-            spikes: scene.key("spikes"),
-            gain: scene.key("gain"),
-            noise: scene.key("trace_noise"),
-        };
+        let keys = Keys::new(scene);
         let ids = scene.cells().ids.clone();
         let inputs = (self, scene.fps(), n_frames, n_window, &ids);
         let made = scene.part_again("traces", 0, &inputs, |stale| {
@@ -152,6 +146,48 @@ impl Step for CellActivity {
             expected: gains.iter().map(|g| g * (self.f0.get() + model.expected_calcium)).collect(),
         });
     }
+}
+
+impl CellActivity {
+    /// All spikes, and the traces of the `n_busiest` cells: what somebody sees who tunes the activity, in a fraction of the time
+    /// that all traces take.
+    pub(crate) fn preview(&self, scene: &mut Builder<'_>, n_busiest: usize) -> scene::Activity {
+        let n_frames = scene.n_frames();
+        let model = Model::new(self, scene.fps());
+        let keys = Keys::new(scene);
+        let ids = &scene.cells().ids.clone();
+        let spikes = scene.part_again("spikes", 0, &(self, scene.fps(), n_frames, ids), |stale: Option<Spikes>| {
+            // Every value is written below.
+            let mut s = stale.and_then(|old| Arc::into_inner(old.s)).unwrap_or_default();
+            s.resize(ids.len() * n_frames, 0);
+            let count = |(s, id): (&mut [u32], &u64)| {
+                s.fill(0);
+                model.spikes(keys, *id, n_frames, |frame, _| {
+                    if let Some(s) = usize::try_from(frame).ok().and_then(|frame| s.get_mut(frame)) {
+                        *s += 1;
+                    }
+                });
+                s.iter().map(|n| u64::from(*n)).sum()
+            };
+            let totals = s.par_chunks_mut(n_frames.max(1)).zip(ids).map(count).collect();
+            Spikes { s: Arc::new(s), totals }
+        });
+        let mut order: Vec<usize> = (0..spikes.totals.len()).collect();
+        order.sort_by_key(|unit| std::cmp::Reverse(spikes.totals[*unit]));
+        order.truncate(n_busiest);
+        let trace = |unit: usize| {
+            let id = ids[unit];
+            (unit, model.trace(keys, id, model.gain(keys, id), n_frames).0)
+        };
+        let busiest = order.into_par_iter().map(trace).collect();
+        scene::Activity { n_units: ids.len(), n_frames, s: Arc::clone(&spikes.s), busiest }
+    }
+}
+
+/// The spike counts of all cells, `(unit, frame)`, and each cell's sum.
+struct Spikes {
+    s: Arc<Vec<u32>>,
+    totals: Vec<u64>,
 }
 
 /// The activity of all cells.
@@ -193,6 +229,52 @@ impl Activity {
     }
 }
 
+/// What the random words of [`LANES`] frames decide, whatever the gate's state.
+struct Frames<'a> {
+    model: &'a Model,
+    key: Key,
+    id: u64,
+    /// The first of the frames.
+    frame: i64,
+}
+
+/// Bits of [`Decided::bits`]: the gate switches, the frame has a spike; each for a quiescent and an active gate.
+const SWITCHES: u32 = 0;
+const SPIKES: u32 = 2;
+
+struct Decided {
+    /// Frame by frame.
+    bits: [u32; LANES],
+    /// All of them.
+    any: u32,
+    /// The number whose place in the geometric distribution is that of the first spike.
+    first: [u64; LANES],
+}
+
+impl Kernel for Frames<'_> {
+    type Output = Decided;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Decided {
+        let words = self.key.lanes(self.id, self.frame as u64);
+        let [switch_on, switch_off] = self.model.switch;
+        let [spike_quiescent, spike_active] = self.model.some_spike;
+        let (mut bits, mut first, mut any) = ([0; LANES], [0; LANES], 0);
+        for l in 0..LANES {
+            let gate = u64::from(words[1][l]) << 32 | u64::from(words[0][l]);
+            first[l] = u64::from(words[3][l]) << 32 | u64::from(words[2][l]);
+            bits[l] = u32::from(gate < switch_on)
+                | u32::from(gate < switch_off) << 1
+                | u32::from(first[l] < spike_quiescent) << 2
+                | u32::from(first[l] < spike_active) << 3;
+        }
+        for bits in &bits {
+            any |= bits;
+        }
+        Decided { bits, any, first }
+    }
+}
+
 /// `to += response`, as far as both go.
 struct Add<'a> {
     response: &'a [f64],
@@ -208,6 +290,12 @@ impl Kernel for Add<'_> {
     }
 }
 
+/// A chance as a limit of random numbers of 64 bits.
+fn on_64_bits(chance: f64) -> u64 {
+    // The conversion saturates: a chance of 1 is missed once in 2⁶⁴ draws.
+    (chance * 18_446_744_073_709_551_616.0) as u64
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Keys {
     gate: Key,
@@ -216,16 +304,29 @@ struct Keys {
     noise: Key,
 }
 
+impl Keys {
+    fn new(scene: &Builder<'_>) -> Self {
+        Self {
+            gate: scene.key("gate"),
+            spikes: scene.key("spikes"),
+            gain: scene.key("gain"),
+            noise: scene.key("trace_noise"),
+        }
+    }
+}
+
 /// The step's numbers, resolved for a frame rate.
 #[derive(Debug)]
 struct Model {
     bins_per_frame: usize,
-    /// Chance of moving quiescent → active and active → quiescent, per frame.
-    switch: [f64; 2],
+    /// Chance of moving quiescent → active and active → quiescent, per frame, on 64 bits.
+    switch: [u64; 2],
     /// Share of time a gate is active.
     active_share: f64,
-    /// Spike thresholds on a 32-bit word: quiescent and active.
-    thresholds: [u64; 2],
+    /// Chance that a frame has a spike, on 64 bits: quiescent and active.
+    some_spike: [u64; 2],
+    /// Chance that the first spike from some bin on is in the bth one after that or before, on 64 bits: `[state][b]`.
+    next_spike: [Vec<u64>; 2],
     /// For a spike in bin b of a frame, what it adds to this and the following frames: `[b][lag]`.
     responses: Vec<Vec<f64>>,
     lead_in_frames: usize,
@@ -253,11 +354,14 @@ impl Model {
             kernel.get(first..last).map_or(0.0, |part| part.iter().sum::<f64>() / bins as f64)
         };
         let n_lags = |bin: usize| (kernel.len() + bin).div_ceil(bins);
+        // The bth bin, counted from 0, or one before it is the first that spikes.
+        let first_within = |p: f64, b: usize| -math::exp_m1((b + 1) as f64 * math::ln_1p(-p));
         Self {
             bins_per_frame: bins,
-            switch: [on, off],
+            switch: [on, off].map(on_64_bits),
             active_share,
-            thresholds: chances.map(|p| (p * 4_294_967_296.0) as u64),
+            some_spike: chances.map(|p| on_64_bits(first_within(p, bins - 1))),
+            next_spike: chances.map(|p| (0..bins).map(|b| on_64_bits(first_within(p, b))).collect()),
             responses: (0..bins).map(|b| (0..n_lags(b)).map(|lag| frame_mean(b, lag)).collect()).collect(),
             lead_in_frames: (LEAD_IN_DECAYS * step.tau_decay_s.get() * fps).ceil() as usize,
             expected_calcium: mean_spikes * kernel.iter().sum::<f64>(),
@@ -273,48 +377,72 @@ impl Model {
         math::exp(sd * keys.gain.normal(id, 0) - 0.5 * sd * sd)
     }
 
-    /// The clean trace and the spike counts of the first `n_frames` frames.
+    /// Calls `spike` with the frame and the bin of each spike before frame `n_frames`; frames of the lead-in are negative.
     ///
-    /// Every draw is addressed by the frame's number, negative in the lead-in, so neither the duration nor the length of the
-    /// lead-in moves one.
-    fn trace(&self, keys: Keys, id: u64, gain: f64, n_frames: usize) -> (Vec<f64>, Vec<u32>) {
-        let mut calcium = vec![0.0; n_frames];
-        let mut spikes = vec![0_u32; n_frames];
-        let lead_in = self.lead_in_frames as i64;
-        let mut active = keys.gate.uniform(id, START) < self.active_share;
-        let blocks = self.bins_per_frame.div_ceil(4);
-        let mut gates = [0; FRAMES_AT_ONCE * 4];
-        let mut thresholds = [0; FRAMES_AT_ONCE];
-        let mut hits = Vec::new();
-        let frames: Vec<i64> = (-lead_in..n_frames as i64).collect();
-        for batch in frames.chunks(FRAMES_AT_ONCE) {
-            let first = batch[0];
-            keys.gate.fill_words(id, first as u64, &mut gates[..batch.len() * 4]);
-            for ((frame, gate), threshold) in batch.iter().zip(gates.as_chunks().0).zip(&mut thresholds) {
-                if *frame > -lead_in {
-                    active ^= Key::uniform_of(*gate) < self.switch[usize::from(active)];
-                }
-                *threshold = self.thresholds[usize::from(active)];
+    /// Every draw is addressed by the frame's number, so neither the duration nor the length of the lead-in moves one.
+    fn spikes(&self, keys: Keys, id: u64, n_frames: usize, mut spike: impl FnMut(i64, usize)) {
+        let (start, end) = (-(self.lead_in_frames as i64), n_frames as i64);
+        let mut state = usize::from(keys.gate.uniform(id, START) < self.active_share);
+        let level = Level::best();
+        for group in (start..end).step_by(LANES) {
+            let decided = level.run(Frames { model: self, key: keys.gate, id, frame: group });
+            // Mostly, nothing happens.
+            if decided.any >> state & (1 << SWITCHES | 1 << SPIKES) == 0 {
+                continue;
             }
-            // Few bins have a spike, so they are looked for many at a time.
-            let thresholds = &thresholds[..batch.len()];
-            hits.clear();
-            keys.spikes.find_below(id, (first as u64).wrapping_mul(blocks as u64), blocks, thresholds, &mut hits);
-            for (row, bin) in hits.iter().map(|at| (at / (4 * blocks), at % (4 * blocks))) {
-                if bin >= self.bins_per_frame {
-                    continue;
+            for (l, frame) in (group..end.min(group + LANES as i64)).enumerate() {
+                if frame > start {
+                    state ^= (decided.bits[l] >> SWITCHES >> state & 1) as usize;
                 }
-                let frame = batch[row];
-                if let Ok(frame) = usize::try_from(frame) {
-                    spikes[frame] += 1;
-                }
-                let from = frame.max(0);
-                let skip = (from - frame) as usize;
-                if let Some(response) = self.responses[bin].get(skip..) {
-                    Level::best().run(Add { response, to: &mut calcium[from as usize..] });
+                if decided.bits[l] >> SPIKES >> state & 1 != 0 {
+                    self.spikes_of_frame(keys, id, frame, state, decided.first[l], &mut spike);
                 }
             }
         }
+    }
+
+    /// The spikes of a frame that has some.
+    fn spikes_of_frame(
+        &self,
+        keys: Keys,
+        id: u64,
+        frame: i64,
+        state: usize,
+        first: u64,
+        spike: &mut impl FnMut(i64, usize),
+    ) {
+        let next = &self.next_spike[state];
+        let gap = |number: u64| next.partition_point(|within| *within <= number);
+        let mut bin = gap(first);
+        let mut block = (frame as u64).wrapping_mul(self.bins_per_frame as u64);
+        let mut second = None;
+        while bin < self.bins_per_frame {
+            spike(frame, bin);
+            let number = second.take().unwrap_or_else(|| {
+                let [a, b, c, d] = keys.spikes.block(id, block);
+                block = block.wrapping_add(1);
+                second = Some(u64::from(d) << 32 | u64::from(c));
+                u64::from(b) << 32 | u64::from(a)
+            });
+            bin += 1 + gap(number);
+        }
+    }
+
+    /// The clean trace and the spike counts of the first `n_frames` frames.
+    fn trace(&self, keys: Keys, id: u64, gain: f64, n_frames: usize) -> (Vec<f64>, Vec<u32>) {
+        let mut calcium = vec![0.0; n_frames];
+        let mut spikes = vec![0_u32; n_frames];
+        let level = Level::best();
+        self.spikes(keys, id, n_frames, |frame, bin| {
+            if let Ok(frame) = usize::try_from(frame) {
+                spikes[frame] += 1;
+            }
+            let from = frame.max(0);
+            let skip = (from - frame) as usize;
+            if let Some(response) = self.responses[bin].get(skip..) {
+                level.run(Add { response, to: &mut calcium[from as usize..] });
+            }
+        });
         for (frame, value) in calcium.iter_mut().enumerate() {
             *value = gain * (self.f0 + *value);
             if self.trace_noise > 0.0 {
@@ -322,5 +450,58 @@ impl Model {
             }
         }
         (calcium, spikes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How often each number of spikes occurs in a frame, and how often each bin spikes, at a constant `rate_hz`; 15 bins a
+    /// frame.
+    fn firing(rate_hz: f64, n_frames: usize) -> ([u64; 16], [u64; 15]) {
+        let step = CellActivity {
+            quiescent_rate_hz: NonNegative::lit(rate_hz),
+            active_rate_hz: Positive::lit(rate_hz),
+            ..CellActivity::default()
+        };
+        let model = Model::new(&step, 20.0);
+        assert_eq!(model.bins_per_frame, 15);
+        let key = |name| Key::new(3, "test", name);
+        let keys = Keys { gate: key("gate"), spikes: key("spikes"), gain: key("gain"), noise: key("noise") };
+        let (mut per_frame, mut per_bin) = (vec![0_usize; n_frames], [0; 15]);
+        model.spikes(keys, 7, n_frames, |frame, bin| {
+            if frame >= 0 {
+                per_frame[frame as usize] += 1;
+                per_bin[bin] += 1;
+            }
+        });
+        let mut numbers = [0; 16];
+        per_frame.iter().for_each(|n| numbers[*n] += 1);
+        (numbers, per_bin)
+    }
+
+    #[test]
+    fn each_bin_spikes_by_itself_and_once_at_most() {
+        let n = 200_000;
+        for (rate_hz, p) in [(0.6, 0.002), (30.0, 0.1), (150.0, 0.5), (290.0, 290.0 / 300.0)] {
+            let (numbers, per_bin) = firing(rate_hz, n);
+            let scores = |observed: &[u64], expected: &dyn Fn(usize) -> f64| {
+                for (i, count) in observed.iter().enumerate() {
+                    let share = expected(i);
+                    let (mean, sd) = (n as f64 * share, (n as f64 * share * (1.0 - share)).sqrt());
+                    // Rare ones are Poisson: a hundred of them where none is expected would be an error, three not.
+                    let limit = 4.5 * sd + 3.0;
+                    assert!((*count as f64 - mean).abs() < limit, "{rate_hz} Hz, {i}: {count}, not {mean:.1} ± {sd:.1}");
+                }
+            };
+            scores(&per_bin, &|_| p);
+            let choose = |k: usize| (0..k).fold(1.0, |c, j| c * (15 - j) as f64 / (j + 1) as f64);
+            scores(&numbers, &|k| choose(k) * math::pow(p, k as f64) * math::pow(1.0 - p, (15 - k) as f64));
+        }
+        for rate_hz in [300.0, 1e6] {
+            let (numbers, per_bin) = firing(rate_hz, 1000);
+            assert_eq!((numbers[15], per_bin), (1000, [1000; 15]));
+        }
     }
 }

@@ -12,23 +12,30 @@
 //! that no pixel of a group has is not drawn. From λ = 2²⁰ on, [`Key::poisson`] draws by rejection. Where a pixel
 //! saturates with a probability above 1 - 10⁻³⁰, λ is lowered to where that begins, so any intensity is cheap.
 //!
-//! Read noise is a normal number by Box and Muller's transform, in single precision, reaching 6.6 standard deviations.
+//! Read noise is drawn with the units: floor(n + x) = n + floor(x) for whole n, so where whole electrons are enough to tell
+//! the count (a gain of 1, ½, ¼, …), the units' tables hold Poisson(units) + N(0, read_noise_e²), floored, to the same
+//! 32 bits. With another gain, or more noise than the tables have room for, it is a normal number of its own by Box and
+//! Muller's transform, in single precision, reaching 6.6 standard deviations.
 //!
 //! # Which words a pixel gets
 //! Pixels go in blocks of 1024, and blocks in groups of 64. A block has 16 generators xoshiro128++ (Blackman and Vigna,
 //! "Scrambled linear pseudorandom number generators", ACM Trans. Math. Softw. 47, 2021) for each stream; the state of
 //! generator l of stream s is the Philox block at entity t (the frame), index `(block * 8 + s) * 16 + l`. Pixel i of the frame
-//! is number `i % 64 = 16 q + l` of its group and draws from generator l. From the main stream a group takes twelve words of
-//! each generator: four (for q = 0 to 3) for the remainders, four for the units, four for the noise; from the streams of the
-//! higher digits four each. All are taken whether needed or not, so a pixel's words depend on its place alone. A normal
-//! number takes the noise words of two pixels, 16 apart, and serves both: one has its cosine, the other its sine. This map
-//! does not depend on the width of the machine's vectors, nor on how an image is cut up, and is fixed for ever.
+//! is number `i % 64 = 16 q + l` of its group and draws from generator l. From the main stream a group takes eight words of
+//! each generator: four (for q = 0 to 3) for the remainders, four for the units; from the stream of the noise, where that is
+//! drawn by itself, and from the streams of the higher digits four each. They are taken whether needed or not, so a pixel's
+//! words depend on its place alone. A normal number takes the noise words of two pixels, 32 apart, and serves both: one has
+//! its cosine, the other its sine. This map does not depend on the width of the machine's vectors, nor on how an image is
+//! cut up, and is fixed for ever.
 //!
 //! The loops are plain ones over a group, compiled for several levels of vector instructions.
 #![expect(unsafe_code, reason = "conversions to integers that vectorise")]
 
-use crate::level::{Kernel, Lanes, Level};
-use crate::rng::{Key, LANES};
+use crate::{
+    level::{Kernel, Lanes, Level},
+    math,
+    rng::{Key, LANES},
+};
 
 /// Pixels in a group.
 const GROUP: usize = 64;
@@ -42,7 +49,7 @@ const STREAMS: u64 = 8;
 /// The generators of a block, by what their words are for; part of the word map.
 #[derive(Clone, Copy)]
 enum Stream {
-    /// The fraction of λ, its units (the integer part modulo 256), and the read noise.
+    /// The fraction of λ, and its units (the integer part modulo 256).
     Main = 0,
     /// The multiples of 2⁸ in λ, below 2¹².
     Digit8 = 1,
@@ -50,6 +57,8 @@ enum Stream {
     Digit12 = 2,
     /// The multiples of 2¹⁶ in λ, below 2²⁰.
     Digit16 = 3,
+    /// Read noise that is not in the tables.
+    Noise = 4,
 }
 
 /// Sixteen generators xoshiro128++ side by side: `state[w][l]` is word w of generator l.
@@ -155,9 +164,9 @@ impl Count for f32 {
 
 /// Alias tables of Poisson distributions whose means are `digit << SHIFT`, `digit` in 0..`ROWS`.
 ///
-/// Each has `1 << BITS` columns: column c of a row stands for the count `base + c`, with `base` from [`Self::base`]. The
-/// high bits of a word choose a column; its other bits, compared with the upper bits of the entry, decide between the column
-/// and the alias in the entry's lower bits. So each count has a whole number of the 2³² words.
+/// Each has `1 << BITS` columns: column c of a row stands for the count `mean - BELOW + c`. The low bits of a word choose a
+/// column; its upper bits, compared with those of the entry, decide between the column and the alias in the entry's low
+/// bits. So each count has a whole number of the 2³² words. Both are compared as signed numbers, as all machines can.
 #[derive(Clone, Debug)]
 struct Tables<const SHIFT: u32, const BITS: u32> {
     entries: Box<[u32]>,
@@ -173,34 +182,41 @@ impl<const SHIFT: u32, const BITS: u32> Tables<SHIFT, BITS> {
     /// The units are one digit of 8 bits, the others have 4.
     const ROWS: u32 = if SHIFT == 0 { 256 } else { 16 };
     const COLUMNS: u32 = 1 << BITS;
-    /// Columns below the mean. Seven and a half standard deviations of the row with the widest distribution; more remain
-    /// above, where a Poisson tail is longer. What lies outside has less than half of a word of probability.
+    /// The bits that choose a column.
+    const COLUMN: u32 = Self::COLUMNS - 1;
+    /// Columns below the mean. Seven and a half standard deviations of the row with the widest Poisson distribution; more
+    /// remain above, where its tail is longer. What lies outside has less than half of a word of probability.
     const BELOW: u32 = Self::COLUMNS / 32 * 15;
 
-    /// The count that column 0 stands for.
-    #[inline(always)]
-    const fn base(mean: u32) -> u32 {
-        mean.saturating_sub(Self::BELOW)
+    /// Whether there is room for normal noise as well: 6.4 standard deviations leave half a word outside.
+    fn hold(noise_e: f64) -> bool {
+        let largest_mean = f64::from((Self::ROWS - 1) << SHIFT);
+        6.5 * (largest_mean + noise_e * noise_e).sqrt() < f64::from(Self::BELOW)
     }
 
-    /// Tables of the digits that occur up to λ = `largest`.
-    fn new(largest: u32) -> Self {
+    /// Tables of the digits that occur up to λ = `largest`. With `noise_e`, the rows are of counts plus normal noise of that
+    /// standard deviation, floored.
+    fn new(largest: u32, noise_e: f64) -> Self {
         let rows = Self::ROWS.min((largest >> SHIFT) + 1);
+        let noise = floored_normal(noise_e, Self::COLUMNS as usize);
         let mut entries = Vec::with_capacity((rows << BITS) as usize);
-        let mut masses = Vec::new();
+        let (mut poisson, mut noisy) = (vec![0.0; Self::COLUMNS as usize], vec![0.0; Self::COLUMNS as usize]);
         for row in 0..rows {
-            poisson_masses(row << SHIFT, Self::base(row << SHIFT), Self::COLUMNS, &mut masses);
-            alias_row(&mut masses, BITS, &mut entries);
+            poisson_terms(row << SHIFT, Self::BELOW, &mut poisson);
+            convolve(&poisson, &noise, &mut noisy);
+            alias_row(&mut masses(&noisy), BITS, &mut entries);
         }
         Self { entries: entries.into_boxed_slice() }
     }
 
-    /// Adds a Poisson count with mean of the digit of each `lambda` to `counts`.
+    /// Adds a count with mean of the digit of each `lambda` to `counts`.
     #[inline(always)]
-    fn add<L: Lanes>(&self, words: &[u32; GROUP], lambda: &[u32; GROUP], counts: &mut [u32; GROUP]) {
+    fn add<L: Lanes>(&self, words: &[u32; GROUP], lambda: &[i32; GROUP], counts: &mut [i32; GROUP]) {
+        let mut digits = [0; GROUP];
         let mut index = [0; GROUP];
         for i in 0..GROUP {
-            index[i] = ((lambda[i] >> SHIFT) % Self::ROWS) << BITS | words[i] >> (32 - BITS);
+            digits[i] = (lambda[i] as u32 >> SHIFT) % Self::ROWS;
+            index[i] = digits[i] << BITS | words[i] & Self::COLUMN;
         }
         let mut entry = [0; GROUP];
         for (index, entry) in index.as_chunks::<16>().0.iter().zip(entry.as_chunks_mut::<16>().0) {
@@ -208,50 +224,85 @@ impl<const SHIFT: u32, const BITS: u32> Tables<SHIFT, BITS> {
             *entry = unsafe { L::gather(&self.entries, index) };
         }
         for i in 0..GROUP {
-            let column = words[i] >> (32 - BITS);
-            let alias = entry[i] & (Self::COLUMNS - 1);
-            let within = words[i] & (u32::MAX >> BITS);
-            let chosen = if within < entry[i] >> BITS { column } else { alias };
-            counts[i] += Self::base(((lambda[i] >> SHIFT) % Self::ROWS) << SHIFT) + chosen;
+            // With its low bits set, a word is below an entry only if its upper bits are.
+            let within = ((words[i] | Self::COLUMN) as i32) < entry[i] as i32;
+            let chosen = (if within { words[i] } else { entry[i] }) & Self::COLUMN;
+            counts[i] += (digits[i] << SHIFT) as i32 + chosen as i32 - Self::BELOW as i32;
         }
     }
 }
 
-/// Probabilities of the counts `base..base + columns` under Poisson(`mean`), as whole numbers of 2⁻³² that sum to 2³².
-fn poisson_masses(mean: u32, base: u32, columns: u32, masses: &mut Vec<u64>) {
-    const WHOLE: f64 = 4_294_967_296.0;
+/// Terms proportional to the Poisson probabilities of the counts from `mean - below` on; 0 for negative ones.
+fn poisson_terms(mean: u32, below: u32, terms: &mut [f64]) {
     // The mode is the mean; from there the terms fall on either side by ratios.
-    let mode = (mean - base) as usize;
+    let mode = below as usize;
     let mean = f64::from(mean);
-    let mut terms = vec![0.0; columns as usize];
+    let count = |c: usize| mean + c as f64 - f64::from(below);
     terms[mode] = 1.0;
     for c in mode + 1..terms.len() {
-        terms[c] = terms[c - 1] * mean / (f64::from(base) + c as f64);
+        terms[c] = terms[c - 1] * mean / count(c);
     }
     for c in (0..mode).rev() {
-        terms[c] = terms[c + 1] * (f64::from(base) + (c + 1) as f64) / mean;
-    }
-    let total: f64 = terms.iter().sum();
-    masses.clear();
-    // Rounding the distribution function, not its steps, leaves no rest: it is right to half a word everywhere.
-    let (mut sum, mut assigned) = (0.0, 0);
-    for term in terms {
-        sum += term;
-        let upto = (sum / total * WHOLE).round() as u64;
-        masses.push(upto - assigned);
-        assigned = upto;
+        // From 0 down, the factor is 0.
+        terms[c] = if mean > 0.0 { terms[c + 1] * count(c + 1).max(0.0) / mean } else { 0.0 };
     }
 }
 
-/// Appends the alias table of `1 << bits` masses that sum to 2³² (Vose's construction, in integers, so exact).
+/// The distribution of a normal number of standard deviation `sd`, floored: shifts and their probabilities, as far as they
+/// matter and no farther than `most` either way.
+fn floored_normal(sd: f64, most: usize) -> Vec<(isize, f64)> {
+    if sd == 0.0 {
+        return vec![(0, 1.0)];
+    }
+    // Beyond 7 standard deviations lie 10⁻¹², far less than a word.
+    let reach = ((7.0 * sd).ceil() as isize).min(most as isize);
+    // Measured from the nearer tail, so the far ones keep their digits.
+    let upper = |x: f64| 0.5 * math::erfc(x / (sd * std::f64::consts::SQRT_2));
+    let mass = |k: isize| {
+        let (low, high) = (k as f64, (k + 1) as f64);
+        if k >= 0 { upper(low) - upper(high) } else { upper(-high) - upper(-low) }
+    };
+    (-reach..reach).map(|k| (k, mass(k))).collect()
+}
+
+/// `out[c] = Σ shares[k] · terms[c - k]`.
+fn convolve(terms: &[f64], shares: &[(isize, f64)], out: &mut [f64]) {
+    out.fill(0.0);
+    for &(shift, share) in shares {
+        let (from, to) = (shift.min(0).unsigned_abs().min(terms.len()), shift.max(0) as usize);
+        for (out, term) in out.iter_mut().skip(to).zip(&terms[from..]) {
+            *out += share * term;
+        }
+    }
+}
+
+/// Probabilities proportional to `terms`, as whole numbers of 2⁻³² that sum to 2³².
+fn masses(terms: &[f64]) -> Vec<u64> {
+    const WHOLE: f64 = 4_294_967_296.0;
+    let total: f64 = terms.iter().sum();
+    // Rounding the distribution function, not its steps, leaves no rest: it is right to half a word everywhere.
+    let (mut sum, mut assigned) = (0.0, 0);
+    let mass = |term: &f64| {
+        sum += term;
+        let upto = (sum / total * WHOLE).round() as u64;
+        let mass = upto - assigned;
+        assigned = upto;
+        mass
+    };
+    terms.iter().map(mass).collect()
+}
+
+/// Appends the alias table of `1 << bits` masses that sum to 2³² (Vose's construction, in integers, so exact). Thresholds are
+/// counted from the least signed number.
 fn alias_row(masses: &mut [u64], bits: u32, entries: &mut Vec<u32>) {
     let full = 1_u64 << (32 - bits);
     let start = entries.len();
+    let entry = |threshold: u64, alias: usize| ((threshold as u32) << bits | alias as u32) ^ 1 << 31;
     // A column that is full is its own alias, whatever its threshold.
-    entries.extend(0..masses.len() as u32);
+    entries.extend((0..masses.len()).map(|column| entry(0, column)));
     let (mut small, mut large): (Vec<_>, Vec<_>) = (0..masses.len()).partition(|&c| masses[c] < full);
     while let (Some(column), Some(&donor)) = (small.pop(), large.last()) {
-        entries[start + column] = (masses[column] as u32) << bits | donor as u32;
+        entries[start + column] = entry(masses[column], donor);
         masses[donor] -= full - masses[column];
         if masses[donor] < full {
             large.pop();
@@ -271,58 +322,56 @@ const TERMS: [f32; 13] = {
     terms
 };
 
-/// Poisson counts of means `mean` in [0, 1), added to `counts`: inversion from the far tail.
+/// Adds Poisson counts of means `mean` in [0, 1) to `counts`: inversion from the far tail.
 ///
 /// With tails Tⱼ = Σ_{i>j} meanⁱ/i!, the count exceeds j when u · e^mean < Tⱼ, and e^mean = 1 + T₀. Summed from the
 /// smallest term up, all are accurate to a few units in the last place, the rare counts too.
 #[inline(always)]
-fn add_remainder(words: &[u32; GROUP], mean: &[f32; GROUP], counts: &mut [u32; GROUP]) {
-    /// T₆ at a mean of 1, and a little: where u · e^mean is larger, the count is 6 at most.
-    const SELDOM: f32 = 2.3e-4;
+fn add_remainder(words: &[u32; GROUP], mean: &[f32; GROUP], counts: &mut [i32; GROUP]) {
+    /// T₃ / mean⁴ = Σ meanⁱ/(i + 4)!, the polynomial of least relative error on [0, 1] (2e-7).
+    const QUARTIC: [f32; 5] = [4.166_667e-2, 8.332_999e-3, 1.391_571_4e-3, 1.909_999_6e-4, 3.291_01e-5];
+    /// T₄ / T₃ at a mean of 1, where it is largest, and a little.
+    const SELDOM: f32 = 0.193;
     let mut x = [0.0; GROUP];
+    let mut seldom = [0_u32; GROUP];
     for i in 0..GROUP {
         let r = mean[i];
-        let (r2, r3) = (r * r, r * r * r);
-        let mut tail = TERMS[12];
-        for term in TERMS[6..12].iter().rev() {
-            tail = tail * r + term;
-        }
-        // T₅, T₄, … T₀.
-        let t5 = tail * (r3 * r3);
-        let t4 = t5 + TERMS[5] * (r2 * r3);
-        let t3 = t4 + TERMS[4] * (r2 * r2);
-        let t2 = t3 + TERMS[3] * r3;
+        let r2 = r * r;
+        let quartic = (((QUARTIC[4] * r + QUARTIC[3]) * r + QUARTIC[2]) * r + QUARTIC[1]) * r + QUARTIC[0];
+        let t3 = quartic * (r2 * r2);
+        let t2 = t3 + TERMS[3] * (r2 * r);
         let t1 = t2 + TERMS[2] * r2;
         let t0 = t1 + r;
         x[i] = open_unit(words[i]) * (1.0 + t0);
-        let mut count = 0;
-        for tail in [t0, t1, t2, t3, t4, t5] {
+        let mut count = counts[i];
+        for tail in [t0, t1, t2, t3] {
             count = if x[i] < tail { count + 1 } else { count };
         }
-        counts[i] += count;
+        counts[i] = count;
+        seldom[i] = u32::from(x[i] < SELDOM * t3);
     }
-    let mut seldom = 0;
-    for x in &x {
-        seldom += u32::from(*x < SELDOM);
+    let mut any = 0;
+    for seldom in &seldom {
+        any |= seldom;
     }
-    if seldom > 0 {
-        add_rare_remainder(&x, mean, counts);
+    if any != 0 {
+        add_rare_remainder(&x, mean, &seldom, counts);
     }
 }
 
-/// Adds what the counts exceed 6 by.
+/// Adds what the counts exceed 4 by.
 #[cold]
 #[inline(never)]
-fn add_rare_remainder(x: &[f32; GROUP], mean: &[f32; GROUP], counts: &mut [u32; GROUP]) {
-    for i in 0..GROUP {
+fn add_rare_remainder(x: &[f32; GROUP], mean: &[f32; GROUP], seldom: &[u32; GROUP], counts: &mut [i32; GROUP]) {
+    for i in (0..GROUP).filter(|i| seldom[*i] != 0) {
         // From the smallest tail up; beyond the last term lies less than one word of probability.
         let (mut tail, mut power) = (0.0, [1.0_f32; TERMS.len()]);
         for k in 1..TERMS.len() {
             power[k] = power[k - 1] * mean[i];
         }
-        for k in (7..TERMS.len()).rev() {
+        for k in (5..TERMS.len()).rev() {
             tail += TERMS[k] * power[k];
-            counts[i] += u32::from(x[i] < tail);
+            counts[i] += i32::from(x[i] < tail);
         }
     }
 }
@@ -375,17 +424,15 @@ fn cos_sin_of_turn(word: u32) -> [f32; 2] {
     ]
 }
 
-/// Standard normal numbers (Box and Muller): pixel 16 q + l is paired with pixel 16 (q + 1) + l, q even.
+/// Standard normal numbers (Box and Muller): pixel i is paired with pixel i + 32.
 #[inline(always)]
 fn normals(words: &[u32; GROUP]) -> [f32; GROUP] {
     let mut normals = [0.0; GROUP];
-    for half in [0, 32] {
-        for i in half..half + 16 {
-            let radius = (-2.0 * ln_unit(open_unit(words[i]))).sqrt();
-            let [cos, sin] = cos_sin_of_turn(words[i + 16]);
-            normals[i] = radius * cos;
-            normals[i + 16] = radius * sin;
-        }
+    for i in 0..GROUP / 2 {
+        let radius = (-2.0 * ln_unit(open_unit(words[i]))).sqrt();
+        let [cos, sin] = cos_sin_of_turn(words[i + GROUP / 2]);
+        normals[i] = radius * cos;
+        normals[i + GROUP / 2] = radius * sin;
     }
     normals
 }
@@ -408,10 +455,36 @@ impl<T: Count> Kernel for Digitise<'_, T> {
     }
 }
 
-/// A block's generators: the main ones, and those of the digits that some pixel has.
+/// The random words of a block.
 struct Streams {
+    frame: u64,
+    block: u64,
     main: Generators,
-    digits: [Option<Generators>; 3],
+    /// By stream; those that some group has needed, and the group that their next words are for.
+    others: [Option<(Generators, u64)>; STREAMS as usize],
+}
+
+impl Streams {
+    #[inline(always)]
+    fn new(camera: &Digitiser, frame: u64, block: u64) -> Self {
+        let main = camera.generators(frame, block, Stream::Main);
+        Self { frame, block, main, others: [const { None }; STREAMS as usize] }
+    }
+
+    /// The words of another stream than the main one for the group that begins with pixel `first`.
+    #[inline(always)]
+    fn of(&mut self, camera: &Digitiser, stream: Stream, first: u64) -> [u32; GROUP] {
+        let group = first % BLOCK / GROUP as u64;
+        let other = &mut self.others[stream as usize];
+        let (mut generators, next) = match other {
+            Some(known) => *known,
+            None => (camera.generators(self.frame, self.block, stream), 0),
+        };
+        generators.skip(group - next, 1);
+        let words = generators.group();
+        *other = Some((generators, group + 1));
+        words
+    }
 }
 
 /// A camera: its model, its key and the tables prepared for them.
@@ -423,6 +496,10 @@ pub struct Digitiser {
     bright_key: Key,
     /// λ that intensities are lowered to, see [`DigitiseModel::saturation_e`].
     saturation_e: f32,
+    /// Standard deviation (e⁻) of the read noise that the units' tables do not hold.
+    noise_e: f32,
+    /// If the gain is a power of two and tables hold all noise: whole electrons become counts when shifted by this.
+    shift: Option<u32>,
     units: Units,
     /// Tables of higher digits, as far as λ can reach.
     digits8: Option<Digits8>,
@@ -431,21 +508,27 @@ pub struct Digitiser {
 }
 
 impl Digitiser {
-    /// Prepares the tables: a millisecond and 0.3 MB for 8-bit sensors, a few milliseconds and 1.6 MB at most.
+    /// Prepares the tables: a few milliseconds and 0.3 MB for 8-bit sensors, 1.6 MB at most.
     #[must_use]
     pub fn new(model: DigitiseModel, key: Key) -> Self {
         let model = DigitiseModel { max_count: model.max_count.min(i32::MAX as u32), ..model };
         let saturation_e = model.saturation_e();
         let largest = saturation_e.min(TABLE_LIMIT - 1.0) as u32;
+        let read_noise_e = model.read_noise_e.abs();
+        let halvings = (0..31).find(|n| model.gain_adu_per_e * f64::from(1_u32 << n) == 1.0);
+        let shift = halvings.filter(|_| Units::hold(read_noise_e));
+        let (in_tables_e, noise_e) = if shift.is_some() { (read_noise_e, 0.0) } else { (0.0, read_noise_e as f32) };
         Self {
             model,
             key,
             bright_key: key.derive("bright"),
             saturation_e,
-            units: Units::new(largest),
-            digits8: (largest >= 1 << 8).then(|| Digits8::new(largest)),
-            digits12: (largest >= 1 << 12).then(|| Digits12::new(largest)),
-            digits16: (largest >= 1 << 16).then(|| Digits16::new(largest)),
+            noise_e,
+            shift,
+            units: Units::new(largest, in_tables_e),
+            digits8: (largest >= 1 << 8).then(|| Digits8::new(largest, 0.0)),
+            digits12: (largest >= 1 << 12).then(|| Digits12::new(largest, 0.0)),
+            digits16: (largest >= 1 << 16).then(|| Digits16::new(largest, 0.0)),
         }
     }
 
@@ -490,43 +573,45 @@ impl Digitiser {
     /// Digitises pixels of one block.
     #[inline(always)]
     fn block<L: Lanes, T: Count>(&self, frame: u64, first_pixel: u64, mut intensity: &[f32], mut out: &mut [T]) {
-        let block = first_pixel / BLOCK;
-        let skipped = first_pixel % BLOCK / GROUP as u64;
-        let scale = self.model.electrons_per_unit as f32;
-        // The largest λ by its bits, which for numbers above zero are ordered as the numbers are; a loop that vectorises.
-        let mut largest = 0;
-        for e in intensity {
-            largest = largest.max((e * scale).to_bits() as i32);
-        }
-        let digit = |stream: Stream, least: f32| {
-            (largest >= least.to_bits() as i32).then(|| {
-                let mut generators = self.generators(frame, block, stream);
-                generators.skip(skipped, 1);
-                generators
-            })
-        };
-        let digits = [digit(Stream::Digit8, 256.0), digit(Stream::Digit12, 4096.0), digit(Stream::Digit16, 65536.0)];
-        let mut streams = Streams { main: self.generators(frame, block, Stream::Main), digits };
-        streams.main.skip(skipped, 3);
-        let mut lane = (first_pixel % GROUP as u64) as usize;
+        let mut streams = Streams::new(self, frame, first_pixel / BLOCK);
+        streams.main.skip(first_pixel % BLOCK / GROUP as u64, 2);
+        let lane = (first_pixel % GROUP as u64) as usize;
         let mut first = first_pixel - lane as u64;
-        while !intensity.is_empty() {
+        if lane > 0 {
             let n = intensity.len().min(GROUP - lane);
-            let mut group = [0.0; GROUP];
-            group[lane..lane + n].copy_from_slice(&intensity[..n]);
-            let counts = self.group::<L>(frame, first, &group, &mut streams);
-            if let Some(out) = out.first_chunk_mut::<GROUP>().filter(|_| n == GROUP) {
-                for i in 0..GROUP {
-                    out[i] = T::from_count(counts[i]);
-                }
-            } else {
-                for (out, count) in out.iter_mut().zip(&counts[lane..lane + n]) {
-                    *out = T::from_count(*count);
-                }
-            }
+            self.part_of_group::<L, T>(first, lane, &intensity[..n], &mut out[..n], &mut streams);
             (intensity, out) = (&intensity[n..], &mut out[n..]);
             first = first.wrapping_add(GROUP as u64);
-            lane = 0;
+        }
+        let (groups, rest) = intensity.as_chunks::<GROUP>();
+        let (out_groups, out_rest) = out.as_chunks_mut::<GROUP>();
+        for (intensity, out) in groups.iter().zip(out_groups) {
+            let counts = self.group::<L>(first, intensity, &mut streams);
+            for i in 0..GROUP {
+                out[i] = T::from_count(counts[i]);
+            }
+            first = first.wrapping_add(GROUP as u64);
+        }
+        if !rest.is_empty() {
+            self.part_of_group::<L, T>(first, 0, rest, out_rest, &mut streams);
+        }
+    }
+
+    /// Digitises the pixels of a group from number `lane` on.
+    #[inline(always)]
+    fn part_of_group<L: Lanes, T: Count>(
+        &self,
+        first: u64,
+        lane: usize,
+        intensity: &[f32],
+        out: &mut [T],
+        streams: &mut Streams,
+    ) {
+        let mut group = [0.0; GROUP];
+        group[lane..lane + intensity.len()].copy_from_slice(intensity);
+        let counts = self.group::<L>(first, &group, streams);
+        for (out, count) in out.iter_mut().zip(&counts[lane..]) {
+            *out = T::from_count(*count);
         }
     }
 
@@ -537,9 +622,9 @@ impl Digitiser {
         Generators { state: self.key.lanes(frame, index) }
     }
 
-    /// The counts of a group of pixels.
+    /// The counts of the group of pixels that begins with `first`.
     #[inline(always)]
-    fn group<L: Lanes>(&self, frame: u64, first: u64, intensity: &[f32; GROUP], streams: &mut Streams) -> [u32; GROUP] {
+    fn group<L: Lanes>(&self, first: u64, intensity: &[f32; GROUP], streams: &mut Streams) -> [u32; GROUP] {
         let scale = self.model.electrons_per_unit as f32;
         let mut lambda = [0.0; GROUP];
         for i in 0..GROUP {
@@ -554,81 +639,74 @@ impl Digitiser {
             largest = largest.max(e.to_bits() as i32);
         }
         let largest = f32::from_bits(largest as u32);
-        let (bright, lit) = (largest >= TABLE_LIMIT, largest >= 1.0);
-
-        let bright = bright.then(|| self.take_bright(frame, first, &mut lambda));
+        let bright =
+            if largest < TABLE_LIMIT { None } else { Some(self.take_bright(streams.frame, first, &mut lambda)) };
         let mut whole = [0; GROUP];
         let mut remainder = [0.0; GROUP];
         for i in 0..GROUP {
             // SAFETY: neither negative nor NaN, and below `TABLE_LIMIT`, for `take_bright` took the others.
-            let integer: i32 = unsafe { lambda[i].to_int_unchecked() };
-            whole[i] = integer as u32;
-            remainder[i] = lambda[i] - integer as f32;
+            whole[i] = unsafe { lambda[i].to_int_unchecked() };
+            remainder[i] = lambda[i] - whole[i] as f32;
         }
 
-        let (remainder_words, unit_words, noise_words) =
-            (streams.main.group(), streams.main.group(), streams.main.group());
-        let mut counts = [0; GROUP];
-        add_remainder(&remainder_words, &remainder, &mut counts);
-        if lit {
-            self.units.add::<L>(&unit_words, &whole, &mut counts);
+        let (remainder_words, unit_words) = (streams.main.group(), streams.main.group());
+        let mut electrons = [0; GROUP];
+        self.units.add::<L>(&unit_words, &whole, &mut electrons);
+        add_remainder(&remainder_words, &remainder, &mut electrons);
+        if let Some(tables) = self.digits8.as_ref().filter(|_| largest >= 256.0) {
+            tables.add::<L>(&streams.of(self, Stream::Digit8, first), &whole, &mut electrons);
         }
-        if streams.digits[0].is_some() {
-            self.add_digits::<L>(&mut streams.digits, &whole, &mut counts);
+        if let Some(tables) = self.digits12.as_ref().filter(|_| largest >= 4096.0) {
+            tables.add::<L>(&streams.of(self, Stream::Digit12, first), &whole, &mut electrons);
         }
+        if let Some(tables) = self.digits16.as_ref().filter(|_| largest >= 65536.0) {
+            tables.add::<L>(&streams.of(self, Stream::Digit16, first), &whole, &mut electrons);
+        }
+        if let (Some(shift), None) = (self.shift, &bright) {
+            let max_count = self.model.max_count as i32;
+            let mut counts = [0; GROUP];
+            for i in 0..GROUP {
+                counts[i] = (electrons[i] >> shift).max(0).min(max_count) as u32;
+            }
+            return counts;
+        }
+        let normals = if self.noise_e == 0.0 { None } else { Some(normals(&streams.of(self, Stream::Noise, first))) };
+        self.amplify(&electrons, bright.as_ref(), normals.as_ref())
+    }
 
+    /// Counts of electrons, where a shift does not give them.
+    #[inline(always)]
+    fn amplify(
+        &self,
+        tabled: &[i32; GROUP],
+        bright: Option<&[f64; GROUP]>,
+        normals: Option<&[f32; GROUP]>,
+    ) -> [u32; GROUP] {
         let mut electrons = [0.0; GROUP];
         for i in 0..GROUP {
-            electrons[i] = f64::from(counts[i] as i32);
+            electrons[i] = f64::from(tabled[i]);
         }
         if let Some(bright) = bright {
             for i in 0..GROUP {
                 electrons[i] += bright[i];
             }
         }
-        if self.model.read_noise_e != 0.0 {
-            let read_noise_e = self.model.read_noise_e as f32;
-            let normals = normals(&noise_words);
+        if let Some(normals) = normals {
             for i in 0..GROUP {
-                electrons[i] += f64::from(read_noise_e * normals[i]);
+                electrons[i] += f64::from(self.noise_e * normals[i]);
             }
         }
-
         let (gain, max_count) = (self.model.gain_adu_per_e, f64::from(self.model.max_count));
-        let mut read = [0; GROUP];
+        let mut counts = [0; GROUP];
         for i in 0..GROUP {
             let count = electrons[i] * gain;
             let count = if count > 0.0 { count } else { 0.0 };
             let count = if count < max_count { count } else { max_count };
             // SAFETY: between 0 and 2³¹ - 1, and not NaN. Not negative, so the fraction is cut as `floor` does.
             let count: i32 = unsafe { count.to_int_unchecked() };
-            read[i] = count as u32;
+            counts[i] = count as u32;
         }
-        read
-    }
-
-    /// Adds the Poisson counts of λ's digits above the units. Apart, for most images are dim.
-    #[inline(always)]
-    fn add_digits<L: Lanes>(
-        &self,
-        streams: &mut [Option<Generators>; 3],
-        whole: &[u32; GROUP],
-        counts: &mut [u32; GROUP],
-    ) {
-        let mut any = 0;
-        for w in whole {
-            any |= w;
-        }
-        let words = streams.each_mut().map(|stream| stream.as_mut().map(Generators::group));
-        if let (Some(tables), Some(words)) = (self.digits8.as_ref().filter(|_| any & 0xf00 != 0), &words[0]) {
-            tables.add::<L>(words, whole, counts);
-        }
-        if let (Some(tables), Some(words)) = (self.digits12.as_ref().filter(|_| any & 0xf000 != 0), &words[1]) {
-            tables.add::<L>(words, whole, counts);
-        }
-        if let (Some(tables), Some(words)) = (self.digits16.as_ref().filter(|_| any & 0xf_0000 != 0), &words[2]) {
-            tables.add::<L>(words, whole, counts);
-        }
+        counts
     }
 
     /// Electrons of the pixels whose λ is beyond the tables; their `lambda` becomes 0.
@@ -650,41 +728,54 @@ mod tests {
     use crate::math;
 
     /// Reads every word's worth of an alias table back and compares it with the distribution.
-    fn check_tables<const SHIFT: u32, const BITS: u32>() {
-        let tables = Tables::<SHIFT, BITS>::new(TABLE_LIMIT as u32 - 1);
+    fn check_tables<const SHIFT: u32, const BITS: u32>(noise_e: f64) {
+        let tables = Tables::<SHIFT, BITS>::new(TABLE_LIMIT as u32 - 1, noise_e);
         let full = 1_u64 << (32 - BITS);
         for (row, entries) in tables.entries.chunks_exact(1 << BITS).enumerate() {
-            let mean = (row as u32) << SHIFT;
-            let base = Tables::<SHIFT, BITS>::base(mean);
+            let mean = f64::from((row as u32) << SHIFT);
+            let first = mean - f64::from(Tables::<SHIFT, BITS>::BELOW);
             let mut masses = vec![0_u64; entries.len()];
             for (column, entry) in entries.iter().enumerate() {
-                let threshold = u64::from(entry >> BITS);
+                let threshold = u64::from((entry ^ 1 << 31) >> BITS);
                 masses[column] += threshold;
                 masses[(entry & ((1 << BITS) - 1)) as usize] += full - threshold;
             }
             assert_eq!(masses.iter().sum::<u64>(), 1 << 32);
+            let poisson = |k: f64| {
+                if k < 0.0 || mean == 0.0 {
+                    return f64::from(u8::from(k == 0.0));
+                }
+                math::exp(k * math::ln(mean) - mean - math::ln_gamma(k + 1.0))
+            };
             let (mut held, mut exact) = (0.0, 0.0);
-            for (count, mass) in (base..).zip(&masses) {
-                let (k, mean) = (f64::from(count), f64::from(mean));
-                exact += match (mean, count) {
-                    (0.0, 0) => 1.0,
-                    (0.0, _) => 0.0,
-                    _ => math::exp(k * math::ln(mean) - mean - math::ln_gamma(k + 1.0)),
+            for (column, mass) in masses.iter().enumerate() {
+                let k = first + column as f64;
+                // Up to the count k of the sum, floored: the noise must stay below k + 1 - n if there are n electrons.
+                exact = if noise_e == 0.0 {
+                    exact + poisson(k)
+                } else {
+                    let below = |n: f64| 0.5 * math::erfc((n - k - 1.0) / (noise_e * std::f64::consts::SQRT_2));
+                    (0..entries.len()).map(|c| first + c as f64).map(|n| poisson(n) * below(n)).sum()
                 };
                 held += *mass as f64 / 4_294_967_296.0;
                 // Half a word, and what the reference itself loses to cancellation.
-                let tolerance = 0.51 / 4_294_967_296.0 + 1e-15 * mean * math::ln(mean + 2.0);
-                assert!((held - exact).abs() < tolerance, "Poisson({mean}) is {held} up to {k}, not {exact}");
+                let tolerance = 0.51 / 4_294_967_296.0 + 1e-15 * mean * math::ln(mean + 2.0) + 2e-12;
+                assert!((held - exact).abs() < tolerance, "mean {mean}: {held} up to {k}, not {exact}");
             }
         }
     }
 
     #[test]
-    fn alias_tables_hold_the_poisson_distribution_to_the_last_word() {
-        check_tables::<0, 8>();
-        check_tables::<8, 10>();
-        check_tables::<12, 12>();
-        check_tables::<16, 14>();
+    fn alias_tables_hold_the_distribution_to_the_last_word() {
+        check_tables::<0, 8>(0.0);
+        check_tables::<8, 10>(0.0);
+        check_tables::<12, 12>(0.0);
+        check_tables::<16, 14>(0.0);
+        for noise_e in [0.01, 0.5, 2.0, 9.2] {
+            assert!(Units::hold(noise_e));
+            check_tables::<0, 8>(noise_e);
+        }
+        assert!(!Units::hold(9.3));
     }
 
     #[test]
@@ -728,17 +819,17 @@ mod tests {
             let n = i as usize;
             if n < 8 {
                 words[..4].copy_from_slice(&[0, u32::MAX, 1 << n, !0 >> n]);
-                words[16..20].copy_from_slice(&[0, u32::MAX, 1 << (31 - n), 0x2000_0000 * n as u32]);
+                words[32..36].copy_from_slice(&[0, u32::MAX, 1 << (31 - n), 0x2000_0000 * n as u32]);
             }
             let made = normals(&words);
-            for l in (0..16).chain(32..48) {
+            for l in 0..32 {
                 let u = (f64::from(words[l] >> 1) + 0.5) / 2_147_483_648.0;
                 let radius = (-2.0 * math::ln(u)).sqrt();
-                let turn = f64::from(words[l + 16]) / 4_294_967_296.0;
+                let turn = f64::from(words[l + 32]) / 4_294_967_296.0;
                 // The lower 30 bits are signed: from their upper half on, the angle is behind its axis.
-                let behind = if words[l + 16] & 0x2000_0000 == 0 { 0.0 } else { 0.25 };
+                let behind = if words[l + 32] & 0x2000_0000 == 0 { 0.0 } else { 0.25 };
                 let angle = std::f64::consts::TAU * (turn - behind);
-                for (made, exact) in [(made[l], radius * math::cos(angle)), (made[l + 16], radius * math::sin(angle))] {
+                for (made, exact) in [(made[l], radius * math::cos(angle)), (made[l + 32], radius * math::sin(angle))] {
                     // Near u = 1 single precision has steps of 2⁻²⁴, so of sqrt(2⁻²³) in the radius.
                     let tolerance = if radius < 0.02 { 5e-4 } else { 3e-7 / radius + 1e-6 };
                     assert!((f64::from(made) - exact).abs() < tolerance, "{made} is not {exact} at {:x?}", words[l]);
@@ -751,8 +842,13 @@ mod tests {
 
     #[test]
     fn every_feature_level_gives_the_same_counts() {
-        let models =
-            [(1.0, 2.0, 1.0, 255), (33.0, 0.0, 0.3, 4095), (700.0, 5.5, 2.2, 65535), (3e5, 1.0, 1.0, (1 << 24) - 1)];
+        let models = [
+            (1.0, 2.0, 1.0, 255),
+            (1.0, 2.0, 0.25, 63),
+            (33.0, 0.0, 0.3, 4095),
+            (700.0, 5.5, 2.2, 65535),
+            (3e5, 1.0, 1.0, (1 << 24) - 1),
+        ];
         for (electrons_per_unit, read_noise_e, gain_adu_per_e, max_count) in models {
             let model = DigitiseModel { electrons_per_unit, read_noise_e, gain_adu_per_e, max_count };
             let camera = Digitiser::new(model, Key::new(9, "test", "levels"));
