@@ -6,7 +6,7 @@
 
 use std::{
     fs,
-    io::{self, BufWriter, Seek, SeekFrom, Write},
+    io::{self, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -269,7 +269,7 @@ pub(crate) struct Shape {
 /// The muxer.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    file: BufWriter<LongFile>,
+    file: LongFile,
     at: u64,
     width: usize,
     height: usize,
@@ -301,7 +301,7 @@ impl Writer {
         let list_room = (n_frames as u64 / per_list + 2).min(1 << 24) as u32;
         let mut writer = Self {
             // Frames are larger and go straight through.
-            file: BufWriter::with_capacity(1 << 16, LongFile::new(file)),
+            file: LongFile::new(file),
             at: 0,
             width,
             height,
@@ -417,7 +417,7 @@ impl Writer {
         let header = self.headers();
         self.file.seek(SeekFrom::Start(HEADER_LIST_AT))?;
         self.file.write_all(&header)?;
-        self.file.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?;
+        self.file.finish()?;
         Ok(self.at)
     }
 

@@ -1,23 +1,29 @@
-//! Writing long files without filling the page cache.
+//! Writing long files past the page cache.
+//!
+//! A film is larger than any cache and is not read while it is written. Left to the system, its pages pile up until they push
+//! out what other programs use, and each of them is a fresh page, which costs several times the copy into it. So a long file
+//! goes to the disk in large aligned parts, without the cache where the system can do that; where it cannot, each part leaves
+//! the cache as soon as it is on the disk.
 
 use std::{
     collections::VecDeque,
     fs::File,
     io::{self, Seek, SeekFrom, Write},
     ops::Range,
+    thread::JoinHandle,
 };
 
-/// Bytes after which what was written is sent to the disk.
-const WINDOW_BYTES: u64 = 8 << 20;
+/// Bytes of a part.
+const PART_BYTES: usize = 8 << 20;
+
+/// Alignment of parts in memory and in files; a multiple of every disk's sector.
+const ALIGNMENT: usize = 4096;
 
 /// Bytes written last that may still be in memory. What is older has usually reached the disk.
 const RECENT_BYTES: u64 = 64 << 20;
 
-/// What was written last, on its way to the disk.
-///
-/// A film is larger than any cache and is not read while it is written. Left to the system, its pages pile up until they
-/// push out what other programs use, and every one of them is a fresh page, which costs more than the copy into it. So each
-/// part is handed to the disk at once and leaves memory when it is there; nobody waits for it.
+/// What was written last through the cache, on its way to the disk. Each part is handed to the disk at once and leaves memory
+/// when it is there; nobody waits for it.
 #[derive(Debug, Default)]
 pub(crate) struct Trail {
     recent: VecDeque<(File, Range<u64>)>,
@@ -27,70 +33,257 @@ pub(crate) struct Trail {
 impl Trail {
     /// Takes note that these bytes of a file were written and will not be needed soon.
     pub(crate) fn add(&mut self, file: File, range: Range<u64>) {
-        send_and_forget(&file, &range);
+        system::send_and_forget(&file, &range);
         self.bytes += range.end - range.start;
         self.recent.push_back((file, range));
         while self.bytes > RECENT_BYTES
             && let Some((file, range)) = self.recent.pop_front()
         {
             self.bytes -= range.end - range.start;
-            send_and_forget(&file, &range);
+            system::send_and_forget(&file, &range);
         }
     }
 }
 
-/// A long file with a [`Trail`].
+/// Bytes that lie at a multiple of [`ALIGNMENT`] in memory.
+#[derive(Debug)]
+struct Aligned {
+    bytes: Vec<u8>,
+    skip: usize,
+}
+
+impl Aligned {
+    fn new(len: usize) -> Self {
+        let bytes = vec![0; len + ALIGNMENT];
+        let skip = bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        Self { bytes, skip }
+    }
+
+    fn get(&self, range: Range<usize>) -> &[u8] {
+        &self.bytes[self.skip..][range]
+    }
+
+    fn get_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        &mut self.bytes[self.skip..][range]
+    }
+}
+
+/// A long file that is written from front to back, with a look back now and then. It keeps its last part in memory, so it needs
+/// no other buffer; a full one goes to the disk on a thread of its own while the next is filled.
 #[derive(Debug)]
 pub(crate) struct LongFile {
     file: File,
     /// Where the next byte goes.
     at: u64,
-    /// All before this is on the trail.
-    sent: u64,
+    /// The last part: where it begins in the file, its bytes, and how many there are.
+    start: u64,
+    part: Aligned,
+    len: usize,
+    /// Whether parts bypass the cache.
+    direct: bool,
     trail: Trail,
+    /// The part before, on its way to the disk. Nothing else touches the file meanwhile.
+    sending: Option<JoinHandle<io::Result<Sent>>>,
+}
+
+/// A part that has been written.
+#[derive(Debug)]
+struct Sent {
+    part: Aligned,
+    range: Range<u64>,
+    direct: bool,
 }
 
 impl LongFile {
+    /// Writes to a new file.
     pub(crate) fn new(file: File) -> Self {
-        Self { file, at: 0, sent: 0, trail: Trail::default() }
+        let (part, trail) = (Aligned::new(PART_BYTES), Trail::default());
+        Self { file, at: 0, start: 0, part, len: 0, direct: true, trail, sending: None }
     }
 
-    /// Waits until all has reached the disk.
-    pub(crate) fn finish(self) -> io::Result<()> {
+    fn end(&self) -> u64 {
+        self.start + self.len as u64
+    }
+
+    /// Waits for the part that is being sent. Returns its memory.
+    fn settle(&mut self) -> io::Result<Option<Aligned>> {
+        let Some(sending) = self.sending.take() else { return Ok(None) };
+        let sent = sending.join().unwrap_or_else(|_| Err(io::Error::other("the thread that writes has died")))?;
+        self.direct = sent.direct;
+        if !sent.direct {
+            self.trail.add(self.file.try_clone()?, sent.range);
+        }
+        Ok(Some(sent.part))
+    }
+
+    /// Sends the last part, which is full.
+    fn spill(&mut self) -> io::Result<()> {
+        let next = self.settle()?.unwrap_or_else(|| Aligned::new(PART_BYTES));
+        let part = std::mem::replace(&mut self.part, next);
+        let (file, range, direct) = (self.file.try_clone()?, self.start..self.end(), self.direct);
+        self.start = range.end;
+        self.len = 0;
+        let send = move || {
+            let direct = write_part(&file, &part, range.start, direct)?;
+            Ok(Sent { part, range, direct })
+        };
+        self.sending = Some(std::thread::Builder::new().name("minisim-disk".into()).spawn(send)?);
+        Ok(())
+    }
+
+    /// Writes bytes that need not be aligned, at `at`.
+    fn write_small(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.settle()?;
+        if self.direct {
+            system::set_direct(&self.file, false);
+        }
+        self.file.seek(SeekFrom::Start(at))?;
+        self.file.write_all(bytes)
+    }
+
+    /// Writes what is left and waits until all has reached the disk.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
+        let part = std::mem::replace(&mut self.part, Aligned::new(0));
+        self.write_small(self.start, part.get(0..self.len))?;
         self.file.sync_all()
+    }
+}
+
+impl Drop for LongFile {
+    /// Whoever gives the file up may remove it then.
+    fn drop(&mut self) {
+        let _ = self.settle();
+    }
+}
+
+/// Writes a whole part at `start`, bypassing the cache if `direct` and possible. Returns whether it was.
+fn write_part(file: &File, part: &Aligned, start: u64, direct: bool) -> io::Result<bool> {
+    let write = || {
+        let mut file = file;
+        file.seek(SeekFrom::Start(start))?;
+        file.write_all(part.get(0..PART_BYTES))
+    };
+    if !direct || !system::set_direct(file, true) {
+        return write().map(|()| false);
+    }
+    match write() {
+        Ok(()) => Ok(true),
+        // Some file systems refuse such a write, not the mode.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            system::set_direct(file, false);
+            write().map(|()| false)
+        }
+        Err(error) => Err(error),
     }
 }
 
 impl Write for LongFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.file.write(bytes)?;
+        let n = if self.at < self.start {
+            // A look back.
+            let n = bytes.len().min((self.start - self.at) as usize);
+            self.write_small(self.at, &bytes[..n])?;
+            n
+        } else {
+            if self.len == PART_BYTES && self.at == self.end() {
+                self.spill()?;
+            }
+            let from = (self.at - self.start) as usize;
+            let n = bytes.len().min(PART_BYTES.saturating_sub(from));
+            self.part.get_mut(from..from + n).copy_from_slice(&bytes[..n]);
+            self.len = self.len.max(from + n);
+            n
+        };
         self.at += n as u64;
-        if self.at >= self.sent + WINDOW_BYTES {
-            self.trail.add(self.file.try_clone()?, self.sent..self.at);
-            self.sent = self.at;
-        }
         Ok(n)
     }
 
+    /// Parts are written when they are full and in the end.
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        Ok(())
     }
 }
 
 impl Seek for LongFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.at = self.file.seek(to)?;
+        let target = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => self.end().checked_add_signed(by),
+        };
+        match target.filter(|at| *at <= self.end()) {
+            Some(at) => self.at = at,
+            None => return Err(io::Error::new(io::ErrorKind::InvalidInput, "seek beyond the file")),
+        }
         Ok(self.at)
     }
 }
 
-/// Starts to write what of these bytes is not on the disk, and drops from memory what is. Advice only, so that a refusal is no
-/// error.
 #[cfg(target_os = "linux")]
-fn send_and_forget(file: &File, range: &Range<u64>) {
-    let length = std::num::NonZeroU64::new(range.end - range.start);
-    let _ = rustix::fs::fadvise(file, range.start, length, rustix::fs::Advice::DontNeed);
+mod system {
+    use std::{fs::File, num::NonZeroU64, ops::Range};
+
+    use rustix::fs::{Advice, OFlags, fadvise, fcntl_getfl, fcntl_setfl};
+
+    /// Lets writes to a file bypass the cache, or not. Says whether that is so now.
+    pub(super) fn set_direct(file: &File, direct: bool) -> bool {
+        let Ok(flags) = fcntl_getfl(file) else { return false };
+        if flags.contains(OFlags::DIRECT) == direct {
+            return true;
+        }
+        let flags = if direct { flags | OFlags::DIRECT } else { flags.difference(OFlags::DIRECT) };
+        fcntl_setfl(file, flags).is_ok()
+    }
+
+    /// Starts to write what of these bytes is not on the disk, and drops from memory what is. Advice only, so that a refusal
+    /// is no error.
+    pub(super) fn send_and_forget(file: &File, range: &Range<u64>) {
+        let length = NonZeroU64::new(range.end - range.start);
+        let _ = fadvise(file, range.start, length, Advice::DontNeed);
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn send_and_forget(_: &File, _: &Range<u64>) {}
+mod system {
+    use std::{fs::File, ops::Range};
+
+    pub(super) fn set_direct(_: &File, _: bool) -> bool {
+        false
+    }
+
+    pub(super) fn send_and_forget(_: &File, _: &Range<u64>) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_holds_what_was_written_wherever_it_was_written() {
+        // Frames that cross parts, and corrections in parts that are on the disk, in the last one, and across both.
+        let path = tempfile::tempdir().expect("a folder").keep().join("long");
+        let mut file = LongFile::new(File::create(&path).expect("creates"));
+        let mut expected = Vec::new();
+        for i in 0..70_u32 {
+            let bytes: Vec<u8> =
+                (0..370_001_u32).map(|k| (k.wrapping_mul(2_654_435_761) >> 24) as u8 ^ i as u8).collect();
+            file.write_all(&bytes).expect("writes");
+            expected.extend(bytes);
+            if i % 10 == 9 {
+                let start = file.start as usize;
+                for at in [4, start.saturating_sub(3), start + 1, expected.len() - 2] {
+                    let n = (expected.len() - at).min(8);
+                    file.seek(SeekFrom::Start(at as u64)).expect("seeks");
+                    file.write_all(&[i as u8; 8][..n]).expect("writes");
+                    expected[at..at + n].fill(i as u8);
+                }
+                assert_eq!(file.seek(SeekFrom::End(0)).expect("seeks"), expected.len() as u64);
+            }
+        }
+        assert!(file.start >= 3 * PART_BYTES as u64);
+        assert!(file.seek(SeekFrom::End(1)).is_err());
+        file.finish().expect("finishes");
+        assert!(std::fs::read(&path).expect("reads") == expected);
+        std::fs::remove_dir_all(path.parent().expect("a folder")).expect("removes");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::{BufWriter, Seek, SeekFrom, Write},
+    io::{Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct MkvSink {
     options: FileOptions,
     codec: Codec,
     pending: Pending,
-    out: Option<BufWriter<LongFile>>,
+    out: Option<LongFile>,
     coder: Option<FrameCoder>,
     header: Option<Header>,
     fps: f64,
@@ -93,7 +93,7 @@ impl MkvSink {
         let grey = grey_of(header, &self.target, self.options.vmin, self.options.vmax)?;
         self.coder = Some(FrameCoder::new(grey, self.codec, track.width, track.height));
         let file = fs::File::create(self.pending.path()).map_err(IoError::system("create", &self.target))?;
-        self.out = Some(BufWriter::with_capacity(1 << 16, LongFile::new(file)));
+        self.out = Some(LongFile::new(file));
         self.header = Some(header.clone());
         let (w, h) = (track.width as u32, track.height as u32);
         let ebml = element(
@@ -215,8 +215,7 @@ impl MkvSink {
         };
         patch(self.cues_entry_at, cues_at)
             .and_then(|()| patch(self.segment_at - 8, length | 1 << 56))
-            .and_then(|()| out.into_inner().map_err(|e| e.into_error()))
-            .and_then(LongFile::finish)
+            .and_then(|()| out.finish())
             .map_err(IoError::system("write", &self.target))?;
         let spec = spec_beside(&self.target, &header.spec)?;
         self.pending.commit(self.options.overwrite)?;

@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    io::{BufWriter, Seek, SeekFrom, Write},
+    io::{Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
@@ -46,7 +46,7 @@ pub(crate) struct Mp4Sink {
 
 /// The film as far as it is written.
 struct Film {
-    out: BufWriter<LongFile>,
+    out: LongFile,
     encoder: Encoder,
     at: u64,
     /// What is shown, and the same made even, as H.264 wants it.
@@ -81,7 +81,7 @@ impl Mp4Sink {
         let grey = grey_of(header, &self.target, self.options.vmin, self.options.vmax)?;
         self.coder = Some(FrameCoder::new(grey, Codec::Y800, track.width, track.height));
         let file = fs::File::create(self.pending.path()).map_err(IoError::system("create", &self.target))?;
-        let mut out = BufWriter::with_capacity(1 << 16, LongFile::new(file));
+        let mut out = LongFile::new(file);
         let kind = mp4_box(b"ftyp", b"isom\0\0\x02\0isommp41");
         // The size of the frames is written when it is known.
         let frames = [&1_u32.to_be_bytes()[..], b"mdat", &[0; 8]].concat();
@@ -180,7 +180,7 @@ impl Film {
         self.out.write_all(&movie)?;
         self.out.seek(SeekFrom::Start(FRAMES_AT - 8))?;
         self.out.write_all(&(self.at - FRAMES_AT + 16).to_be_bytes())?;
-        self.out.into_inner().map_err(|e| e.into_error())?.finish()?;
+        self.out.finish()?;
         Ok(self.at + movie.len() as u64)
     }
 

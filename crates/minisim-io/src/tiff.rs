@@ -6,7 +6,7 @@
 
 use std::{
     fs,
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     path::Path,
 };
 
@@ -28,7 +28,7 @@ const PLAIN_BYTES: u64 = 0xffff_0000;
 /// A TIFF stack; the spec lies beside it.
 #[derive(Debug)]
 pub(crate) struct TiffStack {
-    out: BufWriter<LongFile>,
+    out: LongFile,
     layout: Layout,
     page: usize,
 }
@@ -90,7 +90,7 @@ impl FrontToBack for TiffStack {
                 n = header.n_frames,
             )
         };
-        let mut out = BufWriter::with_capacity(1 << 16, LongFile::new(file));
+        let mut out = LongFile::new(file);
         out.write_all(&layout.head()).map_err(IoError::system("write", path))?;
         Ok(Self { out, layout, page: 0 })
     }
@@ -105,7 +105,7 @@ impl FrontToBack for TiffStack {
 
     fn end(self, _: &Header, _: &GroundTruth) -> io::Result<u64> {
         let bytes = self.layout.directory_at(self.page);
-        self.out.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?;
+        self.out.finish()?;
         Ok(bytes)
     }
 }

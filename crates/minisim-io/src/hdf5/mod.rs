@@ -8,7 +8,7 @@ pub(crate) mod film;
 
 use std::{
     fs,
-    io::{self, BufWriter, Seek, SeekFrom, Write},
+    io::{self, Seek, SeekFrom, Write},
 };
 
 use crate::disk::LongFile;
@@ -213,13 +213,13 @@ impl Tree {
 /// A file that is being written.
 #[derive(Debug)]
 pub(crate) struct File {
-    out: BufWriter<LongFile>,
+    out: LongFile,
     at: u64,
 }
 
 impl File {
     pub(crate) fn new(file: fs::File) -> io::Result<Self> {
-        let mut out = BufWriter::with_capacity(1 << 16, LongFile::new(file));
+        let mut out = LongFile::new(file);
         out.write_all(&[0; FILM_AT as usize])?;
         Ok(Self { out, at: FILM_AT })
     }
@@ -304,7 +304,7 @@ impl File {
         superblock.extend(lookup3(&superblock).to_le_bytes());
         self.out.seek(SeekFrom::Start(0))?;
         self.out.write_all(&superblock)?;
-        self.out.into_inner().map_err(io::IntoInnerError::into_error)?.finish()?;
+        self.out.finish()?;
         Ok(self.at)
     }
 }
