@@ -80,6 +80,9 @@ pub(crate) trait Kernel {
 
 /// What the levels do in ways that plain loops do not find.
 pub(crate) trait Lanes {
+    /// Pixels in a register, for what compilers do not promote to registers by themselves.
+    type Vector: Vector;
+
     /// `table[index[i]]` for sixteen indices.
     ///
     /// # Safety
@@ -87,9 +90,92 @@ pub(crate) trait Lanes {
     unsafe fn gather(table: &[u32], index: &[u32; 16]) -> [u32; 16];
 }
 
+/// Some pixels. Every operation rounds once.
+pub(crate) trait Vector: Copy {
+    const LANES: usize;
+    fn splat(value: f32) -> Self;
+    /// The first [`Self::LANES`] values.
+    fn load(values: &[f32]) -> Self;
+    fn store(self, values: &mut [f32]);
+    fn add(self, other: Self) -> Self;
+    fn sub(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
+}
+
+/// One pixel, for the ends of rows.
+impl Vector for f32 {
+    const LANES: usize = 1;
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        value
+    }
+
+    #[inline(always)]
+    fn load(values: &[f32]) -> Self {
+        values[0]
+    }
+
+    #[inline(always)]
+    fn store(self, values: &mut [f32]) {
+        values[0] = self;
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        self + other
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        self - other
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        self * other
+    }
+}
+
+impl Vector for [f32; 4] {
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    fn splat(value: f32) -> Self {
+        [value; 4]
+    }
+
+    #[inline(always)]
+    fn load(values: &[f32]) -> Self {
+        [values[0], values[1], values[2], values[3]]
+    }
+
+    #[inline(always)]
+    fn store(self, values: &mut [f32]) {
+        values[..4].copy_from_slice(&self);
+    }
+
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        [self[0] + other[0], self[1] + other[1], self[2] + other[2], self[3] + other[3]]
+    }
+
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        [self[0] - other[0], self[1] - other[1], self[2] - other[2], self[3] - other[3]]
+    }
+
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        [self[0] * other[0], self[1] * other[1], self[2] * other[2], self[3] * other[3]]
+    }
+}
+
 pub(crate) struct BaselineLanes;
 
 impl Lanes for BaselineLanes {
+    type Vector = [f32; 4];
+
     #[inline(always)]
     unsafe fn gather(table: &[u32], index: &[u32; 16]) -> [u32; 16] {
         // SAFETY: the caller's promise.
@@ -98,69 +184,125 @@ impl Lanes for BaselineLanes {
 }
 
 #[cfg(target_arch = "x86_64")]
-struct Avx2Lanes;
+pub(crate) use x86::{Avx2Lanes, Avx512Lanes};
 
 #[cfg(target_arch = "x86_64")]
-impl Lanes for Avx2Lanes {
-    #[inline(always)]
-    unsafe fn gather(table: &[u32], index: &[u32; 16]) -> [u32; 16] {
-        use std::arch::x86_64::{_mm256_i32gather_epi32, _mm256_loadu_si256, _mm256_storeu_si256};
-        let mut out = [0; 16];
-        for (index, out) in index.as_chunks::<8>().0.iter().zip(out.as_chunks_mut::<8>().0) {
-            // SAFETY: eight indices are read, eight entries inside the table by the caller's promise, eight values written.
-            unsafe {
-                let index = _mm256_loadu_si256(index.as_ptr().cast());
-                _mm256_storeu_si256(out.as_mut_ptr().cast(), _mm256_i32gather_epi32::<4>(table.as_ptr().cast(), index));
-            }
-        }
-        out
-    }
-}
+mod x86 {
+    //! The levels of x86-64. They are used on machines that have them only.
 
-#[cfg(target_arch = "x86_64")]
-struct Avx512Lanes;
+    use std::arch::x86_64::*;
 
-#[cfg(target_arch = "x86_64")]
-impl Lanes for Avx512Lanes {
-    #[inline(always)]
-    unsafe fn gather(table: &[u32], index: &[u32; 16]) -> [u32; 16] {
-        use std::arch::x86_64::{_mm512_i32gather_epi32, _mm512_loadu_si512, _mm512_storeu_si512};
-        let mut out = [0; 16];
-        // SAFETY: sixteen indices are read, sixteen entries inside the table by the caller's promise, sixteen values written.
-        unsafe {
-            let index = _mm512_loadu_si512(index.as_ptr().cast());
-            _mm512_storeu_si512(out.as_mut_ptr().cast(), _mm512_i32gather_epi32::<4>(index, table.as_ptr().cast()));
-        }
-        out
-    }
-}
+    use super::{Lanes, Vector};
 
-/// Declares an element-wise kernel on rows: `Name(changed: read, …; parameter, …) |old| new`, pixel by pixel.
-macro_rules! row_kernel {
-    ($name:ident($pixel:ident: $($row:ident),+; $($parameter:ident),*) $value:expr) => {
-        struct $name<'a> {
-            $pixel: &'a mut [f32],
-            $($row: &'a [f32],)+
-            $($parameter: f32,)*
-        }
+    macro_rules! vector {
+        ($name:ident, $register:ident, $lanes:literal, $set:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident) => {
+            #[derive(Clone, Copy)]
+            pub(crate) struct $name($register);
 
-        impl $crate::level::Kernel for $name<'_> {
-            type Output = ();
+            impl Vector for $name {
+                const LANES: usize = $lanes;
 
-            #[inline(always)]
-            fn run<L: $crate::level::Lanes>(self) {
-                let n = self.$pixel.len()$(.min(self.$row.len()))+;
-                let $pixel = &mut self.$pixel[..n];
-                $(let $row = &self.$row[..n];)+
-                $(let $parameter = self.$parameter;)*
-                for i in 0..n {
-                    $(let $row = $row[i];)+
-                    let old = $pixel[i];
-                    $pixel[i] = $value(old);
+                #[inline(always)]
+                fn splat(value: f32) -> Self {
+                    // SAFETY: the level has this register.
+                    Self(unsafe { $set(value) })
+                }
+
+                #[inline(always)]
+                fn load(values: &[f32]) -> Self {
+                    let values = &values[..$lanes];
+                    // SAFETY: the level has this register, and the slice is as long.
+                    Self(unsafe { $load(values.as_ptr()) })
+                }
+
+                #[inline(always)]
+                fn store(self, values: &mut [f32]) {
+                    let values = &mut values[..$lanes];
+                    // SAFETY: as above.
+                    unsafe { $store(values.as_mut_ptr(), self.0) }
+                }
+
+                #[inline(always)]
+                fn add(self, other: Self) -> Self {
+                    // SAFETY: the level has this register.
+                    Self(unsafe { $add(self.0, other.0) })
+                }
+
+                #[inline(always)]
+                fn sub(self, other: Self) -> Self {
+                    // SAFETY: the level has this register.
+                    Self(unsafe { $sub(self.0, other.0) })
+                }
+
+                #[inline(always)]
+                fn mul(self, other: Self) -> Self {
+                    // SAFETY: the level has this register.
+                    Self(unsafe { $mul(self.0, other.0) })
                 }
             }
-        }
-    };
-}
+        };
+    }
 
-pub(crate) use row_kernel;
+    vector!(
+        Eight,
+        __m256,
+        8,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_add_ps,
+        _mm256_sub_ps,
+        _mm256_mul_ps
+    );
+    vector!(
+        Sixteen,
+        __m512,
+        16,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_add_ps,
+        _mm512_sub_ps,
+        _mm512_mul_ps
+    );
+
+    pub(crate) struct Avx2Lanes;
+
+    impl Lanes for Avx2Lanes {
+        type Vector = Eight;
+
+        #[inline(always)]
+        unsafe fn gather(table: &[u32], index: &[u32; 16]) -> [u32; 16] {
+            let mut out = [0; 16];
+            for (index, out) in index.as_chunks::<8>().0.iter().zip(out.as_chunks_mut::<8>().0) {
+                // SAFETY: eight indices are read, eight entries inside the table by the caller's promise, eight values
+                // written.
+                unsafe {
+                    let index = _mm256_loadu_si256(index.as_ptr().cast());
+                    let entries = _mm256_i32gather_epi32::<4>(table.as_ptr().cast(), index);
+                    _mm256_storeu_si256(out.as_mut_ptr().cast(), entries);
+                }
+            }
+            out
+        }
+    }
+
+    pub(crate) struct Avx512Lanes;
+
+    impl Lanes for Avx512Lanes {
+        type Vector = Sixteen;
+
+        #[inline(always)]
+        unsafe fn gather(table: &[u32], index: &[u32; 16]) -> [u32; 16] {
+            let mut out = [0; 16];
+            // SAFETY: sixteen indices are read, sixteen entries inside the table by the caller's promise, sixteen values
+            // written.
+            unsafe {
+                let index = _mm512_loadu_si512(index.as_ptr().cast());
+                let entries = _mm512_i32gather_epi32::<4>(index, table.as_ptr().cast());
+                _mm512_storeu_si512(out.as_mut_ptr().cast(), entries);
+            }
+            out
+        }
+    }
+}

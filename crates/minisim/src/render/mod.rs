@@ -17,9 +17,9 @@ use crate::{
     scene::{Scene, Stage},
 };
 use kernels::{
-    arithmetic,
+    arithmetic::{Op, Program},
     digitise::{Count, Digitiser},
-    shift::{Lines, View},
+    shift::{Edges, View},
     tiles::Tiles,
 };
 
@@ -56,7 +56,7 @@ struct Scratch {
     band: Vec<f32>,
     /// Rows of one frame's field of view.
     fov: Vec<f32>,
-    lines: Lines,
+    edges: Edges,
 }
 
 /// Takes the lock; what it guards is valid whoever died with it.
@@ -195,15 +195,10 @@ impl<'a> Renderer<'a> {
                 let first = ready.start * fov_width;
                 let fov = &mut scratch.fov;
                 fov.resize(ready.len() * fov_width, 0.0);
-                view.rows(
-                    ready.clone(),
-                    &mut scratch.lines,
-                    |row| band.row(f, row),
-                    |r, line| {
-                        self.scope(f, r * fov_width, line, kept);
-                        fov[r * fov_width - first..][..fov_width].copy_from_slice(line);
-                    },
-                );
+                for (r, line) in ready.zip(fov.chunks_exact_mut(fov_width.max(1))) {
+                    let from = view.row(r, &mut scratch.edges, |row| band.row(f, row));
+                    self.scope(f, r * fov_width, Program::new(Some(from)), line, kept);
+                }
                 let at = f * out_pixels + first - rows.start * fov_width;
                 let n = fov.len();
                 expose(f, first, fov, &mut out[at..at + n]);
@@ -225,38 +220,41 @@ impl<'a> Renderer<'a> {
                 let t = band.frames.start + f;
                 let line = band.row_mut(f, row);
                 let here = row * line.len()..(row + 1) * line.len();
+                let mut program = Program::new(None);
                 for (i, stage) in self.stages[..self.n_tissue].iter().enumerate() {
                     match &stage.layer {
                         Some(Layer::Tissue(TissueLayer::LowRank { maps, courses })) => {
                             for (map, course) in maps.iter().zip(courses) {
-                                arithmetic::add_scaled(line, &map.data[here.clone()], course[t]);
+                                program.push(Op::AddScaled(&map.data[here.clone()], course[t]), line);
                             }
                         }
                         Some(Layer::Tissue(TissueLayer::Transmission { map })) => {
-                            arithmetic::multiply(line, &map.data[here.clone()]);
+                            program.push(Op::Multiply(&map.data[here.clone()]), line);
                         }
                         // The cells are there already.
                         _ => {}
                     }
-                    kept.put(i, f, here.start, line);
+                    kept.put(i, f, here.start, &mut program, line);
                 }
+                program.run(line);
             }
         }
     }
 
     /// Carries out the layers of the scope on a line of the field of view, from pixel `first` on, in frame `f` of the pass.
-    fn scope(&self, f: usize, first: usize, line: &mut [f32], kept: &mut Kept) {
+    fn scope<'p>(&'p self, f: usize, first: usize, mut program: Program<'p>, line: &mut [f32], kept: &mut Kept) {
         let here = first..first + line.len();
         for (i, stage) in self.stages.iter().enumerate().skip(self.n_tissue) {
             match &stage.layer {
                 Some(Layer::Scope(ScopeLayer::Transmission { map, .. })) => {
-                    arithmetic::multiply(line, &map.data[here.clone()]);
+                    program.push(Op::Multiply(&map.data[here.clone()]), line);
                 }
-                Some(Layer::Scope(ScopeLayer::Glow { map })) => arithmetic::add(line, &map.data[here.clone()]),
+                Some(Layer::Scope(ScopeLayer::Glow { map })) => program.push(Op::Add(&map.data[here.clone()]), line),
                 _ => {}
             }
-            kept.put(i, f, first, line);
+            kept.put(i, f, first, &mut program, line);
         }
+        program.run(line);
     }
 }
 
@@ -361,9 +359,10 @@ impl Kept {
         Self { sizes, movies }
     }
 
-    /// Keeps a line after stage `i`, if that one is kept.
-    fn put(&mut self, i: usize, f: usize, first: usize, line: &[f32]) {
+    /// Keeps a line after stage `i`, if that one is kept; what waits to be done to it is done first.
+    fn put(&mut self, i: usize, f: usize, first: usize, program: &mut Program<'_>, line: &mut [f32]) {
         if let Some(Pixels::F32(movie)) = self.movies.get_mut(i) {
+            program.run(line);
             let at = f * self.sizes[i] + first;
             movie[at..at + line.len()].copy_from_slice(line);
         }

@@ -1,32 +1,194 @@
-//! Element-wise arithmetic on rows of pixels. Where lengths differ, the excess is left alone.
+//! What happens to a row of pixels on its way: one pass over it, whatever its layers are.
 
-use crate::level::{Level, row_kernel};
+use crate::level::{Kernel, Lanes, Level, Vector};
 
-row_kernel!(AddScaled(image: map; scale) |old: f32| old + scale * map);
-row_kernel!(Add(image: map;) |old: f32| old + map);
-row_kernel!(Multiply(image: map;) |old: f32| old * map);
-row_kernel!(Between(out: a, b; part) |_| a + (b - a) * part);
-
-/// `image += scale * map`.
-#[inline]
-pub fn add_scaled(image: &mut [f32], map: &[f32], scale: f32) {
-    Level::best().run(AddScaled { image, map, scale });
+/// What a layer does to a row.
+#[derive(Clone, Copy, Debug)]
+pub enum Op<'a> {
+    /// `+ map * scale`.
+    AddScaled(&'a [f32], f32),
+    /// `+ map`.
+    Add(&'a [f32]),
+    /// `* map`.
+    Multiply(&'a [f32]),
 }
 
-/// `image += map`.
-#[inline]
-pub fn add(image: &mut [f32], map: &[f32]) {
-    Level::best().run(Add { image, map });
+/// Four neighbours of each pixel of a row, and where it lies between them.
+#[derive(Clone, Copy, Debug)]
+pub struct Between<'a> {
+    /// The row above and the one below, one pixel longer than the row.
+    pub upper: &'a [f32],
+    /// See `upper`.
+    pub lower: &'a [f32],
+    /// Distance from the left neighbours and from the upper ones (px).
+    pub right: f32,
+    /// See `right`.
+    pub below: f32,
 }
 
-/// `image *= map`.
-#[inline]
-pub fn multiply(image: &mut [f32], map: &[f32]) {
-    Level::best().run(Multiply { image, map });
+/// Operations in one pass; more take another one.
+const MOST: usize = 12;
+
+/// Operations that wait to be done together.
+#[derive(Debug)]
+pub struct Program<'a> {
+    from: Option<Between<'a>>,
+    ops: [Op<'a>; MOST],
+    len: usize,
 }
 
-/// `out = a + (b - a) * part`.
-#[inline]
-pub fn between(out: &mut [f32], a: &[f32], b: &[f32], part: f32) {
-    Level::best().run(Between { out, a, b, part });
+impl<'a> Program<'a> {
+    /// Starts with the pixels of the line itself, or from the pixels around each.
+    #[must_use]
+    pub fn new(from: Option<Between<'a>>) -> Self {
+        Self { from, ops: [Op::Add(&[]); MOST], len: 0 }
+    }
+
+    /// Adds an operation. Its map must be as long as the line.
+    pub fn push(&mut self, op: Op<'a>, line: &mut [f32]) {
+        if self.len == MOST {
+            self.run(line);
+        }
+        self.ops[self.len] = op;
+        self.len += 1;
+    }
+
+    /// Does what waits. Each pixel sees the operations in their order, each rounded, whatever runs together.
+    pub fn run(&mut self, line: &mut [f32]) {
+        self.run_at(Level::best(), line);
+    }
+
+    fn run_at(&mut self, level: Level, line: &mut [f32]) {
+        if self.from.is_some() || self.len > 0 {
+            level.run(Pass { from: self.from, ops: &self.ops[..self.len], line });
+        }
+        (self.from, self.len) = (None, 0);
+    }
+}
+
+/// Registers that a row is worked on in.
+const REGISTERS: usize = 4;
+
+struct Pass<'a> {
+    from: Option<Between<'a>>,
+    ops: &'a [Op<'a>],
+    line: &'a mut [f32],
+}
+
+impl Kernel for Pass<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(mut self) {
+        let n = self.line.len();
+        let mut at = 0;
+        while at + REGISTERS * L::Vector::LANES <= n {
+            self.pixels::<L::Vector, REGISTERS>(at);
+            at += REGISTERS * L::Vector::LANES;
+        }
+        while at + L::Vector::LANES <= n {
+            self.pixels::<L::Vector, 1>(at);
+            at += L::Vector::LANES;
+        }
+        while at < n {
+            self.pixels::<f32, 1>(at);
+            at += 1;
+        }
+    }
+}
+
+impl Pass<'_> {
+    /// `R` registers of pixels, from pixel `at` on.
+    #[inline(always)]
+    fn pixels<V: Vector, const R: usize>(&mut self, at: usize) {
+        let here = at..at + R * V::LANES;
+        let mut x = [V::splat(0.0); R];
+        match &self.from {
+            None => {
+                let line = &self.line[here.clone()];
+                for i in 0..R {
+                    x[i] = V::load(&line[i * V::LANES..]);
+                }
+            }
+            Some(from) => {
+                let (right, below) = (V::splat(from.right), V::splat(from.below));
+                let (upper, lower) = (&from.upper[at..=here.end], &from.lower[at..=here.end]);
+                for i in 0..R {
+                    let above = between(V::load(&upper[i * V::LANES..]), V::load(&upper[i * V::LANES + 1..]), right);
+                    let under = between(V::load(&lower[i * V::LANES..]), V::load(&lower[i * V::LANES + 1..]), right);
+                    x[i] = between(above, under, below);
+                }
+            }
+        }
+        for op in self.ops {
+            match op {
+                Op::AddScaled(map, scale) => {
+                    let (map, scale) = (&map[here.clone()], V::splat(*scale));
+                    for i in 0..R {
+                        x[i] = x[i].add(scale.mul(V::load(&map[i * V::LANES..])));
+                    }
+                }
+                Op::Add(map) => {
+                    let map = &map[here.clone()];
+                    for i in 0..R {
+                        x[i] = x[i].add(V::load(&map[i * V::LANES..]));
+                    }
+                }
+                Op::Multiply(map) => {
+                    let map = &map[here.clone()];
+                    for i in 0..R {
+                        x[i] = x[i].mul(V::load(&map[i * V::LANES..]));
+                    }
+                }
+            }
+        }
+        let line = &mut self.line[here];
+        for i in 0..R {
+            x[i].store(&mut line[i * V::LANES..]);
+        }
+    }
+}
+
+/// `a + (b - a) * part`.
+#[inline(always)]
+fn between<V: Vector>(a: V, b: V, part: V) -> V {
+    a.add(b.sub(a).mul(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pass_does_its_operations_in_order_at_every_level() {
+        let value = |seed: usize, i: usize| ((i * 37 + seed * 101) % 97) as f32 * 0.37 - 9.0;
+        let row = |seed: usize, n: usize| (0..n).map(|i| value(seed, i)).collect::<Vec<f32>>();
+        for n in [0, 1, 15, 64, 203] {
+            let (upper, lower, maps) = (row(1, n + 1), row(2, n + 1), [row(3, n), row(4, n), row(5, n)]);
+            let from = Between { upper: &upper, lower: &lower, right: 0.3, below: 0.85 };
+            let ops = [Op::AddScaled(&maps[0], 1.7), Op::Multiply(&maps[1]), Op::Add(&maps[2])];
+            let by_hand = |from: bool| -> Vec<f32> {
+                let start = |i: usize| {
+                    let level = |row: &[f32]| row[i] + (row[i + 1] - row[i]) * 0.3;
+                    if from { level(&upper) + (level(&lower) - level(&upper)) * 0.85 } else { value(6, i) }
+                };
+                let cycle = |x: f32, i: usize| (x + 1.7 * maps[0][i]) * maps[1][i] + maps[2][i];
+                (0..n).map(|i| (0..5).fold(start(i), |x, _| cycle(x, i))).collect()
+            };
+            for level in Level::available() {
+                for between in [None, Some(from)] {
+                    // More operations than one pass holds.
+                    let (mut line, mut program) = (row(6, n), Program::new(between));
+                    for op in ops.iter().cycle().take(15) {
+                        if program.len == MOST {
+                            program.run_at(level, &mut line);
+                        }
+                        program.push(*op, &mut line);
+                    }
+                    program.run_at(level, &mut line);
+                    assert_eq!(line, by_hand(between.is_some()), "{level:?}, {n} px");
+                }
+            }
+        }
+    }
 }

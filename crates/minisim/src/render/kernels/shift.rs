@@ -1,6 +1,6 @@
 //! The canvas moves under the scope.
 
-use super::arithmetic::between;
+use super::arithmetic::{Between, Program};
 
 /// Where the field of view lies on the canvas in one frame: content moves towards higher indices for positive shifts, by
 /// bilinear interpolation; beyond the canvas it is dark.
@@ -28,50 +28,34 @@ impl View {
         Self { canvas, width: fov[1], top, below, left, right }
     }
 
-    /// Rows of the field of view, one after the other: row `r` lies between canvas rows `top + r` and `top + r + 1`.
+    /// What row `r` of the field of view lies between: canvas rows `top + r` and `top + r + 1`.
     ///
-    /// `canvas_row` gives the pixels of a canvas row (at least the canvas wide); it is asked for rows of the canvas only.
-    /// `done` is handed each finished row. `lines` is scratch.
-    pub fn rows<'a>(
-        &self,
-        rows: std::ops::Range<usize>,
-        lines: &mut Lines,
-        canvas_row: impl Fn(usize) -> &'a [f32],
-        mut done: impl FnMut(usize, &mut [f32]),
-    ) {
-        let Lines { source, upper, lower, out } = lines;
-        source.resize(self.width + 1, 0.0);
-        for line in [&mut *upper, &mut *lower, &mut *out] {
-            line.resize(self.width, 0.0);
-        }
-        let mut load = |row: i64, line: &mut [f32]| match usize::try_from(row) {
-            Ok(row) if row < self.canvas[0] => {
-                let pixels = self.columns(canvas_row(row), source);
-                between(line, pixels, &pixels[1..], self.right);
-            }
-            _ => line.fill(0.0),
-        };
-        load(self.top + rows.start as i64, lower);
-        for r in rows {
-            std::mem::swap(upper, lower);
-            load(self.top + r as i64 + 1, lower);
-            between(out, upper, lower, self.below);
-            done(r, out);
+    /// `canvas_row` gives the pixels of a canvas row (at least the canvas wide); it is asked for rows of the canvas only. `edges`
+    /// is scratch.
+    pub fn row<'a>(&self, r: usize, edges: &'a mut Edges, canvas_row: impl Fn(usize) -> &'a [f32]) -> Between<'a> {
+        let row = |row: i64| usize::try_from(row).ok().filter(|row| *row < self.canvas[0]).map(&canvas_row);
+        let [upper, lower] = &mut edges.0;
+        Between {
+            upper: self.columns(row(self.top + r as i64), upper),
+            lower: self.columns(row(self.top + r as i64 + 1), lower),
+            right: self.right,
+            below: self.below,
         }
     }
 
     /// The `width + 1` pixels of a canvas row from column `left` on: the row's own where they are all on it.
-    fn columns<'a>(&self, row: &'a [f32], scratch: &'a mut [f32]) -> &'a [f32] {
-        let n = scratch.len();
-        if let Ok(from) = usize::try_from(self.left)
+    fn columns<'a>(&self, row: Option<&'a [f32]>, scratch: &'a mut Vec<f32>) -> &'a [f32] {
+        let n = self.width + 1;
+        if let (Some(row), Ok(from)) = (row, usize::try_from(self.left))
             && from + n <= self.canvas[1]
         {
             return &row[from..from + n];
         }
-        scratch.fill(0.0);
+        scratch.clear();
+        scratch.resize(n, 0.0);
         let skip = usize::try_from(-self.left).unwrap_or(0);
         let from = usize::try_from(self.left).unwrap_or(0);
-        if skip < n && from < self.canvas[1] {
+        if let Some(row) = row.filter(|_| skip < n && from < self.canvas[1]) {
             let n = (n - skip).min(self.canvas[1] - from);
             scratch[skip..skip + n].copy_from_slice(&row[from..from + n]);
         }
@@ -79,21 +63,19 @@ impl View {
     }
 }
 
-/// Rows that [`View::rows`] works in.
+/// Rows that reach beyond the canvas.
 #[derive(Debug, Default)]
-pub struct Lines {
-    source: Vec<f32>,
-    upper: Vec<f32>,
-    lower: Vec<f32>,
-    out: Vec<f32>,
-}
+pub struct Edges([Vec<f32>; 2]);
 
 /// The centred `fov` (height, width) of a `canvas` image whose content is displaced by (dy, dx) px.
 #[must_use]
 pub fn shift_and_crop(image: &[f32], canvas: [usize; 2], fov: [usize; 2], shift_px: [f64; 2]) -> Vec<f32> {
-    let mut out = Vec::with_capacity(fov[0] * fov[1]);
-    let row = |r: usize| &image[r * canvas[1]..(r + 1) * canvas[1]];
-    View::new(canvas, fov, shift_px).rows(0..fov[0], &mut Lines::default(), row, |_, line| out.extend_from_slice(line));
+    let mut out = vec![0.0; fov[0] * fov[1]];
+    let (view, mut edges) = (View::new(canvas, fov, shift_px), Edges::default());
+    for (r, line) in out.chunks_exact_mut(fov[1].max(1)).enumerate() {
+        let from = view.row(r, &mut edges, |row| &image[row * canvas[1]..(row + 1) * canvas[1]]);
+        Program::new(Some(from)).run(line);
+    }
     out
 }
 

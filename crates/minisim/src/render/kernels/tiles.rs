@@ -4,14 +4,12 @@
 //! A strip's light in several frames is summed up in registers, so a weight is read once for all of them, and every strip is
 //! written once. The cost is linear in the footprints' pixels and in the frames.
 
-#![expect(unsafe_code, reason = "vector registers, so that sums stay in them")]
-
-use std::marker::PhantomData;
-
 use rayon::prelude::*;
 
-use crate::footprint::Patch;
-use crate::level::{Kernel, Lanes, Level};
+use crate::{
+    footprint::Patch,
+    level::{Kernel, Lanes, Level, Vector},
+};
 
 /// Pixels of a strip.
 pub const STRIP: usize = 16;
@@ -107,141 +105,35 @@ impl Tiles {
     }
 
     fn write_row_at<const F: usize>(&self, level: Level, row: usize, courses: &[[f32; F]], lines: [&mut [f32]; F]) {
-        match level {
-            Level::Baseline => level.run(WriteRow::<F, [f32; 4]>::new(self, row, courses, lines)),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => level.run(WriteRow::<F, x86::Eight>::new(self, row, courses, lines)),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => level.run(WriteRow::<F, x86::Sixteen>::new(self, row, courses, lines)),
-        }
+        level.run(WriteRow { tiles: self, row, courses, lines });
     }
-}
-
-/// Pixels in a register. (The sums of eight frames are more than compilers promote to registers by themselves.)
-trait Vector: Copy {
-    const LANES: usize;
-    fn zero() -> Self;
-    /// `self + scale * weights`, rounded after each operation.
-    fn add_scaled(self, weights: &[f32], scale: f32) -> Self;
-    fn store(self, line: &mut [f32]);
-}
-
-impl Vector for [f32; 4] {
-    const LANES: usize = 4;
-
-    #[inline(always)]
-    fn zero() -> Self {
-        [0.0; 4]
-    }
-
-    #[inline(always)]
-    fn add_scaled(mut self, weights: &[f32], scale: f32) -> Self {
-        for (sum, weight) in self.iter_mut().zip(&weights[..4]) {
-            *sum += scale * weight;
-        }
-        self
-    }
-
-    #[inline(always)]
-    fn store(self, line: &mut [f32]) {
-        line[..4].copy_from_slice(&self);
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    //! Registers of eight and sixteen pixels. They are used at the levels that have them only.
-
-    use std::arch::x86_64::*;
-
-    use super::Vector;
-
-    macro_rules! vector {
-        ($name:ident, $register:ident, $lanes:literal, $zero:ident, $set:ident, $load:ident, $multiply:ident, $add:ident, $store:ident) => {
-            #[derive(Clone, Copy)]
-            pub(super) struct $name($register);
-
-            impl Vector for $name {
-                const LANES: usize = $lanes;
-
-                #[inline(always)]
-                fn zero() -> Self {
-                    // SAFETY: the level has this register.
-                    Self(unsafe { $zero() })
-                }
-
-                #[inline(always)]
-                fn add_scaled(self, weights: &[f32], scale: f32) -> Self {
-                    let weights = &weights[..$lanes];
-                    // SAFETY: the level has this register, and the slice is as long.
-                    Self(unsafe { $add(self.0, $multiply($set(scale), $load(weights.as_ptr()))) })
-                }
-
-                #[inline(always)]
-                fn store(self, line: &mut [f32]) {
-                    let line = &mut line[..$lanes];
-                    // SAFETY: as above.
-                    unsafe { $store(line.as_mut_ptr(), self.0) }
-                }
-            }
-        };
-    }
-
-    vector!(
-        Eight,
-        __m256,
-        8,
-        _mm256_setzero_ps,
-        _mm256_set1_ps,
-        _mm256_loadu_ps,
-        _mm256_mul_ps,
-        _mm256_add_ps,
-        _mm256_storeu_ps
-    );
-    vector!(
-        Sixteen,
-        __m512,
-        16,
-        _mm512_setzero_ps,
-        _mm512_set1_ps,
-        _mm512_loadu_ps,
-        _mm512_mul_ps,
-        _mm512_add_ps,
-        _mm512_storeu_ps
-    );
 }
 
 /// The arguments of [`Tiles::write_row`].
-struct WriteRow<'a, const F: usize, V> {
+struct WriteRow<'a, const F: usize> {
     tiles: &'a Tiles,
     row: usize,
     courses: &'a [[f32; F]],
     lines: [&'a mut [f32]; F],
-    vector: PhantomData<V>,
 }
 
-impl<'a, const F: usize, V> WriteRow<'a, F, V> {
-    fn new(tiles: &'a Tiles, row: usize, courses: &'a [[f32; F]], lines: [&'a mut [f32]; F]) -> Self {
-        Self { tiles, row, courses, lines, vector: PhantomData }
-    }
-}
-
-impl<const F: usize, V: Vector> Kernel for WriteRow<'_, F, V> {
+impl<const F: usize> Kernel for WriteRow<'_, F> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Self { tiles, row, courses, mut lines, .. } = self;
+        let Self { tiles, row, courses, mut lines } = self;
         let starts = &tiles.starts[row * tiles.strips..=(row + 1) * tiles.strips];
         for (strip, ends) in starts.windows(2).enumerate() {
             let entries = ends[0] as usize..ends[1] as usize;
             let (units, weights) = (&tiles.units[entries.clone()], &tiles.weights[entries]);
-            for first in (0..STRIP).step_by(V::LANES) {
-                let mut sums = [V::zero(); F];
+            for first in (0..STRIP).step_by(L::Vector::LANES) {
+                let mut sums = [L::Vector::splat(0.0); F];
                 for (unit, weights) in units.iter().zip(weights) {
                     let course = &courses[*unit as usize];
+                    let weights = L::Vector::load(&weights.0[first..]);
                     for f in 0..F {
-                        sums[f] = sums[f].add_scaled(&weights.0[first..], course[f]);
+                        sums[f] = sums[f].add(L::Vector::splat(course[f]).mul(weights));
                     }
                 }
                 for (line, sum) in lines.iter_mut().zip(&sums) {
