@@ -174,17 +174,27 @@ pub(crate) fn decompress(chunk: &[u8], expected: usize) -> Result<Vec<u8>, Strin
 /// Puts the first bytes of all elements first, then the second bytes, and so on.
 fn shuffle(raw: &[u8], typesize: usize, out: &mut [u8]) {
     let n = raw.len() / typesize;
-    for byte in 0..typesize.min(raw.len()) {
-        let plane = &mut out[byte * n..(byte + 1) * n];
-        if typesize == 4 {
-            // The usual case, in a form that vectorises.
-            let elements = raw.as_chunks::<4>().0;
-            plane.iter_mut().zip(elements).for_each(|(o, r)| *o = (u32::from_le_bytes(*r) >> (8 * byte)) as u8);
-        } else {
+    if typesize == 4 {
+        shuffle_words(raw.as_chunks().0, out);
+    } else {
+        for byte in 0..typesize.min(raw.len()) {
+            let plane = &mut out[byte * n..(byte + 1) * n];
             plane.iter_mut().zip(raw[byte..].iter().step_by(typesize)).for_each(|(o, r)| *o = *r);
         }
     }
     out[n * typesize..].copy_from_slice(&raw[n * typesize..]);
+}
+
+/// The usual case, in a form that vectorises. Counts held as floats have two bytes that are always 0.
+fn shuffle_words(words: &[[u8; 4]], out: &mut [u8]) {
+    let any = words.iter().fold(0, |any, word| any | u32::from_le_bytes(*word));
+    for (byte, plane) in out.chunks_exact_mut(words.len().max(1)).take(4).enumerate() {
+        if any >> (8 * byte) & 0xff == 0 {
+            plane.fill(0);
+        } else {
+            plane.iter_mut().zip(words).for_each(|(o, word)| *o = (u32::from_le_bytes(*word) >> (8 * byte)) as u8);
+        }
+    }
 }
 
 fn unshuffle(shuffled: &[u8], typesize: usize, out: &mut [u8]) {
