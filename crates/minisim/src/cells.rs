@@ -20,7 +20,7 @@ pub struct Cells {
     /// Activity, once `cell_activity` has run.
     pub traces: Option<Traces>,
     /// Remaining fluorophore `(unit, frame)`, once `bleaching` has run.
-    pub intact: Option<Vec<f64>>,
+    pub intact: Option<Arc<Vec<f64>>>,
     /// Blur and brightness, once `optics` has run.
     pub spread: Option<Vec<PointSpread>>,
 }

@@ -641,7 +641,8 @@ impl Builder<'_> {
         };
         let (mut ranks, mut arrays) = (Vec::new(), Vec::new());
         let mut truth = self.truth;
-        // The traces were needed until here; now they move into the truth without a copy.
+        // The traces and the pools were needed until here; now they move into the truth without a copy.
+        self.cells.intact = None;
         if let (Some(traces), Some(declared)) = (self.cells.traces, steps::declared("C")) {
             let shape = vec![self.cells.ids.len(), self.spec.acquisition.n_frames()];
             let rank = steps::rank_of(steps::CellActivity::KIND);

@@ -18,6 +18,8 @@
 //! # Records
 //! `bleaching`.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::{Domain, Step};
@@ -59,13 +61,14 @@ impl Step for Bleaching {
         let light: Vec<f64> =
             centers.iter().map(|[_, y, x]| self.excitation_intensity.get() * scene.excitation_at(*y, *x)).collect();
         let Some(traces) = &scene.cells().traces else { return };
-        let intact: Vec<f64> = traces
-            .c
-            .par_chunks(n_frames.max(1))
+        let mut intact = vec![0.0; traces.c.len()];
+        intact
+            .par_chunks_mut(n_frames.max(1))
+            .zip(traces.c.par_chunks(n_frames.max(1)))
             .zip(&light)
-            .flat_map_iter(|(c, light)| bleaching_pool(c, per_frame, tau_frames, *light, 1.0))
-            .collect();
-        scene.record("bleaching", &[centers.len(), n_frames], TruthData::F64(intact.clone().into()));
+            .for_each(|((b, c), light)| b.copy_from_slice(&bleaching_pool(c, per_frame, tau_frames, *light, 1.0)));
+        let intact = Arc::new(intact);
+        scene.record("bleaching", &[centers.len(), n_frames], TruthData::F64(Arc::clone(&intact)));
         scene.cells_mut().intact = Some(intact);
     }
 }

@@ -38,7 +38,7 @@ impl Step for Composite {
         let Some(traces) = &cells.traces else { return };
         let courses = match &cells.intact {
             None => traces.c.par_iter().map(|c| *c as f32).collect(),
-            Some(intact) => traces.c.par_iter().zip(intact).map(|(c, b)| (c * b) as f32).collect(),
+            Some(intact) => traces.c.par_iter().zip(intact.par_iter()).map(|(c, b)| (c * b) as f32).collect(),
         };
         scene.push(TissueLayer::Sparse { patches, courses }.into());
     }
