@@ -300,7 +300,6 @@ impl Writer {
         let per_list = (riff_bytes / frame).max(1);
         let list_room = (n_frames as u64 / per_list + 2).min(1 << 24) as u32;
         let mut writer = Self {
-            // Frames are larger and go straight through.
             file: LongFile::new(file),
             at: 0,
             width,

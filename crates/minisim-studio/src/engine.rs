@@ -193,7 +193,6 @@ impl Engine {
         };
         let (n, t) = (activity.n_units, activity.n_frames);
         let fps = spec.acquisition.fps.get();
-        let spikes: u64 = activity.s.par_chunks(t.max(1)).map(|s| s.iter().map(|n| u64::from(*n)).sum::<u64>()).sum();
         let minutes = n as f64 * t as f64 / fps / 60.0;
         let per_minute = |count: f64| if minutes > 0.0 { count / minutes } else { 0.0 };
         // A burst begins with a spike after half a second without one.
@@ -224,7 +223,7 @@ impl Engine {
             "kernel_hz": hz,
             "t_peak_s": t_peak_s,
             "fwhm_s": fwhm_s,
-            "spikes_per_cell_min": per_minute(spikes as f64),
+            "spikes_per_cell_min": per_minute(activity.n_spikes as f64),
             "bursts_per_cell_min": per_minute(bursts as f64),
         }))
     }

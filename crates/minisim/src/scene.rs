@@ -118,6 +118,8 @@ pub struct Activity {
     pub n_frames: usize,
     /// Spike counts `(unit, frame)`; empty without activity.
     pub s: Arc<Vec<u32>>,
+    /// Spikes of all cells together.
+    pub n_spikes: u64,
     /// The cells with the most spikes, and their clean traces (fluorescence units).
     pub busiest: Vec<(usize, Vec<f64>)>,
 }
@@ -482,7 +484,7 @@ impl Scene {
                 (b.step, b.rank) = (steps::CellActivity::KIND, steps::rank_of(steps::CellActivity::KIND));
                 Ok(step.preview(&mut b, n_busiest))
             }
-            None => Ok(Activity { n_units, n_frames, s: Arc::default(), busiest: vec![] }),
+            None => Ok(Activity { n_units, n_frames, s: Arc::default(), n_spikes: 0, busiest: vec![] }),
         }
     }
 

@@ -180,7 +180,8 @@ impl CellActivity {
             (unit, model.trace(keys, id, model.gain(keys, id), n_frames).0)
         };
         let busiest = order.into_par_iter().map(trace).collect();
-        scene::Activity { n_units: ids.len(), n_frames, s: Arc::clone(&spikes.s), busiest }
+        let n_spikes = spikes.totals.iter().sum();
+        scene::Activity { n_units: ids.len(), n_frames, s: Arc::clone(&spikes.s), n_spikes, busiest }
     }
 }
 
