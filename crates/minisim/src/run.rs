@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::{
     progress::{Cancel, Event},
     recording::{Pixels, Recording},
-    render::{FRAMES_PER_PASS, Renderer},
+    render::Renderer,
     scene::Scene,
     sink::{Block, Header, MemorySink, Sink, SinkError},
     spec::{Finding, Report, Spec},
@@ -132,7 +132,7 @@ pub fn render(scene: &Scene, frames: Range<usize>, stage: Option<&str>) -> Resul
     let frames = frames.start.min(scene.n_frames)..frames.end.min(scene.n_frames);
     let renderer = Renderer::new(scene, n_stages, false);
     let threads = rayon::current_num_threads();
-    let passes = passes(frames.clone());
+    let passes = passes(frames.clone(), renderer.frames_per_pass(frames.len()));
     let parts: Vec<Vec<Pixels>> = if passes.len() < threads {
         // Few frames: all threads work on each of them, on some rows each.
         let rows = |part: usize| part * scene.canvas.fov[0] / threads..(part + 1) * scene.canvas.fov[0] / threads;
@@ -156,12 +156,12 @@ fn rank_of_stage(spec: &Spec, name: &str) -> Result<usize, RunError> {
     })
 }
 
-/// Cuts a range of frames into passes that start at multiples of the pass length.
-fn passes(frames: Range<usize>) -> Vec<Range<usize>> {
+/// Cuts a range of frames into passes that start at multiples of their length.
+fn passes(frames: Range<usize>, per_pass: usize) -> Vec<Range<usize>> {
     let mut passes = Vec::new();
     let mut start = frames.start;
     while start < frames.end {
-        let end = ((start / FRAMES_PER_PASS + 1) * FRAMES_PER_PASS).min(frames.end);
+        let end = ((start / per_pass + 1) * per_pass).min(frames.end);
         passes.push(start..end);
         start = end;
     }
@@ -190,7 +190,7 @@ fn render_into<S: Sink>(
     // Threads render passes while this one hands finished ones to the sink, in order. The number of passes in flight bounds
     // the memory, whatever the duration.
     let n_frames = frames.len();
-    let passes = passes(frames);
+    let passes = passes(frames, renderer.frames_per_pass(n_frames));
     let in_flight = rayon::current_num_threads() * 2 + 2;
     let (sender, finished) = mpsc::channel::<(usize, Vec<Pixels>)>();
     let cancel = options.cancel.clone();
@@ -258,6 +258,6 @@ pub fn movie_stages(spec: &Spec) -> Vec<&'static str> {
 /// Never for a scene that was built; the type is shared with [`render`].
 pub fn render_range(scene: &Scene, frames: Range<usize>) -> Result<(), RunError> {
     let renderer = Renderer::new(scene, scene.stages.len(), false);
-    passes(frames).into_par_iter().for_each(|pass| renderer.recycle(renderer.pass(pass)));
+    passes(frames.clone(), renderer.frames_per_pass(frames.len())).into_par_iter().for_each(|pass| renderer.recycle(renderer.pass(pass)));
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! The one rendering path: (scene, frames, stage) to pixels. A pure function; everything else is a sink of it.
 //!
-//! A pass renders a few frames together. It goes down the canvas in bands of rows that stay in a core's second-level cache:
-//! all canvas layers of all frames of a band, then whichever rows of the field of view these frames have by now, through the
-//! scope's layers to counts. No image is ever held whole, unless its movie was asked for.
+//! A pass renders some frames together. It goes down the canvas in bands of rows, so few that their footprints, maps and
+//! pixels stay in a core's second-level cache. In each band it takes [`FRAMES_AT_ONCE`] frames after the other: all canvas
+//! layers of the band, then whichever rows of the field of view these frames have by now, through the scope's layers to
+//! counts. No image is ever held whole, unless its movie was asked for.
 
 pub mod kernels;
 
@@ -23,11 +24,17 @@ use kernels::{
     tiles::Tiles,
 };
 
-/// Frames that are rendered together, so that maps and footprints are read once for all of them.
-pub const FRAMES_PER_PASS: usize = 8;
+/// Frames whose pixels are worked on together, in registers, so that maps and footprints are loaded once for all of them.
+pub const FRAMES_AT_ONCE: usize = 8;
 
-/// Size that a band of canvas rows should have, over all frames of a pass (bytes).
-const BAND_BYTES: usize = 512 * 1024;
+/// Most frames of a pass, so that footprints and maps come from memory once for all of them.
+const MAX_FRAMES_PER_PASS: usize = 32;
+
+/// Size that a pass's movies should stay below (bytes).
+const PASS_BYTES: usize = 16 << 20;
+
+/// Size that a band of canvas rows should have, over the frames that are worked on together (bytes).
+const BAND_BYTES: usize = 256 * 1024;
 
 /// Renders frames of a scene up to a stage.
 ///
@@ -52,7 +59,7 @@ pub type Rendered = Vec<Pixels>;
 /// What a pass works in.
 #[derive(Debug, Default)]
 struct Scratch {
-    /// Rows of the canvas, frame by frame: one above the band, then the band.
+    /// Rows of the canvas in the frames of a group, frame by frame: one above the band, then the band.
     band: Vec<f32>,
     /// Rows of one frame's field of view.
     fov: Vec<f32>,
@@ -94,35 +101,43 @@ impl<'a> Renderer<'a> {
         all
     }
 
-    /// Renders `frames`, at most [`FRAMES_PER_PASS`] of them.
+    /// Frames that each pass of `n_frames` should have: many, so that footprints and maps are seldom read from memory, but few
+    /// enough for the memory, and for threads that end at the same time.
+    #[must_use]
+    pub fn frames_per_pass(&self, n_frames: usize) -> usize {
+        let bytes = |track: &crate::sink::Track| track.height * track.width * track.rendered.bytes();
+        let frame: usize = self.tracks().iter().map(bytes).sum();
+        let share = n_frames / (4 * rayon::current_num_threads());
+        let frames = share.min(PASS_BYTES / frame.max(1)).min(MAX_FRAMES_PER_PASS);
+        (frames / FRAMES_AT_ONCE).max(1) * FRAMES_AT_ONCE
+    }
+
+    /// Renders `frames`, best [`Self::frames_per_pass`] of them.
     #[must_use]
     pub fn pass(&self, frames: Range<usize>) -> Rendered {
         self.rows(frames, 0..self.scene.canvas.fov[0])
     }
 
-    /// Renders `rows` of the field of view in `frames`, at most [`FRAMES_PER_PASS`] of them. Snapshots are of whole images, so
-    /// with them all rows must be asked for.
+    /// Renders `rows` of the field of view in `frames`. Snapshots are of whole images, so with them all rows must be asked for.
     #[must_use]
     pub fn rows(&self, frames: Range<usize>, rows: Range<usize>) -> Rendered {
         let digitiser = self.stages.iter().find_map(|s| match &s.layer {
             Some(Layer::Scope(ScopeLayer::Digitise(digitiser))) => Some(digitiser.as_ref()),
             _ => None,
         });
-        let mut kept = Kept::new(self, frames.len());
+        let mut kept = Kept::new(self, frames.clone());
         let observed = match digitiser.map(|d| (d, sample_for(d.model().max_count))) {
             None => {
                 let light = |_: usize, _: usize, light: &mut [f32], out: &mut [f32]| out.copy_from_slice(light);
                 Pixels::F32(self.observe(&frames, rows, &mut kept, self.recycled(), light))
             }
             Some((d, SampleType::U8)) => {
-                Pixels::U8(self.observe(&frames, rows, &mut kept, self.recycled(), counts(d, frames.start)))
+                Pixels::U8(self.observe(&frames, rows, &mut kept, self.recycled(), counts(d)))
             }
             Some((d, SampleType::U16)) => {
-                Pixels::U16(self.observe(&frames, rows, &mut kept, self.recycled(), counts(d, frames.start)))
+                Pixels::U16(self.observe(&frames, rows, &mut kept, self.recycled(), counts(d)))
             }
-            Some((d, _)) => {
-                Pixels::F32(self.observe(&frames, rows, &mut kept, self.recycled(), counts(d, frames.start)))
-            }
+            Some((d, _)) => Pixels::F32(self.observe(&frames, rows, &mut kept, self.recycled(), counts(d))),
         };
         let mut movies = kept.movies;
         if let (Some(last), true) = (movies.last_mut(), digitiser.is_some()) {
@@ -145,7 +160,7 @@ impl<'a> Renderer<'a> {
     }
 
     /// Renders the observed movie, `(frame, row, column)`; `expose` makes pixels of it out of light, given the frame's number
-    /// within the pass and the first pixel's within the field of view.
+    /// and the first pixel's within the field of view.
     fn observe<T: Copy + Default>(
         &self,
         frames: &Range<usize>,
@@ -156,55 +171,52 @@ impl<'a> Renderer<'a> {
     ) -> Vec<T> {
         let canvas = self.scene.canvas;
         let ([height, _], [_, fov_width]) = (canvas.shape(), canvas.fov);
-        let shifts =
-            self.stages.iter().find_map(|s| if let Some(Layer::Shift { px }) = &s.layer { Some(px) } else { None });
-        let views: Vec<View> = frames
-            .clone()
-            .map(|t| View::new(canvas.shape(), canvas.fov, shifts.map_or([0.0; 2], |px| px[t])))
-            .collect();
         let out_pixels = rows.len() * fov_width;
         out.resize(frames.len() * out_pixels, T::default());
+        let mut scratch = lock(&self.scratch).pop().unwrap_or_default();
+        let mut groups: Vec<Group> = frames
+            .clone()
+            .step_by(FRAMES_AT_ONCE)
+            .map(|first| self.group(first..(first + FRAMES_AT_ONCE).min(frames.end), rows.start))
+            .collect();
 
         // Canvas rows that somebody needs.
         let needed = if self.snapshots {
             0..height
         } else {
-            let tops = views.iter().map(|v| v.top);
+            let tops = groups.iter().flat_map(|g| &g.views).map(|v| v.top);
             let clamp = |row: i64| row.clamp(0, height as i64) as usize;
             let (first, last) = (tops.clone().min().unwrap_or(0), tops.max().unwrap_or(0));
             clamp(first + rows.start as i64)..clamp(last + rows.end as i64 + 1)
         };
-        let mut scratch = lock(&self.scratch).pop().unwrap_or_default();
-        let mut band = Band::new(self.scene, std::mem::take(&mut scratch.band), frames.clone(), needed.start);
-        let mut next = vec![rows.start; frames.len()];
-        loop {
+        let mut band = Band::new(self.scene, std::mem::take(&mut scratch.band), needed.start);
+        while !band.is_last(needed.end) {
             band.advance(needed.end);
-            self.tissue(&mut band, kept);
-            for (f, view) in views.iter().enumerate() {
-                // A row of the field of view lies between two canvas rows.
-                let end = if band.rows.end == needed.end {
-                    rows.end
-                } else {
-                    (band.rows.end as i64 - 1 - view.top).clamp(next[f] as i64, rows.end as i64) as usize
-                };
-                let ready = next[f]..end;
-                next[f] = end;
-                if ready.is_empty() {
-                    continue;
+            let last = band.is_last(needed.end);
+            for group in &mut groups {
+                band.resume(group);
+                self.tissue(&mut band, group, kept);
+                for f in 0..group.frames.len() {
+                    let (t, view) = (group.frames.start + f, group.views[f]);
+                    // A row of the field of view lies between two canvas rows.
+                    let end = (band.rows.end as i64 - 1 - view.top).clamp(group.next[f] as i64, rows.end as i64) as usize;
+                    let ready = group.next[f]..if last { rows.end } else { end };
+                    group.next[f] = ready.end;
+                    if ready.is_empty() {
+                        continue;
+                    }
+                    let first = ready.start * fov_width;
+                    let fov = &mut scratch.fov;
+                    fov.resize(ready.len() * fov_width, 0.0);
+                    for (r, line) in ready.zip(fov.chunks_exact_mut(fov_width.max(1))) {
+                        let from = view.row(r, &mut scratch.edges, |row| band.row(f, row));
+                        self.scope(t, r * fov_width, Program::new(Some(from)), line, kept);
+                    }
+                    let at = (t - frames.start) * out_pixels + first - rows.start * fov_width;
+                    let n = fov.len();
+                    expose(t, first, fov, &mut out[at..at + n]);
                 }
-                let first = ready.start * fov_width;
-                let fov = &mut scratch.fov;
-                fov.resize(ready.len() * fov_width, 0.0);
-                for (r, line) in ready.zip(fov.chunks_exact_mut(fov_width.max(1))) {
-                    let from = view.row(r, &mut scratch.edges, |row| band.row(f, row));
-                    self.scope(f, r * fov_width, Program::new(Some(from)), line, kept);
-                }
-                let at = f * out_pixels + first - rows.start * fov_width;
-                let n = fov.len();
-                expose(f, first, fov, &mut out[at..at + n]);
-            }
-            if band.rows.end >= needed.end {
-                break;
+                band.suspend(group);
             }
         }
         scratch.band = band.pixels;
@@ -212,37 +224,70 @@ impl<'a> Renderer<'a> {
         out
     }
 
+    /// What is to be known of some frames, at most [`FRAMES_AT_ONCE`], to begin with row `first_row` of the field of view.
+    fn group(&self, frames: Range<usize>, first_row: usize) -> Group {
+        let canvas = self.scene.canvas;
+        let shifts =
+            self.stages.iter().find_map(|s| if let Some(Layer::Shift { px }) = &s.layer { Some(px) } else { None });
+        let view = |t| View::new(canvas.shape(), canvas.fov, shifts.map_or([0.0; 2], |px| px[t]));
+        let mut group = Group {
+            views: frames.clone().map(view).collect(),
+            next: vec![first_row; frames.len()],
+            frames,
+            ..Group::default()
+        };
+        if let Some((_, all)) = self.scene.cells() {
+            let frames = &group.frames;
+            let units = all.chunks_exact(self.scene.n_frames.max(1));
+            if frames.len() == FRAMES_AT_ONCE {
+                group.courses = units.map(|course| std::array::from_fn(|f| course[frames.start + f])).collect();
+            } else {
+                group.single_courses =
+                    frames.clone().map(|t| units.clone().map(|course| [course[t]]).collect()).collect();
+            }
+        }
+        group
+    }
+
     /// Carries out the layers of the canvas on a band of it.
-    fn tissue(&self, band: &mut Band<'_>, kept: &mut Kept) {
+    fn tissue(&self, band: &mut Band<'_>, group: &Group, kept: &mut Kept) {
+        let stages = &self.stages[..self.n_tissue];
+        let lit = |s: &Stage| matches!(s.layer, Some(Layer::Tissue(TissueLayer::Sparse { .. })));
+        let tiles = band.tiles.filter(|_| stages.iter().any(lit));
+        // Without snapshots, the layers follow the cells' light while it is in registers.
+        let (together, apart) = if tiles.is_some() && !self.snapshots { (stages, &[][..]) } else { (&[][..], stages) };
         for row in band.rows.clone() {
-            band.write_cells(row, &self.stages[..self.n_tissue]);
-            for f in 0..band.frames.len() {
-                let t = band.frames.start + f;
-                let line = band.row_mut(f, row);
-                let here = row * line.len()..(row + 1) * line.len();
-                let mut program = Program::new(None);
-                for (i, stage) in self.stages[..self.n_tissue].iter().enumerate() {
-                    match &stage.layer {
-                        Some(Layer::Tissue(TissueLayer::LowRank { maps, courses })) => {
-                            for (map, course) in maps.iter().zip(courses) {
-                                program.push(Op::AddScaled(&map.data[here.clone()], course[t]), line);
-                            }
-                        }
-                        Some(Layer::Tissue(TissueLayer::Transmission { map })) => {
-                            program.push(Op::Multiply(&map.data[here.clone()]), line);
-                        }
-                        // The cells are there already.
-                        _ => {}
+            let width = band.width;
+            let here = row * width..(row + 1) * width;
+            match tiles {
+                None => band.lines(group.frames.len(), row).for_each(|line| line.fill(0.0)),
+                Some(tiles) if group.frames.len() == FRAMES_AT_ONCE => {
+                    let ops: Vec<Op<'_, FRAMES_AT_ONCE>> = canvas_ops(together, &here, group.frames.start).collect();
+                    let mut lines = band.lines(FRAMES_AT_ONCE, row);
+                    let lines = std::array::from_fn(|_| lines.next().unwrap_or_default());
+                    tiles.write_row(row, &group.courses, &ops, lines);
+                }
+                Some(tiles) => {
+                    let lines = band.lines(group.frames.len(), row);
+                    for ((t, courses), line) in group.frames.clone().zip(&group.single_courses).zip(lines) {
+                        let ops: Vec<Op<'_, 1>> = canvas_ops(together, &here, t).collect();
+                        tiles.write_row(row, courses, &ops, [line]);
                     }
-                    kept.put(i, f, here.start, &mut program, line);
+                }
+            }
+            for (t, line) in group.frames.clone().zip(band.lines(group.frames.len(), row)) {
+                let (line, mut program) = (&mut line[..width], Program::new(None));
+                for (i, stage) in apart.iter().enumerate() {
+                    canvas_ops(std::slice::from_ref(stage), &here, t).for_each(|op| program.push(op, line));
+                    kept.put(i, t, here.start, &mut program, line);
                 }
                 program.run(line);
             }
         }
     }
 
-    /// Carries out the layers of the scope on a line of the field of view, from pixel `first` on, in frame `f` of the pass.
-    fn scope<'p>(&'p self, f: usize, first: usize, mut program: Program<'p>, line: &mut [f32], kept: &mut Kept) {
+    /// Carries out the layers of the scope on a line of the field of view, from pixel `first` on, in frame `t`.
+    fn scope<'p>(&'p self, t: usize, first: usize, mut program: Program<'p>, line: &mut [f32], kept: &mut Kept) {
         let here = first..first + line.len();
         for (i, stage) in self.stages.iter().enumerate().skip(self.n_tissue) {
             match &stage.layer {
@@ -252,26 +297,58 @@ impl<'a> Renderer<'a> {
                 Some(Layer::Scope(ScopeLayer::Glow { map })) => program.push(Op::Add(&map.data[here.clone()]), line),
                 _ => {}
             }
-            kept.put(i, f, first, &mut program, line);
+            kept.put(i, t, first, &mut program, line);
         }
         program.run(line);
     }
 }
 
-/// A digitiser as a pass uses it.
-fn counts<T: Count>(digitiser: &Digitiser, first_frame: usize) -> impl FnMut(usize, usize, &mut [f32], &mut [T]) {
-    move |f, first, light, out| digitiser.digitise((first_frame + f) as u64, first as u64, light, out)
+/// What the layers of the canvas, but for the cells, do to its pixels `here` in the `F` frames from `t` on.
+fn canvas_ops<'s, const F: usize>(
+    stages: &'s [Stage],
+    here: &Range<usize>,
+    t: usize,
+) -> impl Iterator<Item = Op<'s, F>> {
+    let here = here.clone();
+    stages.iter().flat_map(move |stage| {
+        let (maps, courses, passes) = match &stage.layer {
+            Some(Layer::Tissue(TissueLayer::LowRank { maps, courses })) => (maps.as_slice(), courses.as_slice(), None),
+            Some(Layer::Tissue(TissueLayer::Transmission { map })) => (&[][..], &[][..], Some(map)),
+            _ => (&[][..], &[][..], None),
+        };
+        let here = here.clone();
+        let multiply = passes.map(|map| Op::Multiply(&map.data[here.clone()]));
+        let scaled = maps.iter().zip(courses);
+        scaled
+            .map(move |(map, course)| Op::AddScaled(&map.data[here.clone()], std::array::from_fn(|f| course[t + f])))
+            .chain(multiply)
+    })
 }
 
-/// The rows of the canvas that are being worked on, in all frames of a pass.
+/// A digitiser as a pass uses it.
+fn counts<T: Count>(digitiser: &Digitiser) -> impl FnMut(usize, usize, &mut [f32], &mut [T]) {
+    move |t, first, light, out| digitiser.digitise(t as u64, first as u64, light, out)
+}
+
+/// Frames of a pass that are worked on together.
+#[derive(Debug, Default)]
+struct Group {
+    frames: Range<usize>,
+    views: Vec<View>,
+    /// The next row of the field of view of each.
+    next: Vec<usize>,
+    /// Brightness of each cell, if there are as many frames as a group has.
+    courses: Vec<[f32; FRAMES_AT_ONCE]>,
+    /// The same frame by frame, for fewer.
+    single_courses: Vec<Vec<[f32; 1]>>,
+    /// The last canvas row so far, frame by frame.
+    last_rows: Vec<f32>,
+}
+
+/// The rows of the canvas that are being worked on, in the frames of a group.
 #[derive(Debug)]
 struct Band<'a> {
     tiles: Option<&'a Tiles>,
-    /// Brightness of each cell in the frames of a full pass.
-    courses: Vec<[f32; FRAMES_PER_PASS]>,
-    /// The same frame by frame, for fewer.
-    single_courses: Vec<Vec<[f32; 1]>>,
-    frames: Range<usize>,
     /// Canvas rows of the band.
     rows: Range<usize>,
     max_rows: usize,
@@ -283,32 +360,41 @@ struct Band<'a> {
 }
 
 impl<'a> Band<'a> {
-    fn new(scene: &'a Scene, mut pixels: Vec<f32>, frames: Range<usize>, first_row: usize) -> Self {
+    fn new(scene: &'a Scene, mut pixels: Vec<f32>, first_row: usize) -> Self {
         let width = scene.canvas.shape()[1];
-        let (mut courses, mut single_courses) = (Vec::new(), Vec::new());
-        let cells = scene.cells();
-        if let Some((_, all)) = cells {
-            let units = all.chunks_exact(scene.n_frames.max(1));
-            if frames.len() == FRAMES_PER_PASS {
-                courses = units.map(|course| std::array::from_fn(|f| course[frames.start + f])).collect();
-            } else {
-                single_courses = frames.clone().map(|t| units.clone().map(|course| [course[t]]).collect()).collect();
-            }
-        }
-        let tiles = cells.map(|(tiles, _)| tiles);
+        let tiles = scene.cells().map(|(tiles, _)| tiles);
         let stride = tiles.map_or(width, Tiles::stride);
-        let max_rows = (BAND_BYTES / (4 * stride * frames.len().max(1))).clamp(8, 64);
-        pixels.resize(frames.len() * (max_rows + 1) * stride, 0.0);
-        Self { tiles, courses, single_courses, frames, rows: first_row..first_row, max_rows, width, stride, pixels }
+        let max_rows = (BAND_BYTES / (4 * stride.max(1) * FRAMES_AT_ONCE)).clamp(8, 64);
+        pixels.resize(FRAMES_AT_ONCE * (max_rows + 1) * stride, 0.0);
+        Self { tiles, rows: first_row..first_row, max_rows, width, stride, pixels }
     }
 
-    /// Goes on to the next rows, below `end`; the last row stays, as the one above.
+    /// Goes on to the next rows, before `end`.
     fn advance(&mut self, end: usize) {
-        let last = self.rows.len() * self.stride;
-        for frame in self.pixels.chunks_exact_mut((self.max_rows + 1) * self.stride) {
-            frame.copy_within(last..last + self.stride, 0);
-        }
         self.rows = self.rows.end..(self.rows.end + self.max_rows).min(end);
+    }
+
+    /// Whether no row is left before `end`.
+    fn is_last(&self, end: usize) -> bool {
+        self.rows.end >= end
+    }
+
+    /// Makes room for the rows of `group`: the last ones of the band before, where it had one, are those above.
+    fn resume(&mut self, group: &Group) {
+        let frames = self.pixels.chunks_exact_mut((self.max_rows + 1) * self.stride);
+        for (frame, row) in frames.zip(group.last_rows.chunks_exact(self.stride)) {
+            frame[..self.stride].copy_from_slice(row);
+        }
+    }
+
+    /// Keeps the last row of `group`.
+    fn suspend(&self, group: &mut Group) {
+        group.last_rows.clear();
+        if let Some(last) = self.rows.clone().next_back() {
+            for f in 0..group.frames.len() {
+                group.last_rows.extend_from_slice(&self.pixels[self.at(f, last)..][..self.stride]);
+            }
+        }
     }
 
     fn at(&self, f: usize, row: usize) -> usize {
@@ -319,51 +405,36 @@ impl<'a> Band<'a> {
         &self.pixels[self.at(f, row)..][..self.width]
     }
 
-    fn row_mut(&mut self, f: usize, row: usize) -> &mut [f32] {
-        let at = self.at(f, row);
-        &mut self.pixels[at..at + self.width]
-    }
-
-    /// Writes the cells' light into a row of all frames, or darkness where no stage adds cells.
-    fn write_cells(&mut self, row: usize, stages: &[Stage]) {
-        let lit = |s: &Stage| matches!(s.layer, Some(Layer::Tissue(TissueLayer::Sparse { .. })));
-        let at = self.at(0, row);
-        let (per_frame, stride) = ((self.max_rows + 1) * self.stride, self.stride);
-        let mut lines = self.pixels.chunks_exact_mut(per_frame).map(|frame| &mut frame[at..at + stride]);
-        match self.tiles.filter(|_| stages.iter().any(lit)) {
-            None => lines.for_each(|line| line.fill(0.0)),
-            Some(tiles) if self.single_courses.is_empty() => {
-                let lines = std::array::from_fn(|_| lines.next().unwrap_or_default());
-                tiles.write_row(row, &self.courses, lines);
-            }
-            Some(tiles) => {
-                lines.zip(&self.single_courses).for_each(|(line, courses)| tiles.write_row(row, courses, [line]));
-            }
-        }
+    /// A row of the band in the first `n` frames, with what completes its last strip.
+    fn lines(&mut self, n: usize, row: usize) -> impl Iterator<Item = &mut [f32]> {
+        let (at, stride) = (self.at(0, row), self.stride);
+        let frames = self.pixels.chunks_exact_mut((self.max_rows + 1) * stride).take(n);
+        frames.map(move |frame| &mut frame[at..at + stride])
     }
 }
 
 /// The movies of the stages that are kept.
 #[derive(Debug)]
 struct Kept {
+    first_frame: usize,
     /// Pixels of an image, stage by stage.
     sizes: Vec<usize>,
     movies: Vec<Pixels>,
 }
 
 impl Kept {
-    fn new(renderer: &Renderer<'_>, n_frames: usize) -> Self {
+    fn new(renderer: &Renderer<'_>, frames: Range<usize>) -> Self {
         let stages = if renderer.snapshots { renderer.stages } else { &[] };
         let sizes: Vec<usize> = stages.iter().map(|s| renderer.scene.shape_of(Some(s.name)).iter().product()).collect();
-        let movies = sizes.iter().map(|n| Pixels::F32(vec![0.0; n * n_frames])).collect();
-        Self { sizes, movies }
+        let movies = sizes.iter().map(|n| Pixels::F32(vec![0.0; n * frames.len()])).collect();
+        Self { first_frame: frames.start, sizes, movies }
     }
 
-    /// Keeps a line after stage `i`, if that one is kept; what waits to be done to it is done first.
-    fn put(&mut self, i: usize, f: usize, first: usize, program: &mut Program<'_>, line: &mut [f32]) {
+    /// Keeps a line of frame `t` after stage `i`, if that one is kept; what waits to be done to it is done first.
+    fn put(&mut self, i: usize, t: usize, first: usize, program: &mut Program<'_>, line: &mut [f32]) {
         if let Some(Pixels::F32(movie)) = self.movies.get_mut(i) {
             program.run(line);
-            let at = f * self.sizes[i] + first;
+            let at = (t - self.first_frame) * self.sizes[i] + first;
             movie[at..at + line.len()].copy_from_slice(line);
         }
     }

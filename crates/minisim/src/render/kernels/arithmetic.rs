@@ -2,11 +2,11 @@
 
 use crate::level::{Kernel, Lanes, Level, Vector};
 
-/// What a layer does to a row.
+/// What a layer does to a row in `F` frames.
 #[derive(Clone, Copy, Debug)]
-pub enum Op<'a> {
-    /// `+ map * scale`.
-    AddScaled(&'a [f32], f32),
+pub enum Op<'a, const F: usize> {
+    /// `+ map * scale`, with the scale of each frame.
+    AddScaled(&'a [f32], [f32; F]),
     /// `+ map`.
     Add(&'a [f32]),
     /// `* map`.
@@ -33,7 +33,7 @@ const MOST: usize = 12;
 #[derive(Debug)]
 pub struct Program<'a> {
     from: Option<Between<'a>>,
-    ops: [Op<'a>; MOST],
+    ops: [Op<'a, 1>; MOST],
     len: usize,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Program<'a> {
     }
 
     /// Adds an operation. Its map must be as long as the line.
-    pub fn push(&mut self, op: Op<'a>, line: &mut [f32]) {
+    pub fn push(&mut self, op: Op<'a, 1>, line: &mut [f32]) {
         if self.len == MOST {
             self.run(line);
         }
@@ -71,7 +71,7 @@ const REGISTERS: usize = 4;
 
 struct Pass<'a> {
     from: Option<Between<'a>>,
-    ops: &'a [Op<'a>],
+    ops: &'a [Op<'a, 1>],
     line: &'a mut [f32],
 }
 
@@ -122,7 +122,7 @@ impl Pass<'_> {
         }
         for op in self.ops {
             match op {
-                Op::AddScaled(map, scale) => {
+                Op::AddScaled(map, [scale]) => {
                     let (map, scale) = (&map[here.clone()], V::splat(*scale));
                     for i in 0..R {
                         x[i] = x[i].add(scale.mul(V::load(&map[i * V::LANES..])));
@@ -166,7 +166,7 @@ mod tests {
         for n in [0, 1, 15, 64, 203] {
             let (upper, lower, maps) = (row(1, n + 1), row(2, n + 1), [row(3, n), row(4, n), row(5, n)]);
             let from = Between { upper: &upper, lower: &lower, right: 0.3, below: 0.85 };
-            let ops = [Op::AddScaled(&maps[0], 1.7), Op::Multiply(&maps[1]), Op::Add(&maps[2])];
+            let ops = [Op::AddScaled(&maps[0], [1.7]), Op::Multiply(&maps[1]), Op::Add(&maps[2])];
             let by_hand = |from: bool| -> Vec<f32> {
                 let start = |i: usize| {
                     let level = |row: &[f32]| row[i] + (row[i + 1] - row[i]) * 0.3;

@@ -627,20 +627,18 @@ impl Digitiser {
     fn group<L: Lanes>(&self, first: u64, intensity: &[f32; GROUP], streams: &mut Streams) -> [u32; GROUP] {
         let scale = self.model.electrons_per_unit as f32;
         let mut lambda = [0.0; GROUP];
+        let mut beyond_units = 0;
         for i in 0..GROUP {
             let e = intensity[i] * scale;
             // In this form NaN becomes 0, and it is one instruction.
             let e = if e > 0.0 { e } else { 0.0 };
             lambda[i] = if e < self.saturation_e { e } else { self.saturation_e };
+            // What the upper bits of its integer part would say.
+            beyond_units |= u32::from(lambda[i] >= 256.0);
         }
-        // Their bits are ordered as they are.
-        let mut largest = 0;
-        for e in &lambda {
-            largest = largest.max(e.to_bits() as i32);
-        }
-        let largest = f32::from_bits(largest as u32);
+        let beyond_units = beyond_units != 0;
         let bright =
-            if largest < TABLE_LIMIT { None } else { Some(self.take_bright(streams.frame, first, &mut lambda)) };
+            if beyond_units { self.take_bright(streams.frame, first, &mut lambda) } else { None };
         let mut whole = [0; GROUP];
         let mut remainder = [0.0; GROUP];
         for i in 0..GROUP {
@@ -653,14 +651,20 @@ impl Digitiser {
         let mut electrons = [0; GROUP];
         self.units.add::<L>(&unit_words, &whole, &mut electrons);
         add_remainder(&remainder_words, &remainder, &mut electrons);
-        if let Some(tables) = self.digits8.as_ref().filter(|_| largest >= 256.0) {
-            tables.add::<L>(&streams.of(self, Stream::Digit8, first), &whole, &mut electrons);
-        }
-        if let Some(tables) = self.digits12.as_ref().filter(|_| largest >= 4096.0) {
-            tables.add::<L>(&streams.of(self, Stream::Digit12, first), &whole, &mut electrons);
-        }
-        if let Some(tables) = self.digits16.as_ref().filter(|_| largest >= 65536.0) {
-            tables.add::<L>(&streams.of(self, Stream::Digit16, first), &whole, &mut electrons);
+        if beyond_units {
+            let mut largest = 0;
+            for whole in &whole {
+                largest = largest.max(*whole);
+            }
+            if let Some(tables) = self.digits8.as_ref().filter(|_| largest >= 256) {
+                tables.add::<L>(&streams.of(self, Stream::Digit8, first), &whole, &mut electrons);
+            }
+            if let Some(tables) = self.digits12.as_ref().filter(|_| largest >= 4096) {
+                tables.add::<L>(&streams.of(self, Stream::Digit12, first), &whole, &mut electrons);
+            }
+            if let Some(tables) = self.digits16.as_ref().filter(|_| largest >= 65536) {
+                tables.add::<L>(&streams.of(self, Stream::Digit16, first), &whole, &mut electrons);
+            }
         }
         if let (Some(shift), None) = (self.shift, &bright) {
             let max_count = self.model.max_count as i32;
@@ -709,16 +713,19 @@ impl Digitiser {
         counts
     }
 
-    /// Electrons of the pixels whose λ is beyond the tables; their `lambda` becomes 0.
-    #[cold]
-    fn take_bright(&self, frame: u64, first: u64, lambda: &mut [f32; GROUP]) -> [f64; GROUP] {
+    /// Electrons of the pixels whose λ is beyond the tables, if there are any; their `lambda` becomes 0.
+    #[inline(never)]
+    fn take_bright(&self, frame: u64, first: u64, lambda: &mut [f32; GROUP]) -> Option<[f64; GROUP]> {
+        if lambda.iter().all(|lambda| *lambda < TABLE_LIMIT) {
+            return None;
+        }
         let mut electrons = [0.0; GROUP];
         for (i, lambda) in lambda.iter_mut().enumerate().filter(|(_, lambda)| **lambda >= TABLE_LIMIT) {
             let pixel = first.wrapping_add(i as u64);
             electrons[i] = self.bright_key.poisson(frame, pixel, f64::from(*lambda)) as f64;
             *lambda = 0.0;
         }
-        electrons
+        Some(electrons)
     }
 }
 

@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use super::arithmetic::Op;
 use crate::{
     footprint::Patch,
     level::{Kernel, Lanes, Level, Vector},
@@ -99,13 +100,27 @@ impl Tiles {
     }
 
     /// Writes canvas row `row` of `F` frames into `lines`, one a frame, each [`Self::stride`] long. `courses` holds the
-    /// brightness of each cell in these frames. Every pixel sums its cells in unit order, starting from darkness.
-    pub fn write_row<const F: usize>(&self, row: usize, courses: &[[f32; F]], lines: [&mut [f32]; F]) {
-        self.write_row_at(Level::best(), row, courses, lines);
+    /// brightness of each cell in these frames. Every pixel sums its cells in unit order, starting from darkness, and then goes
+    /// through `ops`, whose maps are as long as the canvas is wide.
+    pub fn write_row<const F: usize>(
+        &self,
+        row: usize,
+        courses: &[[f32; F]],
+        ops: &[Op<'_, F>],
+        lines: [&mut [f32]; F],
+    ) {
+        self.write_row_at(Level::best(), row, courses, ops, lines);
     }
 
-    fn write_row_at<const F: usize>(&self, level: Level, row: usize, courses: &[[f32; F]], lines: [&mut [f32]; F]) {
-        level.run(WriteRow { tiles: self, row, courses, lines });
+    fn write_row_at<const F: usize>(
+        &self,
+        level: Level,
+        row: usize,
+        courses: &[[f32; F]],
+        ops: &[Op<'_, F>],
+        lines: [&mut [f32]; F],
+    ) {
+        level.run(WriteRow { tiles: self, row, courses, ops, lines });
     }
 }
 
@@ -114,7 +129,20 @@ struct WriteRow<'a, const F: usize> {
     tiles: &'a Tiles,
     row: usize,
     courses: &'a [[f32; F]],
+    ops: &'a [Op<'a, F>],
     lines: [&'a mut [f32]; F],
+}
+
+/// A register of a map from pixel `at` on; beyond its end there is nothing.
+#[inline(always)]
+fn load<V: Vector>(map: &[f32], at: usize) -> V {
+    if at + V::LANES <= map.len() {
+        return V::load(&map[at..]);
+    }
+    let mut part = [0.0; STRIP];
+    let rest = &map[at.min(map.len())..];
+    part[..rest.len()].copy_from_slice(rest);
+    V::load(&part)
 }
 
 impl<const F: usize> Kernel for WriteRow<'_, F> {
@@ -122,7 +150,7 @@ impl<const F: usize> Kernel for WriteRow<'_, F> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let Self { tiles, row, courses, mut lines } = self;
+        let Self { tiles, row, courses, ops, mut lines } = self;
         let starts = &tiles.starts[row * tiles.strips..=(row + 1) * tiles.strips];
         for (strip, ends) in starts.windows(2).enumerate() {
             let entries = ends[0] as usize..ends[1] as usize;
@@ -136,8 +164,31 @@ impl<const F: usize> Kernel for WriteRow<'_, F> {
                         sums[f] = sums[f].add(L::Vector::splat(course[f]).mul(weights));
                     }
                 }
+                let at = strip * STRIP + first;
+                for op in ops {
+                    match op {
+                        Op::AddScaled(map, scales) => {
+                            let map = load::<L::Vector>(map, at);
+                            for f in 0..F {
+                                sums[f] = sums[f].add(L::Vector::splat(scales[f]).mul(map));
+                            }
+                        }
+                        Op::Add(map) => {
+                            let map = load::<L::Vector>(map, at);
+                            for sum in &mut sums {
+                                *sum = sum.add(map);
+                            }
+                        }
+                        Op::Multiply(map) => {
+                            let map = load::<L::Vector>(map, at);
+                            for sum in &mut sums {
+                                *sum = sum.mul(map);
+                            }
+                        }
+                    }
+                }
                 for (line, sum) in lines.iter_mut().zip(&sums) {
-                    sum.store(&mut line[strip * STRIP + first..]);
+                    sum.store(&mut line[at..]);
                 }
             }
         }
@@ -162,13 +213,15 @@ mod tests {
         let tiles = Tiles::new(canvas, &patches);
         assert_eq!(tiles.stride(), 48);
         let courses = [[1.0, 0.5, 3.0], [2.0, 0.1, 0.0], [0.3, 7.0, 1.0], [9.0; 3]];
+        let map: Vec<f32> = (0..canvas[1]).map(|col| 0.5 + col as f32 * 0.125).collect();
+        let ops = [Op::AddScaled(&map, [0.5, 1.5, 0.0]), Op::Multiply(&map), Op::Add(&map)];
         for row in 0..canvas[0] {
             for level in Level::available() {
                 let mut lines = [[f32::NAN; 48]; 3];
                 let [a, b, c] = &mut lines;
-                tiles.write_row_at(level, row, &courses, [a, b, c]);
+                tiles.write_row_at(level, row, &courses, &ops, [a, b, c]);
                 for (f, line) in lines.iter().enumerate() {
-                    for (col, made) in line.iter().enumerate() {
+                    for (col, (made, map)) in line.iter().zip(&map).enumerate() {
                         let mut sum = 0.0;
                         for (p, course) in patches.iter().zip(&courses) {
                             let (r, c) = (row.wrapping_sub(p.row as usize), col.wrapping_sub(p.col as usize));
@@ -176,6 +229,7 @@ mod tests {
                                 sum += course[f] * p.row_weights(r)[c];
                             }
                         }
+                        let sum = (sum + [0.5, 1.5, 0.0][f] * map) * map + map;
                         assert_eq!(*made, sum, "{level:?}, frame {f}, row {row}, column {col}");
                     }
                 }
