@@ -10,11 +10,14 @@ use std::{
     fs::File,
     io::{self, Seek, SeekFrom, Write},
     ops::Range,
-    thread::JoinHandle,
+    sync::mpsc,
 };
 
 /// Bytes of a part.
 const PART_BYTES: usize = 8 << 20;
+
+/// Full parts that may wait for the disk. Frames come several at a time; whoever makes them should not wait.
+const MOST_WAITING: usize = 4;
 
 /// Alignment of parts in memory and in files; a multiple of every disk's sector.
 const ALIGNMENT: usize = 4096;
@@ -69,7 +72,7 @@ impl Aligned {
 }
 
 /// A long file that is written from front to back, with a look back now and then. It keeps its last part in memory, so it needs
-/// no other buffer; a full one goes to the disk on a thread of its own while the next is filled.
+/// no other buffer; full ones go to the disk on a thread of its own while the next is filled.
 #[derive(Debug)]
 pub(crate) struct LongFile {
     file: File,
@@ -82,8 +85,18 @@ pub(crate) struct LongFile {
     /// Whether parts bypass the cache.
     direct: bool,
     trail: Trail,
-    /// The part before, on its way to the disk. Nothing else touches the file meanwhile.
-    sending: Option<JoinHandle<io::Result<Sent>>>,
+    /// Parts on their way to the disk. Nothing else touches the file meanwhile.
+    writer: Option<Writer>,
+    n_waiting: usize,
+    /// Memory of parts that were written.
+    spare: Vec<Aligned>,
+}
+
+/// The thread that writes parts. It ends when nobody can send it any.
+#[derive(Debug)]
+struct Writer {
+    parts: mpsc::Sender<(Aligned, Range<u64>)>,
+    sent: mpsc::Receiver<io::Result<Sent>>,
 }
 
 /// A part that has been written.
@@ -94,46 +107,83 @@ struct Sent {
     direct: bool,
 }
 
+impl Writer {
+    fn new(file: File, mut direct: bool) -> io::Result<Self> {
+        let (parts, to_write) = mpsc::channel::<(Aligned, Range<u64>)>();
+        let (done, sent) = mpsc::channel();
+        let work = move || {
+            for (part, range) in to_write {
+                let written = write_part(&file, &part, range.start, direct).map(|d| {
+                    direct = d;
+                    Sent { part, range, direct }
+                });
+                // After an error nothing may follow.
+                let failed = written.is_err();
+                if done.send(written).is_err() || failed {
+                    break;
+                }
+            }
+        };
+        std::thread::Builder::new().name("minisim-disk".into()).spawn(work)?;
+        Ok(Self { parts, sent })
+    }
+}
+
+fn died() -> io::Error {
+    io::Error::other("the thread that writes has ended")
+}
+
 impl LongFile {
     /// Writes to a new file.
     pub(crate) fn new(file: File) -> Self {
         let (part, trail) = (Aligned::new(PART_BYTES), Trail::default());
-        Self { file, at: 0, start: 0, part, len: 0, direct: true, trail, sending: None }
+        Self { file, at: 0, start: 0, part, len: 0, direct: true, trail, writer: None, n_waiting: 0, spare: vec![] }
     }
 
     fn end(&self) -> u64 {
         self.start + self.len as u64
     }
 
-    /// Waits for the part that is being sent. Returns its memory.
-    fn settle(&mut self) -> io::Result<Option<Aligned>> {
-        let Some(sending) = self.sending.take() else { return Ok(None) };
-        let sent = sending.join().unwrap_or_else(|_| Err(io::Error::other("the thread that writes has died")))?;
-        self.direct = sent.direct;
-        if !sent.direct {
-            self.trail.add(self.file.try_clone()?, sent.range);
+    /// Takes back parts that are written, and waits for those beyond the `most` that may remain.
+    fn settle(&mut self, most: usize) -> io::Result<()> {
+        while let (Some(writer), 1..) = (&self.writer, self.n_waiting) {
+            let sent = if self.n_waiting > most {
+                writer.sent.recv().map_err(|_| died())??
+            } else {
+                match writer.sent.try_recv() {
+                    Ok(sent) => sent?,
+                    Err(mpsc::TryRecvError::Empty) => break,
+                    Err(mpsc::TryRecvError::Disconnected) => return Err(died()),
+                }
+            };
+            self.n_waiting -= 1;
+            self.direct = sent.direct;
+            if !sent.direct {
+                self.trail.add(self.file.try_clone()?, sent.range);
+            }
+            self.spare.push(sent.part);
         }
-        Ok(Some(sent.part))
+        Ok(())
     }
 
     /// Sends the last part, which is full.
     fn spill(&mut self) -> io::Result<()> {
-        let next = self.settle()?.unwrap_or_else(|| Aligned::new(PART_BYTES));
-        let part = std::mem::replace(&mut self.part, next);
-        let (file, range, direct) = (self.file.try_clone()?, self.start..self.end(), self.direct);
-        self.start = range.end;
-        self.len = 0;
-        let send = move || {
-            let direct = write_part(&file, &part, range.start, direct)?;
-            Ok(Sent { part, range, direct })
+        self.settle(MOST_WAITING - 1)?;
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none.insert(Writer::new(self.file.try_clone()?, self.direct)?),
         };
-        self.sending = Some(std::thread::Builder::new().name("minisim-disk".into()).spawn(send)?);
+        let next = self.spare.pop().unwrap_or_else(|| Aligned::new(PART_BYTES));
+        let range = self.start..self.start + self.len as u64;
+        writer.parts.send((std::mem::replace(&mut self.part, next), range.clone())).map_err(|_| died())?;
+        self.n_waiting += 1;
+        (self.start, self.len) = (range.end, 0);
         Ok(())
     }
 
     /// Writes bytes that need not be aligned, at `at`.
     fn write_small(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        self.settle()?;
+        self.settle(0)?;
         if self.direct {
             system::set_direct(&self.file, false);
         }
@@ -152,7 +202,7 @@ impl LongFile {
 impl Drop for LongFile {
     /// Whoever gives the file up may remove it then.
     fn drop(&mut self) {
-        let _ = self.settle();
+        let _ = self.settle(0);
     }
 }
 

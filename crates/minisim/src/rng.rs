@@ -9,7 +9,7 @@
 //! entity or index for an independent one.
 
 use crate::{
-    level::{Kernel, Lanes, Level},
+    level::{Kernel, Level, Wide},
     math,
 };
 
@@ -317,7 +317,7 @@ impl Kernel for FillWords<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
+    fn run<V: Wide>(self) {
         for (group, words) in self.out.chunks_mut(4 * LANES).enumerate() {
             let lanes = self.key.lanes(self.entity, self.first_block.wrapping_add((group * LANES) as u64));
             for (i, word) in words.iter_mut().enumerate() {

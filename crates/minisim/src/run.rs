@@ -258,6 +258,8 @@ pub fn movie_stages(spec: &Spec) -> Vec<&'static str> {
 /// Never for a scene that was built; the type is shared with [`render`].
 pub fn render_range(scene: &Scene, frames: Range<usize>) -> Result<(), RunError> {
     let renderer = Renderer::new(scene, scene.stages.len(), false);
-    passes(frames.clone(), renderer.frames_per_pass(frames.len())).into_par_iter().for_each(|pass| renderer.recycle(renderer.pass(pass)));
+    passes(frames.clone(), renderer.frames_per_pass(frames.len()))
+        .into_par_iter()
+        .for_each(|pass| renderer.recycle(renderer.pass(pass)));
     Ok(())
 }

@@ -108,8 +108,14 @@ fn write_png(path: &Path, values: &[f32], width: usize) {
 }
 
 #[test]
-fn bytes_do_not_move() {
+fn bytes_do_not_move_at_any_level_of_vector_instructions() {
     let renew = std::env::var_os("MINISIM_RENEW_GOLDEN").is_some();
+    minisim::at_every_level(|level| {
+        compare(level, renew);
+    });
+}
+
+fn compare(level: &str, renew: bool) {
     let path = common::data("golden.json");
     let golden: Value =
         fs::read_to_string(&path).ok().and_then(|t| serde_json::from_str(&t).ok()).unwrap_or(Value::Null);
@@ -146,8 +152,8 @@ fn bytes_do_not_move() {
                 }
                 println!("pictures are in {}", dir.display());
             }
-            assert!(moved.is_empty(), "{name}: these moved, the first is the cause: {moved:?}");
-            assert_eq!(before.len(), hashes.len(), "{name}: something is gone");
+            assert!(moved.is_empty(), "{name} ({level}): these moved, the first is the cause: {moved:?}");
+            assert_eq!(before.len(), hashes.len(), "{name} ({level}): something is gone");
         }
         all.insert(name.to_owned(), json!({ "hashes": hashes, "frames": frames }));
     }

@@ -9,7 +9,9 @@ use minisim::{
     footprint::Patch,
     layer::{Layer, ScopeLayer, TissueLayer},
     recording::{Pixels, Recording},
-    render, simulate, simulate_into,
+    render,
+    render::Renderer,
+    simulate, simulate_into,
     spec::{Format, Spec},
     steps::{AnyStep, KINDS},
     truth::Dim,
@@ -77,8 +79,11 @@ fn any_split_and_any_thread_count_give_the_same_bytes() {
     let n = scene.n_frames;
     let all = render(&scene, 0..n, None).expect("stages exist");
     assert_eq!(bytes(&all.clone().converted(one.observed.pixels.sample())), bytes(&one.observed.pixels));
-    for stage in scene.stages.iter().map(|s| s.name) {
+    for (i, stage) in scene.stages.iter().map(|s| s.name).enumerate() {
         let all = bytes(&render(&scene, 0..n, Some(stage)).expect("stages exist"));
+        // A canvas is worked on in several bands of rows, and a long pass in several groups of frames.
+        let pass = Renderer::new(&scene, i + 1, false).pass(0..n);
+        assert_eq!(bytes(&pass[0]), all, "{stage} in one pass");
         for cut in [1, 7, 8, 13, n - 1] {
             let mut parts = bytes(&render(&scene, 0..cut, Some(stage)).expect("stages exist"));
             parts.extend(bytes(&render(&scene, cut..n, Some(stage)).expect("stages exist")));

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::{
     footprint::Patch,
-    level::{Kernel, Lanes, Level},
+    level::{Kernel, Level, Wide},
     math,
 };
 
@@ -81,7 +81,7 @@ impl<T: Copy + Default + AddAssign + Mul<Output = T>> Kernel for WeightedRows<'_
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(mut self) {
+    fn run<V: Wide>(mut self) {
         let n = self.out.len();
         match n {
             0..4 => (0..n).for_each(|at| self.sum::<1>(at)),

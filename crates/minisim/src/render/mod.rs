@@ -131,9 +131,7 @@ impl<'a> Renderer<'a> {
                 let light = |_: usize, _: usize, light: &mut [f32], out: &mut [f32]| out.copy_from_slice(light);
                 Pixels::F32(self.observe(&frames, rows, &mut kept, self.recycled(), light))
             }
-            Some((d, SampleType::U8)) => {
-                Pixels::U8(self.observe(&frames, rows, &mut kept, self.recycled(), counts(d)))
-            }
+            Some((d, SampleType::U8)) => Pixels::U8(self.observe(&frames, rows, &mut kept, self.recycled(), counts(d))),
             Some((d, SampleType::U16)) => {
                 Pixels::U16(self.observe(&frames, rows, &mut kept, self.recycled(), counts(d)))
             }
@@ -199,7 +197,8 @@ impl<'a> Renderer<'a> {
                 for f in 0..group.frames.len() {
                     let (t, view) = (group.frames.start + f, group.views[f]);
                     // A row of the field of view lies between two canvas rows.
-                    let end = (band.rows.end as i64 - 1 - view.top).clamp(group.next[f] as i64, rows.end as i64) as usize;
+                    let end =
+                        (band.rows.end as i64 - 1 - view.top).clamp(group.next[f] as i64, rows.end as i64) as usize;
                     let ready = group.next[f]..if last { rows.end } else { end };
                     group.next[f] = ready.end;
                     if ready.is_empty() {
@@ -364,7 +363,7 @@ impl<'a> Band<'a> {
         let width = scene.canvas.shape()[1];
         let tiles = scene.cells().map(|(tiles, _)| tiles);
         let stride = tiles.map_or(width, Tiles::stride);
-        let max_rows = (BAND_BYTES / (4 * stride.max(1) * FRAMES_AT_ONCE)).clamp(8, 64);
+        let max_rows = (BAND_BYTES / (4 * stride.max(1) * FRAMES_AT_ONCE)).clamp(8, 32);
         pixels.resize(FRAMES_AT_ONCE * (max_rows + 1) * stride, 0.0);
         Self { tiles, rows: first_row..first_row, max_rows, width, stride, pixels }
     }

@@ -33,7 +33,7 @@ use rayon::prelude::*;
 use super::{Domain, Step};
 use crate::{
     cells::{Traces, range_of},
-    level::{Kernel, Lanes, Level},
+    level::{Kernel, Level, Wide},
     math,
     rng::{Key, LANES},
     scene::{self, Builder},
@@ -256,7 +256,7 @@ impl Kernel for Frames<'_> {
     type Output = Decided;
 
     #[inline(always)]
-    fn run<L: Lanes>(self) -> Decided {
+    fn run<V: Wide>(self) -> Decided {
         let words = self.key.lanes(self.id, self.frame as u64);
         let [switch_on, switch_off] = self.model.switch;
         let [spike_quiescent, spike_active] = self.model.some_spike;
@@ -286,7 +286,7 @@ impl Kernel for Add<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
+    fn run<V: Wide>(self) {
         self.to.iter_mut().zip(self.response).for_each(|(c, r)| *c += r);
     }
 }

@@ -1,6 +1,6 @@
 //! What happens to a row of pixels on its way: one pass over it, whatever its layers are.
 
-use crate::level::{Kernel, Lanes, Level, Vector};
+use crate::level::{Kernel, Level, Vector, Wide};
 
 /// What a layer does to a row in `F` frames.
 #[derive(Clone, Copy, Debug)]
@@ -79,16 +79,16 @@ impl Kernel for Pass<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(mut self) {
+    fn run<V: Wide>(mut self) {
         let n = self.line.len();
         let mut at = 0;
-        while at + REGISTERS * L::Vector::LANES <= n {
-            self.pixels::<L::Vector, REGISTERS>(at);
-            at += REGISTERS * L::Vector::LANES;
+        while at + REGISTERS * V::LANES <= n {
+            self.pixels::<V, REGISTERS>(at);
+            at += REGISTERS * V::LANES;
         }
-        while at + L::Vector::LANES <= n {
-            self.pixels::<L::Vector, 1>(at);
-            at += L::Vector::LANES;
+        while at + V::LANES <= n {
+            self.pixels::<V, 1>(at);
+            at += V::LANES;
         }
         while at < n {
             self.pixels::<f32, 1>(at);
@@ -114,9 +114,14 @@ impl Pass<'_> {
                 let (right, below) = (V::splat(from.right), V::splat(from.below));
                 let (upper, lower) = (&from.upper[at..=here.end], &from.lower[at..=here.end]);
                 for i in 0..R {
-                    let above = between(V::load(&upper[i * V::LANES..]), V::load(&upper[i * V::LANES + 1..]), right);
-                    let under = between(V::load(&lower[i * V::LANES..]), V::load(&lower[i * V::LANES + 1..]), right);
-                    x[i] = between(above, under, below);
+                    x[i] = between(V::load(&upper[i * V::LANES..]), V::load(&lower[i * V::LANES..]), below);
+                }
+                let n = R * V::LANES;
+                let mut right_of = V::splat(between(upper[n], lower[n], from.below));
+                for i in (0..R).rev() {
+                    let left = x[i];
+                    x[i] = between(left, left.followed_by(right_of), right);
+                    right_of = left;
                 }
             }
         }
@@ -125,7 +130,7 @@ impl Pass<'_> {
                 Op::AddScaled(map, [scale]) => {
                     let (map, scale) = (&map[here.clone()], V::splat(*scale));
                     for i in 0..R {
-                        x[i] = x[i].add(scale.mul(V::load(&map[i * V::LANES..])));
+                        x[i] = scale.mul_add(V::load(&map[i * V::LANES..]), x[i]);
                     }
                 }
                 Op::Add(map) => {
@@ -152,7 +157,7 @@ impl Pass<'_> {
 /// `a + (b - a) * part`.
 #[inline(always)]
 fn between<V: Vector>(a: V, b: V, part: V) -> V {
-    a.add(b.sub(a).mul(part))
+    b.sub(a).mul_add(part, a)
 }
 
 #[cfg(test)]
@@ -169,10 +174,11 @@ mod tests {
             let ops = [Op::AddScaled(&maps[0], [1.7]), Op::Multiply(&maps[1]), Op::Add(&maps[2])];
             let by_hand = |from: bool| -> Vec<f32> {
                 let start = |i: usize| {
-                    let level = |row: &[f32]| row[i] + (row[i + 1] - row[i]) * 0.3;
-                    if from { level(&upper) + (level(&lower) - level(&upper)) * 0.85 } else { value(6, i) }
+                    let between = |a: f32, b: f32, part: f32| (b - a).mul_add(part, a);
+                    let column = |i: usize| between(upper[i], lower[i], 0.85);
+                    if from { between(column(i), column(i + 1), 0.3) } else { value(6, i) }
                 };
-                let cycle = |x: f32, i: usize| (x + 1.7 * maps[0][i]) * maps[1][i] + maps[2][i];
+                let cycle = |x: f32, i: usize| 1.7_f32.mul_add(maps[0][i], x) * maps[1][i] + maps[2][i];
                 (0..n).map(|i| (0..5).fold(start(i), |x, _| cycle(x, i))).collect()
             };
             for level in Level::available() {

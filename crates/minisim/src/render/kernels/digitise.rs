@@ -28,11 +28,12 @@
 //! its cosine, the other its sine. This map does not depend on the width of the machine's vectors, nor on how an image is
 //! cut up, and is fixed for ever.
 //!
-//! The loops are plain ones over a group, compiled for several levels of vector instructions.
+//! What every pixel needs is written in vectors; the rest is plain loops over a group, compiled for several levels of vector
+//! instructions.
 #![expect(unsafe_code, reason = "conversions to integers that vectorise")]
 
 use crate::{
-    level::{Kernel, Lanes, Level},
+    level::{Ints, Kernel, Level, Mask, Wide},
     math,
     rng::{Key, LANES},
 };
@@ -61,46 +62,70 @@ enum Stream {
     Noise = 4,
 }
 
+/// A value for each pixel of a group. Aligned, for a vector that lies on two cache lines costs twice.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Group<T>([T; GROUP]);
+
+impl<T> std::ops::Deref for Group<T> {
+    type Target = [T; GROUP];
+
+    #[inline(always)]
+    fn deref(&self) -> &[T; GROUP] {
+        &self.0
+    }
+}
+
+impl<T> std::ops::DerefMut for Group<T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut [T; GROUP] {
+        &mut self.0
+    }
+}
+
 /// Sixteen generators xoshiro128++ side by side: `state[w][l]` is word w of generator l.
 #[derive(Clone, Copy)]
+#[repr(align(64))]
 struct Generators {
     state: [[u32; LANES]; 4],
 }
 
 impl Generators {
-    /// The next word of each.
+    /// Words for each pixel of a group, `N` times: that of pixel `16 q + l` is the q-th next of generator l.
     #[inline(always)]
-    fn next(&mut self) -> [u32; LANES] {
-        let [s0, s1, s2, s3] = &mut self.state;
-        let mut words = [0; LANES];
-        for l in 0..LANES {
-            words[l] = s0[l].wrapping_add(s3[l]).rotate_left(7).wrapping_add(s0[l]);
-            let t = s1[l] << 9;
-            s2[l] ^= s0[l];
-            s3[l] ^= s1[l];
-            s1[l] ^= s2[l];
-            s0[l] ^= s3[l];
-            s2[l] ^= t;
-            s3[l] = s3[l].rotate_left(11);
-        }
-        words
-    }
-
-    /// A word for each pixel of a group: that of pixel `16 q + l` is the q-th next of generator l.
-    #[inline(always)]
-    fn group(&mut self) -> [u32; GROUP] {
-        let mut words = [0; GROUP];
-        for q in words.as_chunks_mut::<LANES>().0 {
-            *q = self.next();
+    fn next<V: Wide, const N: usize>(&mut self) -> [Group<u32>; N] {
+        let mut words = [Group([0; GROUP]); N];
+        for at in (0..LANES).step_by(V::LANES) {
+            let [mut s0, mut s1, mut s2, mut s3] = [
+                <V::Ints as Ints>::load(&self.state[0][at..]),
+                <V::Ints as Ints>::load(&self.state[1][at..]),
+                <V::Ints as Ints>::load(&self.state[2][at..]),
+                <V::Ints as Ints>::load(&self.state[3][at..]),
+            ];
+            for words in &mut words {
+                for q in 0..GROUP / LANES {
+                    s0.add(s3).rotate_left::<7, 25>().add(s0).store(&mut words[q * LANES + at..]);
+                    let t = s1.shl::<9>();
+                    s2 = s2.xor(s0);
+                    s3 = s3.xor(s1);
+                    s1 = s1.xor(s2);
+                    s0 = s0.xor(s3);
+                    s2 = s2.xor(t);
+                    s3 = s3.rotate_left::<11, 21>();
+                }
+            }
+            for (state, s) in self.state.iter_mut().zip([s0, s1, s2, s3]) {
+                s.store(&mut state[at..]);
+            }
         }
         words
     }
 
     /// Leaves out the words of `n` groups that take `per_group` words a pixel.
     #[inline(always)]
-    fn skip(&mut self, n: u64, per_group: u64) {
-        for _ in 0..n * per_group * (GROUP / LANES) as u64 {
-            self.next();
+    fn skip<V: Wide>(&mut self, n: u64, per_group: u64) {
+        for _ in 0..n * per_group {
+            self.next::<V, 1>();
         }
     }
 }
@@ -209,26 +234,34 @@ impl<const SHIFT: u32, const BITS: u32> Tables<SHIFT, BITS> {
         Self { entries: entries.into_boxed_slice() }
     }
 
-    /// Adds a count with mean of the digit of each `lambda` to `counts`.
+    /// Adds a count with the mean of the digit of each `lambda` to `counts`.
+    ///
+    /// # Safety
+    /// The machine must have the level, and no λ may be larger than what the tables were made for.
     #[inline(always)]
-    fn add<L: Lanes>(&self, words: &[u32; GROUP], lambda: &[i32; GROUP], counts: &mut [i32; GROUP]) {
-        let mut digits = [0; GROUP];
-        let mut index = [0; GROUP];
-        for i in 0..GROUP {
-            digits[i] = (lambda[i] as u32 >> SHIFT) % Self::ROWS;
-            index[i] = digits[i] << BITS | words[i] & Self::COLUMN;
+    unsafe fn add<V: Wide>(&self, words: &[u32; GROUP], lambda: &[u32; GROUP], counts: &mut [u32; GROUP]) {
+        for at in (0..GROUP).step_by(V::LANES) {
+            // SAFETY: the caller's promise.
+            let drawn = unsafe { self.draw::<V>(Ints::load(&words[at..]), Ints::load(&lambda[at..])) };
+            drawn.add(Ints::load(&counts[at..])).store(&mut counts[at..]);
         }
-        let mut entry = [0; GROUP];
-        for (index, entry) in index.as_chunks::<16>().0.iter().zip(entry.as_chunks_mut::<16>().0) {
-            // SAFETY: `new` made a row for each digit that λ can have, and no level runs where it is missing.
-            *entry = unsafe { L::gather(&self.entries, index) };
-        }
-        for i in 0..GROUP {
-            // With its low bits set, a word is below an entry only if its upper bits are.
-            let within = ((words[i] | Self::COLUMN) as i32) < entry[i] as i32;
-            let chosen = (if within { words[i] } else { entry[i] }) & Self::COLUMN;
-            counts[i] += (digits[i] << SHIFT) as i32 + chosen as i32 - Self::BELOW as i32;
-        }
+    }
+
+    /// A count with the mean of the digit of each `lambda`.
+    ///
+    /// # Safety
+    /// As of [`Self::add`].
+    #[inline(always)]
+    unsafe fn draw<V: Wide>(&self, words: V::Ints, lambda: V::Ints) -> V::Ints {
+        let splat = <V::Ints as Ints>::splat;
+        let column = splat(Self::COLUMN);
+        let digit = lambda.shr::<SHIFT>().and(splat(Self::ROWS - 1));
+        // SAFETY: `new` made a row for each digit that λ can have.
+        let entry = unsafe { Ints::gather(&self.entries, digit.shl::<BITS>().or(words.and(column))) };
+        // With its low bits set, a word is below an entry only if its upper bits are.
+        let within = entry.greater(words.or(column));
+        let chosen = words.select(within, entry).and(column);
+        digit.shl::<SHIFT>().add(chosen).add(splat(Self::BELOW.wrapping_neg()))
     }
 }
 
@@ -322,48 +355,64 @@ const TERMS: [f32; 13] = {
     terms
 };
 
-/// Adds Poisson counts of means `mean` in [0, 1) to `counts`: inversion from the far tail.
+/// The remainders' Poisson counts, of means in [0, 1): inversion from the far tail.
 ///
-/// With tails Tⱼ = Σ_{i>j} meanⁱ/i!, the count exceeds j when u · e^mean < Tⱼ, and e^mean = 1 + T₀. Summed from the
+/// With tails Tⱼ = Σ_{i>j} meanⁱ/i!, the count exceeds j when x = u · e^mean < Tⱼ, and e^mean = 1 + T₀. Summed from the
 /// smallest term up, all are accurate to a few units in the last place, the rare counts too.
-#[inline(always)]
-fn add_remainder(words: &[u32; GROUP], mean: &[f32; GROUP], counts: &mut [i32; GROUP]) {
-    /// T₃ / mean⁴ = Σ meanⁱ/(i + 4)!, the polynomial of least relative error on [0, 1] (2e-7).
-    const QUARTIC: [f32; 5] = [4.166_667e-2, 8.332_999e-3, 1.391_571_4e-3, 1.909_999_6e-4, 3.291_01e-5];
-    /// T₄ / T₃ at a mean of 1, where it is largest, and a little.
-    const SELDOM: f32 = 0.193;
-    let mut x = [0.0; GROUP];
-    let mut seldom = [0_u32; GROUP];
-    for i in 0..GROUP {
-        let r = mean[i];
-        let r2 = r * r;
-        let quartic = (((QUARTIC[4] * r + QUARTIC[3]) * r + QUARTIC[2]) * r + QUARTIC[1]) * r + QUARTIC[0];
-        let t3 = quartic * (r2 * r2);
-        let t2 = t3 + TERMS[3] * (r2 * r);
-        let t1 = t2 + TERMS[2] * r2;
-        let t0 = t1 + r;
-        x[i] = open_unit(words[i]) * (1.0 + t0);
-        let mut count = counts[i];
-        for tail in [t0, t1, t2, t3] {
-            count = if x[i] < tail { count + 1 } else { count };
+struct Remainder<V> {
+    x: V,
+    /// T₀ to T₃.
+    tails: [V; 4],
+}
+
+impl<V: Wide> Remainder<V> {
+    #[inline(always)]
+    fn new(words: V::Ints, mean: V) -> Self {
+        /// T₃ / mean⁴ = Σ meanⁱ/(i + 4)!, the polynomial of least relative error on [0, 1] (2e-7).
+        const QUARTIC: [f32; 5] = [4.166_667e-2, 8.332_999e-3, 1.391_571_4e-3, 1.909_999_6e-4, 3.291_01e-5];
+        let mean2 = mean.mul(mean);
+        let mut quartic = V::splat(QUARTIC[4]);
+        for k in [3, 2, 1, 0] {
+            quartic = quartic.mul_add(mean, V::splat(QUARTIC[k]));
         }
-        counts[i] = count;
-        seldom[i] = u32::from(x[i] < SELDOM * t3);
+        let t3 = quartic.mul(mean2.mul(mean2));
+        let t2 = mean2.mul(mean).mul_add(V::splat(TERMS[3]), t3);
+        let t1 = mean2.mul_add(V::splat(TERMS[2]), t2);
+        let t0 = t1.add(mean);
+        // A number in (0, 1) of the word's upper 31 bits.
+        let u = words.shr::<1>().to_floats().mul_add(V::splat(STEP), V::splat(0.5 * STEP));
+        Self { x: u.mul_add(t0, u), tails: [t0, t1, t2, t3] }
     }
-    let mut any = 0;
-    for seldom in &seldom {
-        any |= seldom;
+
+    /// Adds the counts, but 4 at most, to `counts`. For `one` see [`Ints::count`].
+    #[inline(always)]
+    fn add(&self, counts: V::Ints, one: V::Ints) -> V::Ints {
+        let mut counts = counts;
+        for tail in self.tails {
+            counts = counts.count(self.x.less(tail), one);
+        }
+        counts
     }
-    if any != 0 {
-        add_rare_remainder(&x, mean, &seldom, counts);
+
+    /// Where the count may exceed 4.
+    #[inline(always)]
+    fn seldom(&self) -> <V::Ints as Ints>::Mask {
+        // T₄ / T₃ at a mean of 1, where it is largest, and a little.
+        self.x.less(self.tails[3].mul(V::splat(0.193)))
     }
 }
 
 /// Adds what the counts exceed 4 by.
 #[cold]
 #[inline(never)]
-fn add_rare_remainder(x: &[f32; GROUP], mean: &[f32; GROUP], seldom: &[u32; GROUP], counts: &mut [i32; GROUP]) {
-    for i in (0..GROUP).filter(|i| seldom[*i] != 0) {
+fn add_rare_remainder(x: &[f32; GROUP], mean: &[f32; GROUP], counts: &mut [u32; GROUP]) {
+    let mut rare = [false; GROUP];
+    for i in 0..GROUP {
+        // T₄ / mean⁵ at a mean of 1, where it is largest, and a little.
+        let mean2 = mean[i] * mean[i];
+        rare[i] = x[i] < 0.009_95 * (mean2 * mean2 * mean[i]);
+    }
+    for i in (0..GROUP).filter(|i| rare[*i]) {
         // From the smallest tail up; beyond the last term lies less than one word of probability.
         let (mut tail, mut power) = (0.0, [1.0_f32; TERMS.len()]);
         for k in 1..TERMS.len() {
@@ -371,15 +420,18 @@ fn add_rare_remainder(x: &[f32; GROUP], mean: &[f32; GROUP], seldom: &[u32; GROU
         }
         for k in (5..TERMS.len()).rev() {
             tail += TERMS[k] * power[k];
-            counts[i] += i32::from(x[i] < tail);
+            counts[i] = counts[i].wrapping_add(u32::from(x[i] < tail));
         }
     }
 }
 
+/// What a word's upper 31 bits count.
+const STEP: f32 = 1.0 / 2_147_483_648.0;
+
 /// Number in (0, 1] of a word's upper 31 bits; the conversion from i32 is one that every machine has.
 #[inline(always)]
 fn open_unit(word: u32) -> f32 {
-    ((word >> 1) as i32 as f32 + 0.5) * (1.0 / 2_147_483_648.0)
+    ((word >> 1) as i32 as f32 + 0.5) * STEP
 }
 
 /// Natural logarithm of a normal number `x` in (0, 1], to 1 unit in the last place (Cephes' `logf` polynomial).
@@ -450,8 +502,8 @@ impl<T: Count> Kernel for Digitise<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
-        self.camera.digitise_inline::<L, T>(self.frame, self.first_pixel, self.intensity, self.out);
+    fn run<V: Wide>(self) {
+        self.camera.digitise_inline::<V, T>(self.frame, self.first_pixel, self.intensity, self.out);
     }
 }
 
@@ -462,26 +514,28 @@ struct Streams {
     main: Generators,
     /// By stream; those that some group has needed, and the group that their next words are for.
     others: [Option<(Generators, u64)>; STREAMS as usize],
+    /// See [`Ints::count`].
+    one: u32,
 }
 
 impl Streams {
     #[inline(always)]
     fn new(camera: &Digitiser, frame: u64, block: u64) -> Self {
         let main = camera.generators(frame, block, Stream::Main);
-        Self { frame, block, main, others: [const { None }; STREAMS as usize] }
+        Self { frame, block, main, others: [const { None }; STREAMS as usize], one: std::hint::black_box(1) }
     }
 
     /// The words of another stream than the main one for the group that begins with pixel `first`.
     #[inline(always)]
-    fn of(&mut self, camera: &Digitiser, stream: Stream, first: u64) -> [u32; GROUP] {
+    fn of<V: Wide>(&mut self, camera: &Digitiser, stream: Stream, first: u64) -> Group<u32> {
         let group = first % BLOCK / GROUP as u64;
         let other = &mut self.others[stream as usize];
         let (mut generators, next) = match other {
             Some(known) => *known,
             None => (camera.generators(self.frame, self.block, stream), 0),
         };
-        generators.skip(group - next, 1);
-        let words = generators.group();
+        generators.skip::<V>(group - next, 1);
+        let [words] = generators.next::<V, 1>();
         *other = Some((generators, group + 1));
         words
     }
@@ -558,13 +612,13 @@ impl Digitiser {
     }
 
     #[inline(always)]
-    fn digitise_inline<L: Lanes, T: Count>(&self, frame: u64, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
+    fn digitise_inline<V: Wide, T: Count>(&self, frame: u64, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
         let n = intensity.len().min(out.len());
         let (mut intensity, mut out) = (&intensity[..n], &mut out[..n]);
         let mut pixel = first_pixel;
         while !intensity.is_empty() {
             let n = intensity.len().min((BLOCK - pixel % BLOCK) as usize);
-            self.block::<L, T>(frame, pixel, &intensity[..n], &mut out[..n]);
+            self.block::<V, T>(frame, pixel, &intensity[..n], &mut out[..n]);
             (intensity, out) = (&intensity[n..], &mut out[n..]);
             pixel = pixel.wrapping_add(n as u64);
         }
@@ -572,34 +626,34 @@ impl Digitiser {
 
     /// Digitises pixels of one block.
     #[inline(always)]
-    fn block<L: Lanes, T: Count>(&self, frame: u64, first_pixel: u64, mut intensity: &[f32], mut out: &mut [T]) {
+    fn block<V: Wide, T: Count>(&self, frame: u64, first_pixel: u64, mut intensity: &[f32], mut out: &mut [T]) {
         let mut streams = Streams::new(self, frame, first_pixel / BLOCK);
-        streams.main.skip(first_pixel % BLOCK / GROUP as u64, 2);
+        streams.main.skip::<V>(first_pixel % BLOCK / GROUP as u64, 2);
         let lane = (first_pixel % GROUP as u64) as usize;
         let mut first = first_pixel - lane as u64;
         if lane > 0 {
             let n = intensity.len().min(GROUP - lane);
-            self.part_of_group::<L, T>(first, lane, &intensity[..n], &mut out[..n], &mut streams);
+            self.part_of_group::<V, T>(first, lane, &intensity[..n], &mut out[..n], &mut streams);
             (intensity, out) = (&intensity[n..], &mut out[n..]);
             first = first.wrapping_add(GROUP as u64);
         }
         let (groups, rest) = intensity.as_chunks::<GROUP>();
         let (out_groups, out_rest) = out.as_chunks_mut::<GROUP>();
         for (intensity, out) in groups.iter().zip(out_groups) {
-            let counts = self.group::<L>(first, intensity, &mut streams);
+            let counts = self.group::<V>(first, intensity, &mut streams);
             for i in 0..GROUP {
                 out[i] = T::from_count(counts[i]);
             }
             first = first.wrapping_add(GROUP as u64);
         }
         if !rest.is_empty() {
-            self.part_of_group::<L, T>(first, 0, rest, out_rest, &mut streams);
+            self.part_of_group::<V, T>(first, 0, rest, out_rest, &mut streams);
         }
     }
 
     /// Digitises the pixels of a group from number `lane` on.
     #[inline(always)]
-    fn part_of_group<L: Lanes, T: Count>(
+    fn part_of_group<V: Wide, T: Count>(
         &self,
         first: u64,
         lane: usize,
@@ -609,7 +663,7 @@ impl Digitiser {
     ) {
         let mut group = [0.0; GROUP];
         group[lane..lane + intensity.len()].copy_from_slice(intensity);
-        let counts = self.group::<L>(first, &group, streams);
+        let counts = self.group::<V>(first, &group, streams);
         for (out, count) in out.iter_mut().zip(&counts[lane..]) {
             *out = T::from_count(*count);
         }
@@ -624,71 +678,112 @@ impl Digitiser {
 
     /// The counts of the group of pixels that begins with `first`.
     #[inline(always)]
-    fn group<L: Lanes>(&self, first: u64, intensity: &[f32; GROUP], streams: &mut Streams) -> [u32; GROUP] {
-        let scale = self.model.electrons_per_unit as f32;
-        let mut lambda = [0.0; GROUP];
-        let mut beyond_units = 0;
-        for i in 0..GROUP {
-            let e = intensity[i] * scale;
-            // In this form NaN becomes 0, and it is one instruction.
-            let e = if e > 0.0 { e } else { 0.0 };
-            lambda[i] = if e < self.saturation_e { e } else { self.saturation_e };
-            // What the upper bits of its integer part would say.
-            beyond_units |= u32::from(lambda[i] >= 256.0);
-        }
-        let beyond_units = beyond_units != 0;
+    fn group<V: Wide>(&self, first: u64, intensity: &[f32; GROUP], streams: &mut Streams) -> [u32; GROUP] {
+        let mut scale = self.model.electrons_per_unit as f32;
+        let mut intensity = intensity;
         let bright =
-            if beyond_units { self.take_bright(streams.frame, first, &mut lambda) } else { None };
-        let mut whole = [0; GROUP];
-        let mut remainder = [0.0; GROUP];
-        for i in 0..GROUP {
-            // SAFETY: neither negative nor NaN, and below `TABLE_LIMIT`, for `take_bright` took the others.
-            whole[i] = unsafe { lambda[i].to_int_unchecked() };
-            remainder[i] = lambda[i] - whole[i] as f32;
+            if self.saturation_e < TABLE_LIMIT { None } else { self.take_bright(streams.frame, first, intensity) };
+        if let Some((lambda, _)) = &bright {
+            (intensity, scale) = (lambda, 1.0);
         }
-
-        let (remainder_words, unit_words) = (streams.main.group(), streams.main.group());
-        let mut electrons = [0; GROUP];
-        self.units.add::<L>(&unit_words, &whole, &mut electrons);
-        add_remainder(&remainder_words, &remainder, &mut electrons);
-        if beyond_units {
-            let mut largest = 0;
-            for whole in &whole {
-                largest = largest.max(*whole);
+        let [remainder_words, unit_words] = streams.main.next::<V, 2>();
+        let one = Ints::splat(streams.one);
+        let mut electrons = Group([0; GROUP]);
+        let (mut more_digits, mut seldom) = (Mask::none(), <V::Ints as Ints>::Mask::none());
+        for at in (0..GROUP).step_by(V::LANES) {
+            // SAFETY: `take_bright` took what is beyond the tables.
+            let (units, mean) = unsafe { self.lambda::<V>(&intensity[at..], scale) };
+            more_digits = units.greater(<V::Ints as Ints>::splat(Units::ROWS - 1)).or(more_digits);
+            // SAFETY: no level runs where it is missing, and `largest` was at least the saturation or the limit.
+            let counts = unsafe { self.units.draw::<V>(Ints::load(&unit_words[at..]), units) };
+            let remainder = Remainder::<V>::new(Ints::load(&remainder_words[at..]), mean);
+            seldom = remainder.seldom().or(seldom);
+            remainder.add(counts, one).store(&mut electrons[at..]);
+        }
+        if seldom.any() {
+            let (mut x, mut means) = (Group([0.0; GROUP]), Group([0.0; GROUP]));
+            for at in (0..GROUP).step_by(V::LANES) {
+                // SAFETY: as above.
+                let (_, mean) = unsafe { self.lambda::<V>(&intensity[at..], scale) };
+                Remainder::<V>::new(Ints::load(&remainder_words[at..]), mean).x.store(&mut x[at..]);
+                mean.store(&mut means[at..]);
             }
-            if let Some(tables) = self.digits8.as_ref().filter(|_| largest >= 256) {
-                tables.add::<L>(&streams.of(self, Stream::Digit8, first), &whole, &mut electrons);
+            add_rare_remainder(&x, &means, &mut electrons);
+        }
+        if more_digits.any() {
+            let mut whole = Group([0; GROUP]);
+            for at in (0..GROUP).step_by(V::LANES) {
+                // SAFETY: as above.
+                let (units, _) = unsafe { self.lambda::<V>(&intensity[at..], scale) };
+                units.store(&mut whole[at..]);
             }
-            if let Some(tables) = self.digits12.as_ref().filter(|_| largest >= 4096) {
-                tables.add::<L>(&streams.of(self, Stream::Digit12, first), &whole, &mut electrons);
-            }
-            if let Some(tables) = self.digits16.as_ref().filter(|_| largest >= 65536) {
-                tables.add::<L>(&streams.of(self, Stream::Digit16, first), &whole, &mut electrons);
-            }
+            self.add_digits::<V>(first, &whole, &mut electrons, streams);
         }
         if let (Some(shift), None) = (self.shift, &bright) {
             let max_count = self.model.max_count as i32;
             let mut counts = [0; GROUP];
             for i in 0..GROUP {
-                counts[i] = (electrons[i] >> shift).max(0).min(max_count) as u32;
+                counts[i] = (electrons[i] as i32 >> shift).max(0).min(max_count) as u32;
             }
             return counts;
         }
-        let normals = if self.noise_e == 0.0 { None } else { Some(normals(&streams.of(self, Stream::Noise, first))) };
-        self.amplify(&electrons, bright.as_ref(), normals.as_ref())
+        let normals =
+            if self.noise_e == 0.0 { None } else { Some(normals(&streams.of::<V>(self, Stream::Noise, first))) };
+        self.amplify(&electrons, bright.as_ref().map(|(_, electrons)| electrons), normals.as_ref())
+    }
+
+    /// The integer part and the fraction of λ at the first intensities.
+    ///
+    /// # Safety
+    /// λ must be less than [`TABLE_LIMIT`].
+    #[inline(always)]
+    unsafe fn lambda<V: Wide>(&self, intensity: &[f32], scale: f32) -> (V::Ints, V) {
+        let lambda = V::load(intensity).mul(V::splat(scale));
+        // Darkness if it is not a number.
+        let lambda = lambda.at_least(V::splat(0.0)).at_most(V::splat(self.saturation_e));
+        // SAFETY: neither negative nor not a number, and less than 2³¹ by the caller's promise.
+        let units = unsafe { lambda.truncated() };
+        (units, lambda.sub(units.to_floats()))
+    }
+
+    /// Adds the counts of the digits above the units.
+    #[inline(always)]
+    fn add_digits<V: Wide>(
+        &self,
+        first: u64,
+        whole: &[u32; GROUP],
+        electrons: &mut [u32; GROUP],
+        streams: &mut Streams,
+    ) {
+        let mut bits = 0;
+        for whole in whole {
+            bits |= whole;
+        }
+        // SAFETY: no level runs where it is missing, and `largest` was at least the saturation or the limit.
+        unsafe {
+            if let Some(tables) = &self.digits8 {
+                tables.add::<V>(&streams.of::<V>(self, Stream::Digit8, first), whole, electrons);
+            }
+            if let Some(tables) = self.digits12.as_ref().filter(|_| bits >= 1 << 12) {
+                tables.add::<V>(&streams.of::<V>(self, Stream::Digit12, first), whole, electrons);
+            }
+            if let Some(tables) = self.digits16.as_ref().filter(|_| bits >= 1 << 16) {
+                tables.add::<V>(&streams.of::<V>(self, Stream::Digit16, first), whole, electrons);
+            }
+        }
     }
 
     /// Counts of electrons, where a shift does not give them.
     #[inline(always)]
     fn amplify(
         &self,
-        tabled: &[i32; GROUP],
+        tabled: &[u32; GROUP],
         bright: Option<&[f64; GROUP]>,
         normals: Option<&[f32; GROUP]>,
     ) -> [u32; GROUP] {
         let mut electrons = [0.0; GROUP];
         for i in 0..GROUP {
-            electrons[i] = f64::from(tabled[i]);
+            electrons[i] = f64::from(tabled[i] as i32);
         }
         if let Some(bright) = bright {
             for i in 0..GROUP {
@@ -713,19 +808,20 @@ impl Digitiser {
         counts
     }
 
-    /// Electrons of the pixels whose λ is beyond the tables, if there are any; their `lambda` becomes 0.
+    /// If there are pixels whose λ is beyond the tables: λ of all of them, 0 for those; and the electrons of those.
     #[inline(never)]
-    fn take_bright(&self, frame: u64, first: u64, lambda: &mut [f32; GROUP]) -> Option<[f64; GROUP]> {
-        if lambda.iter().all(|lambda| *lambda < TABLE_LIMIT) {
+    fn take_bright(&self, frame: u64, first: u64, intensity: &[f32; GROUP]) -> Option<([f32; GROUP], [f64; GROUP])> {
+        let mut lambda = intensity.map(|intensity| intensity * self.model.electrons_per_unit as f32);
+        if !lambda.iter().any(|lambda| *lambda >= TABLE_LIMIT) {
             return None;
         }
         let mut electrons = [0.0; GROUP];
         for (i, lambda) in lambda.iter_mut().enumerate().filter(|(_, lambda)| **lambda >= TABLE_LIMIT) {
             let pixel = first.wrapping_add(i as u64);
-            electrons[i] = self.bright_key.poisson(frame, pixel, f64::from(*lambda)) as f64;
+            electrons[i] = self.bright_key.poisson(frame, pixel, f64::from(lambda.min(self.saturation_e))) as f64;
             *lambda = 0.0;
         }
-        Some(electrons)
+        Some((lambda, electrons))
     }
 }
 
@@ -788,9 +884,15 @@ mod tests {
 
     #[test]
     fn remainders_are_poisson_into_the_far_tail() {
-        let mut counts = [0; GROUP];
-        add_remainder(&[0; GROUP], &[0.0; GROUP], &mut counts);
-        assert_eq!(counts, [0; GROUP], "a mean of 0 at the rarest word");
+        let count = |word: u32, mean: f32| {
+            let remainder = Remainder::new([word; 4], [mean; 4]);
+            let mut counts = [remainder.add([0; 4], [1; 4])[0]; GROUP];
+            if remainder.seldom().any() {
+                add_rare_remainder(&[remainder.x[0]; GROUP], &[mean; GROUP], &mut counts);
+            }
+            counts[0]
+        };
+        assert_eq!(count(0, 0.0), 0, "a mean of 0 at the rarest word");
         for mean in [1e-7, 1e-3, 0.1, 0.5, 0.9, 0.999_999_94_f32] {
             let mut tail = 1.0;
             for exceeded in 0..11 {
@@ -804,10 +906,8 @@ mod tests {
                 for (factor, above) in [(1.0 - 1e-6, 1), (1.0 + 1e-6, 0)] {
                     let offset = if above == 1 { -3.0 } else { 3.0 };
                     let word = (words * factor + offset).clamp(0.0, 4_294_967_295.0) as u32;
-                    let mut counts = [0; GROUP];
-                    add_remainder(&[word; GROUP], &[mean; GROUP], &mut counts);
                     assert_eq!(
-                        u32::from(counts[0] > exceeded),
+                        u32::from(count(word, mean) > exceeded),
                         above,
                         "mean {mean}, count over {exceeded}, word {word}"
                     );

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::arithmetic::Op;
 use crate::{
     footprint::Patch,
-    level::{Kernel, Lanes, Level, Vector},
+    level::{Kernel, Level, Vector, Wide},
 };
 
 /// Pixels of a strip.
@@ -149,38 +149,38 @@ impl<const F: usize> Kernel for WriteRow<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self) {
+    fn run<V: Wide>(self) {
         let Self { tiles, row, courses, ops, mut lines } = self;
         let starts = &tiles.starts[row * tiles.strips..=(row + 1) * tiles.strips];
         for (strip, ends) in starts.windows(2).enumerate() {
             let entries = ends[0] as usize..ends[1] as usize;
             let (units, weights) = (&tiles.units[entries.clone()], &tiles.weights[entries]);
-            for first in (0..STRIP).step_by(L::Vector::LANES) {
-                let mut sums = [L::Vector::splat(0.0); F];
+            for first in (0..STRIP).step_by(V::LANES) {
+                let mut sums = [V::splat(0.0); F];
                 for (unit, weights) in units.iter().zip(weights) {
                     let course = &courses[*unit as usize];
-                    let weights = L::Vector::load(&weights.0[first..]);
+                    let weights = V::load(&weights.0[first..]);
                     for f in 0..F {
-                        sums[f] = sums[f].add(L::Vector::splat(course[f]).mul(weights));
+                        sums[f] = V::splat(course[f]).mul_add(weights, sums[f]);
                     }
                 }
                 let at = strip * STRIP + first;
                 for op in ops {
                     match op {
                         Op::AddScaled(map, scales) => {
-                            let map = load::<L::Vector>(map, at);
+                            let map = load::<V>(map, at);
                             for f in 0..F {
-                                sums[f] = sums[f].add(L::Vector::splat(scales[f]).mul(map));
+                                sums[f] = V::splat(scales[f]).mul_add(map, sums[f]);
                             }
                         }
                         Op::Add(map) => {
-                            let map = load::<L::Vector>(map, at);
+                            let map = load::<V>(map, at);
                             for sum in &mut sums {
                                 *sum = sum.add(map);
                             }
                         }
                         Op::Multiply(map) => {
-                            let map = load::<L::Vector>(map, at);
+                            let map = load::<V>(map, at);
                             for sum in &mut sums {
                                 *sum = sum.mul(map);
                             }
@@ -226,10 +226,10 @@ mod tests {
                         for (p, course) in patches.iter().zip(&courses) {
                             let (r, c) = (row.wrapping_sub(p.row as usize), col.wrapping_sub(p.col as usize));
                             if r < p.height && c < p.width {
-                                sum += course[f] * p.row_weights(r)[c];
+                                sum = course[f].mul_add(p.row_weights(r)[c], sum);
                             }
                         }
-                        let sum = (sum + [0.5, 1.5, 0.0][f] * map) * map + map;
+                        let sum = map.mul_add([0.5, 1.5, 0.0][f], sum) * map + map;
                         assert_eq!(*made, sum, "{level:?}, frame {f}, row {row}, column {col}");
                     }
                 }
