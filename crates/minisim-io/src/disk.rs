@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Bytes of a part.
-const PART_BYTES: usize = 8 << 20;
+const PART_BYTES: usize = 4 << 20;
 
 /// Full parts that may wait for the disk. Frames come several at a time; whoever makes them should not wait.
 const MOST_WAITING: usize = 4;
@@ -113,7 +113,7 @@ impl Writer {
         let (done, sent) = mpsc::channel();
         let work = move || {
             for (part, range) in to_write {
-                let written = write_part(&file, &part, range.start, direct).map(|d| {
+                let written = write_part(&file, &part, &range, direct).map(|d| {
                     direct = d;
                     Sent { part, range, direct }
                 });
@@ -193,8 +193,12 @@ impl LongFile {
 
     /// Writes what is left and waits until all has reached the disk.
     pub(crate) fn finish(mut self) -> io::Result<()> {
-        let part = std::mem::replace(&mut self.part, Aligned::new(0));
-        self.write_small(self.start, part.get(0..self.len))?;
+        let end = self.end();
+        // As a part like the others; what is too much is cut off again.
+        self.len = self.len.next_multiple_of(ALIGNMENT);
+        self.spill()?;
+        self.settle(0)?;
+        self.file.set_len(end)?;
         self.file.sync_all()
     }
 }
@@ -206,12 +210,13 @@ impl Drop for LongFile {
     }
 }
 
-/// Writes a whole part at `start`, bypassing the cache if `direct` and possible. Returns whether it was.
-fn write_part(file: &File, part: &Aligned, start: u64, direct: bool) -> io::Result<bool> {
+/// Writes a part, of aligned length, bypassing the cache if `direct` and possible. Returns whether it was.
+fn write_part(file: &File, part: &Aligned, range: &Range<u64>, direct: bool) -> io::Result<bool> {
+    let len = (range.end - range.start) as usize;
     let write = || {
         let mut file = file;
-        file.seek(SeekFrom::Start(start))?;
-        file.write_all(part.get(0..PART_BYTES))
+        file.seek(SeekFrom::Start(range.start))?;
+        file.write_all(part.get(0..len))
     };
     if !direct || !system::set_direct(file, true) {
         return write().map(|()| false);

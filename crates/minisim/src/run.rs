@@ -191,7 +191,7 @@ fn render_into<S: Sink>(
     // the memory, whatever the duration.
     let n_frames = frames.len();
     let passes = passes(frames, renderer.frames_per_pass(n_frames));
-    let in_flight = rayon::current_num_threads() * 2 + 2;
+    let in_flight = rayon::current_num_threads() * 3 / 2 + 1;
     let (sender, finished) = mpsc::channel::<(usize, Vec<Pixels>)>();
     let cancel = options.cancel.clone();
     rayon::in_place_scope(|scope| {

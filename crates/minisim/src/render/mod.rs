@@ -28,7 +28,7 @@ use kernels::{
 pub const FRAMES_AT_ONCE: usize = 8;
 
 /// Most frames of a pass, so that footprints and maps come from memory once for all of them.
-const MAX_FRAMES_PER_PASS: usize = 32;
+const MAX_FRAMES_PER_PASS: usize = 16;
 
 /// Size that a pass's movies should stay below (bytes).
 const PASS_BYTES: usize = 16 << 20;
