@@ -8,6 +8,7 @@ mod exit;
 mod info;
 mod input;
 mod interrupt;
+mod memory;
 mod output;
 mod picture;
 mod presets;
@@ -19,6 +20,7 @@ mod sweep;
 mod text;
 
 use clap::{Parser, Subcommand};
+pub use memory::set_up_memory;
 
 /// Simulate one-photon miniscope recordings with exact ground truth.
 ///
