@@ -8,7 +8,6 @@ mod exit;
 mod info;
 mod input;
 mod interrupt;
-mod memory;
 mod output;
 mod picture;
 mod presets;
@@ -20,7 +19,6 @@ mod sweep;
 mod text;
 
 use clap::{Parser, Subcommand};
-pub use memory::set_up_memory;
 
 /// Simulate one-photon miniscope recordings with exact ground truth.
 ///

@@ -15,7 +15,6 @@ use pyo3::prelude::*;
 /// The engine for Python.
 #[pymodule]
 fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
-    minisim_cli::set_up_memory();
     m.add("__version__", env!("CARGO_PKG_VERSION"))?;
     m.add("DETECT_SNR_THRESHOLD", minisim::DETECT_SNR_THRESHOLD)?;
     spec::register(m)?;
