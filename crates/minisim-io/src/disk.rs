@@ -10,8 +10,11 @@ use std::{
     fs::File,
     io::{self, Seek, SeekFrom, Write},
     ops::Range,
+    path::PathBuf,
     sync::mpsc,
 };
+
+use crate::error::IoError;
 
 /// Bytes of a part.
 const PART_BYTES: usize = 4 << 20;
@@ -48,26 +51,206 @@ impl Trail {
     }
 }
 
-/// Bytes that lie at a multiple of [`ALIGNMENT`] in memory.
-#[derive(Debug)]
-struct Aligned {
+/// Bytes that lie at a multiple of [`ALIGNMENT`] in memory: those from `skip` on.
+#[derive(Debug, Default)]
+pub(crate) struct Aligned {
     bytes: Vec<u8>,
     skip: usize,
 }
 
 impl Aligned {
     fn new(len: usize) -> Self {
-        let bytes = vec![0; len + ALIGNMENT];
-        let skip = bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        Self { bytes, skip }
+        let mut new = Self::default();
+        let skip = new.clear(len);
+        new.bytes.resize(skip + len, 0);
+        new
     }
 
-    fn get(&self, range: Range<usize>) -> &[u8] {
+    /// Forgets its bytes and makes room for `most` of them. They are to be appended to [`Self::bytes`], whose first ones, as many
+    /// as this returns, are not part of them.
+    pub(crate) fn clear(&mut self, most: usize) -> usize {
+        self.bytes.clear();
+        // What follows must not move it.
+        self.bytes.reserve(most.next_multiple_of(ALIGNMENT) + ALIGNMENT);
+        self.skip = self.bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        self.bytes.resize(self.skip, 0);
+        self.skip
+    }
+
+    pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    pub(crate) fn get(&self, range: Range<usize>) -> &[u8] {
         &self.bytes[self.skip..][range]
     }
 
     fn get_mut(&mut self, range: Range<usize>) -> &mut [u8] {
         &mut self.bytes[self.skip..][range]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len() - self.skip
+    }
+}
+
+/// What is to be written: all bytes, an aligned number of them, from `start` of the file on.
+#[derive(Debug)]
+struct Part {
+    file: File,
+    bytes: Aligned,
+    start: u64,
+    /// Where the file ends then, if this is known.
+    end: Option<u64>,
+}
+
+/// A part that has been written.
+#[derive(Debug)]
+struct Sent {
+    part: Part,
+    /// Whether it bypassed the cache.
+    direct: bool,
+}
+
+/// A thread that writes parts, in order. It ends when nobody can send it any, and after an error.
+#[derive(Debug)]
+struct Writer {
+    parts: mpsc::Sender<Part>,
+    sent: mpsc::Receiver<io::Result<Sent>>,
+    n_waiting: usize,
+}
+
+impl Writer {
+    fn new() -> io::Result<Self> {
+        let (parts, to_write) = mpsc::channel::<Part>();
+        let (done, sent) = mpsc::channel();
+        let work = move || {
+            let mut direct = true;
+            for part in to_write {
+                let written = write_part(&part, direct).map(|d| {
+                    direct = d;
+                    Sent { part, direct }
+                });
+                let failed = written.is_err();
+                if done.send(written).is_err() || failed {
+                    break;
+                }
+            }
+        };
+        std::thread::Builder::new().name("minisim-disk".into()).spawn(work)?;
+        Ok(Self { parts, sent, n_waiting: 0 })
+    }
+
+    fn send(&mut self, part: Part) -> io::Result<()> {
+        self.parts.send(part).map_err(|_| died())?;
+        self.n_waiting += 1;
+        Ok(())
+    }
+
+    /// A part that is written, if there is one, or if more than `most` are waiting.
+    fn receive(&mut self, most: usize) -> io::Result<Option<Sent>> {
+        if self.n_waiting == 0 {
+            return Ok(None);
+        }
+        let sent = if self.n_waiting > most {
+            self.sent.recv().map_err(|_| died())?
+        } else {
+            match self.sent.try_recv() {
+                Ok(sent) => sent,
+                Err(mpsc::TryRecvError::Empty) => return Ok(None),
+                Err(mpsc::TryRecvError::Disconnected) => return Err(died()),
+            }
+        };
+        self.n_waiting -= 1;
+        sent.map(Some)
+    }
+}
+
+fn died() -> io::Error {
+    io::Error::other("the thread that writes has ended")
+}
+
+/// Writes a part, bypassing the cache if `direct` and possible. Returns whether it was.
+fn write_part(part: &Part, direct: bool) -> io::Result<bool> {
+    let file = &part.file;
+    let write = || {
+        let mut file = file;
+        file.seek(SeekFrom::Start(part.start))?;
+        file.write_all(part.bytes.get(0..part.bytes.len()))
+    };
+    let mut direct = direct && system::set_direct(file, true);
+    match write() {
+        Ok(()) => (),
+        // Some file systems refuse such a write, not the mode.
+        Err(error) if direct && error.kind() == io::ErrorKind::InvalidInput => {
+            system::set_direct(file, false);
+            direct = false;
+            write()?;
+        }
+        Err(error) => return Err(error),
+    }
+    if let Some(end) = part.end {
+        file.set_len(end)?;
+    }
+    Ok(direct)
+}
+
+/// Many files that are written whole, on a thread of their own.
+#[derive(Debug, Default)]
+pub(crate) struct WholeFiles {
+    writer: Option<Writer>,
+    /// Those on their way to the disk.
+    waiting: VecDeque<PathBuf>,
+    trail: Trail,
+    /// Memory of files that were written.
+    spare: Vec<Aligned>,
+}
+
+impl WholeFiles {
+    /// Memory to write a file's bytes into.
+    pub(crate) fn buffer(&mut self) -> Aligned {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Creates a file and sends all bytes there. An error may be that of a file sent before.
+    pub(crate) fn write(&mut self, path: PathBuf, mut bytes: Aligned) -> Result<(), IoError> {
+        self.settle(MOST_WAITING - 1)?;
+        let file = File::create(&path).map_err(IoError::system("create", &path))?;
+        let end = bytes.len();
+        bytes.bytes.resize(bytes.skip + end.next_multiple_of(ALIGNMENT), 0);
+        let part = Part { file, bytes, start: 0, end: Some(end as u64) };
+        let writer = match &mut self.writer {
+            Some(writer) => writer,
+            none => none.insert(Writer::new().map_err(IoError::system("write", &path))?),
+        };
+        writer.send(part).map_err(IoError::system("write", &path))?;
+        self.waiting.push_back(path);
+        Ok(())
+    }
+
+    /// Waits until all are written.
+    pub(crate) fn finish(&mut self) -> Result<(), IoError> {
+        self.settle(0)
+    }
+
+    fn settle(&mut self, most: usize) -> Result<(), IoError> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        while let Some(path) = self.waiting.front() {
+            let Some(sent) = writer.receive(most).map_err(IoError::system("write", path))? else { break };
+            self.waiting.pop_front();
+            if !sent.direct {
+                self.trail.add(sent.part.file, 0..sent.part.end.unwrap_or(0));
+            }
+            self.spare.push(sent.part.bytes);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for WholeFiles {
+    /// Whoever gives the files up may remove them then.
+    fn drop(&mut self) {
+        let _ = self.settle(0);
     }
 }
 
@@ -82,62 +265,18 @@ pub(crate) struct LongFile {
     start: u64,
     part: Aligned,
     len: usize,
-    /// Whether parts bypass the cache.
-    direct: bool,
     trail: Trail,
-    /// Parts on their way to the disk. Nothing else touches the file meanwhile.
+    /// Nothing else touches the file while parts are waiting.
     writer: Option<Writer>,
-    n_waiting: usize,
     /// Memory of parts that were written.
     spare: Vec<Aligned>,
-}
-
-/// The thread that writes parts. It ends when nobody can send it any.
-#[derive(Debug)]
-struct Writer {
-    parts: mpsc::Sender<(Aligned, Range<u64>)>,
-    sent: mpsc::Receiver<io::Result<Sent>>,
-}
-
-/// A part that has been written.
-#[derive(Debug)]
-struct Sent {
-    part: Aligned,
-    range: Range<u64>,
-    direct: bool,
-}
-
-impl Writer {
-    fn new(file: File, mut direct: bool) -> io::Result<Self> {
-        let (parts, to_write) = mpsc::channel::<(Aligned, Range<u64>)>();
-        let (done, sent) = mpsc::channel();
-        let work = move || {
-            for (part, range) in to_write {
-                let written = write_part(&file, &part, &range, direct).map(|d| {
-                    direct = d;
-                    Sent { part, range, direct }
-                });
-                // After an error nothing may follow.
-                let failed = written.is_err();
-                if done.send(written).is_err() || failed {
-                    break;
-                }
-            }
-        };
-        std::thread::Builder::new().name("minisim-disk".into()).spawn(work)?;
-        Ok(Self { parts, sent })
-    }
-}
-
-fn died() -> io::Error {
-    io::Error::other("the thread that writes has ended")
 }
 
 impl LongFile {
     /// Writes to a new file.
     pub(crate) fn new(file: File) -> Self {
         let (part, trail) = (Aligned::new(PART_BYTES), Trail::default());
-        Self { file, at: 0, start: 0, part, len: 0, direct: true, trail, writer: None, n_waiting: 0, spare: vec![] }
+        Self { file, at: 0, start: 0, part, len: 0, trail, writer: None, spare: Vec::new() }
     }
 
     fn end(&self) -> u64 {
@@ -146,59 +285,45 @@ impl LongFile {
 
     /// Takes back parts that are written, and waits for those beyond the `most` that may remain.
     fn settle(&mut self, most: usize) -> io::Result<()> {
-        while let (Some(writer), 1..) = (&self.writer, self.n_waiting) {
-            let sent = if self.n_waiting > most {
-                writer.sent.recv().map_err(|_| died())??
-            } else {
-                match writer.sent.try_recv() {
-                    Ok(sent) => sent?,
-                    Err(mpsc::TryRecvError::Empty) => break,
-                    Err(mpsc::TryRecvError::Disconnected) => return Err(died()),
-                }
-            };
-            self.n_waiting -= 1;
-            self.direct = sent.direct;
-            if !sent.direct {
-                self.trail.add(self.file.try_clone()?, sent.range);
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        while let Some(Sent { part, direct }) = writer.receive(most)? {
+            if !direct {
+                self.trail.add(part.file, part.start..part.start + part.bytes.len() as u64);
             }
-            self.spare.push(sent.part);
+            self.spare.push(part.bytes);
         }
         Ok(())
     }
 
-    /// Sends the last part, which is full.
-    fn spill(&mut self) -> io::Result<()> {
+    /// Sends the last part, `len` bytes of it, which must be an aligned number.
+    fn spill(&mut self, len: usize, end: Option<u64>) -> io::Result<()> {
         self.settle(MOST_WAITING - 1)?;
+        let next = self.spare.pop().unwrap_or_else(|| Aligned::new(PART_BYTES));
+        let mut bytes = std::mem::replace(&mut self.part, next);
+        bytes.bytes.truncate(bytes.skip + len);
+        let part = Part { file: self.file.try_clone()?, bytes, start: self.start, end };
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            none => none.insert(Writer::new(self.file.try_clone()?, self.direct)?),
+            none => none.insert(Writer::new()?),
         };
-        let next = self.spare.pop().unwrap_or_else(|| Aligned::new(PART_BYTES));
-        let range = self.start..self.start + self.len as u64;
-        writer.parts.send((std::mem::replace(&mut self.part, next), range.clone())).map_err(|_| died())?;
-        self.n_waiting += 1;
-        (self.start, self.len) = (range.end, 0);
+        writer.send(part)?;
+        (self.start, self.len) = (self.start + len as u64, 0);
         Ok(())
     }
 
     /// Writes bytes that need not be aligned, at `at`.
     fn write_small(&mut self, at: u64, bytes: &[u8]) -> io::Result<()> {
         self.settle(0)?;
-        if self.direct {
-            system::set_direct(&self.file, false);
-        }
+        system::set_direct(&self.file, false);
         self.file.seek(SeekFrom::Start(at))?;
         self.file.write_all(bytes)
     }
 
     /// Writes what is left and waits until all has reached the disk.
     pub(crate) fn finish(mut self) -> io::Result<()> {
-        let end = self.end();
         // As a part like the others; what is too much is cut off again.
-        self.len = self.len.next_multiple_of(ALIGNMENT);
-        self.spill()?;
+        self.spill(self.len.next_multiple_of(ALIGNMENT), Some(self.end()))?;
         self.settle(0)?;
-        self.file.set_len(end)?;
         self.file.sync_all()
     }
 }
@@ -207,28 +332,6 @@ impl Drop for LongFile {
     /// Whoever gives the file up may remove it then.
     fn drop(&mut self) {
         let _ = self.settle(0);
-    }
-}
-
-/// Writes a part, of aligned length, bypassing the cache if `direct` and possible. Returns whether it was.
-fn write_part(file: &File, part: &Aligned, range: &Range<u64>, direct: bool) -> io::Result<bool> {
-    let len = (range.end - range.start) as usize;
-    let write = || {
-        let mut file = file;
-        file.seek(SeekFrom::Start(range.start))?;
-        file.write_all(part.get(0..len))
-    };
-    if !direct || !system::set_direct(file, true) {
-        return write().map(|()| false);
-    }
-    match write() {
-        Ok(()) => Ok(true),
-        // Some file systems refuse such a write, not the mode.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-            system::set_direct(file, false);
-            write().map(|()| false)
-        }
-        Err(error) => Err(error),
     }
 }
 
@@ -241,7 +344,7 @@ impl Write for LongFile {
             n
         } else {
             if self.len == PART_BYTES && self.at == self.end() {
-                self.spill()?;
+                self.spill(PART_BYTES, None)?;
             }
             let from = (self.at - self.start) as usize;
             let n = bytes.len().min(PART_BYTES.saturating_sub(from));

@@ -3,7 +3,6 @@
 use std::{
     borrow::Cow,
     fs,
-    io::Write,
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -12,8 +11,8 @@ use minisim::recording::{Pixels, SampleType};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::blosc::{self, Packer};
-use crate::error::IoError;
+use super::blosc::{self, Packer, ZeroPlanes};
+use crate::{disk::Aligned, error::IoError};
 
 /// Most bytes a file of metadata may have.
 const MAX_METADATA_BYTES: u64 = 1 << 20;
@@ -149,31 +148,23 @@ impl Layout {
         Ok(write_json(&dir.join(".zarray"), &self.zarray())? + write_json(&dir.join(".zattrs"), &self.zattrs())?)
     }
 
-    /// Compresses and writes the chunk with this index along the first axis, the others being whole; a short last chunk is
-    /// filled up. Returns bytes written.
+    /// The file of the chunk with this index along the first axis, the others being whole.
+    pub(crate) fn chunk_path(&self, dir: &Path, index: usize) -> PathBuf {
+        dir.join(format!("{index}{}", ".0".repeat(self.shape.len().saturating_sub(1))))
+    }
+
+    /// Compresses and writes a chunk; a short last chunk is filled up. Returns bytes written.
     pub(crate) fn write_chunk(&self, dir: &Path, index: usize, raw: &[u8]) -> Result<u64, IoError> {
         let mut raw = Cow::Borrowed(raw);
         if raw.len() < self.chunk_bytes() {
             raw.to_mut().resize(self.chunk_bytes(), 0);
         }
+        let mut packed = Aligned::default();
         let copy = |range: Range<usize>, out: &mut [u8]| out.copy_from_slice(&raw[range]);
-        Ok(self.write_chunk_from(dir, index, &mut Packer::default(), copy)?.1)
-    }
-
-    /// The same for a chunk whose bytes `fill` writes, range by range. The file, for there may be more to do with it, and its
-    /// length.
-    pub(crate) fn write_chunk_from(
-        &self,
-        dir: &Path,
-        index: usize,
-        packer: &mut Packer,
-        fill: impl FnMut(Range<usize>, &mut [u8]),
-    ) -> Result<(fs::File, u64), IoError> {
-        let packed = packer.compress(self.chunk_bytes(), self.dtype.bytes(), fill);
-        let path = dir.join(format!("{index}{}", ".0".repeat(self.shape.len().saturating_sub(1))));
-        let mut file = fs::File::create(&path).map_err(IoError::system("create", &path))?;
-        file.write_all(packed).map_err(IoError::system("write", &path))?;
-        Ok((file, packed.len() as u64))
+        Packer::default().compress(self.chunk_bytes(), self.dtype.bytes(), &mut packed, copy);
+        let path = self.chunk_path(dir, index);
+        fs::write(&path, packed.get(0..packed.len())).map_err(IoError::system("write", &path))?;
+        Ok(packed.len() as u64)
     }
 }
 
@@ -391,6 +382,23 @@ impl Array {
             _ => None,
         })
     }
+}
+
+/// Writes 8-bit counts as 32-bit floats, shuffled: the lower two bytes of such floats are 0.
+pub(crate) fn fill_shuffled(counts: &[u8], out: &mut [u8]) -> ZeroPlanes {
+    let n = out.len() / 4;
+    let (third, fourth) = out[2 * n..].split_at_mut(n);
+    for ((count, third), fourth) in counts.iter().zip(&mut *third).zip(&mut *fourth) {
+        let bits = f32::from(*count).to_bits();
+        (*third, *fourth) = ((bits >> 16) as u8, (bits >> 24) as u8);
+    }
+    // A short last chunk is filled up.
+    let held = counts.len().min(n);
+    third[held..].fill(0);
+    fourth[held..].fill(0);
+    let mut zero = ZeroPlanes::default();
+    zero[..2].fill(true);
+    zero
 }
 
 /// Writes pixels as little-endian bytes of an array's type, which can hold them.

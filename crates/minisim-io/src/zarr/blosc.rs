@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use crate::disk::Aligned;
+
 const HEADER: usize = 16;
 const SHUFFLED: u8 = 0x1;
 const COPIED: u8 = 0x2;
@@ -18,7 +20,7 @@ const BLOCK: usize = 256 << 10;
 const MAX_SPLITS: usize = 16;
 const MIN_SPLIT_BYTES: usize = 128;
 /// Bytes that are tried before a stream is compressed.
-const SAMPLE_BYTES: usize = 4096;
+const SAMPLE_BYTES: usize = 2048;
 /// LZ4 cannot shrink further than this, so a header that claims more is a lie.
 const MAX_RATIO: usize = 260;
 
@@ -31,61 +33,124 @@ pub(crate) struct Packer {
     raw: Vec<u8>,
     shuffled: Vec<u8>,
     packed: Vec<u8>,
-    out: Vec<u8>,
+    /// A stream of zeros, and how many.
+    zeros: Vec<u8>,
+    n_zeros: usize,
 }
 
+/// Which bytes of elements are all 0, and so need not be written.
+pub(crate) type ZeroPlanes = [bool; MAX_TYPESIZE];
+
+/// The largest elements.
+const MAX_TYPESIZE: usize = 8;
+
 impl Packer {
-    /// Compresses `n_bytes`, at most [`MAX_BYTES`], of elements of `typesize` bytes, with byte shuffle. `fill` writes the bytes of
-    /// a range of them; so they need never be in one place.
+    /// Compresses `n_bytes`, at most [`MAX_BYTES`], of elements of `typesize` bytes, with byte shuffle, into `out`. `fill` writes the
+    /// bytes of a range of them; so they need never be in one place.
     pub(crate) fn compress(
         &mut self,
         n_bytes: usize,
         typesize: usize,
+        out: &mut Aligned,
         mut fill: impl FnMut(Range<usize>, &mut [u8]),
-    ) -> &[u8] {
-        let Self { raw, shuffled, packed, out } = self;
-        let n_blocks = n_bytes.div_ceil(BLOCK);
-        out.clear();
-        out.resize(HEADER + 4 * n_blocks, 0);
-        let largest = BLOCK.min(n_bytes);
-        raw.resize(largest, 0);
-        shuffled.resize(largest, 0);
-        packed.resize(lz4_flex::block::get_maximum_output_size(largest), 0);
-        for i in 0..n_blocks {
-            let start = (out.len() as u32).to_le_bytes();
-            out[HEADER + 4 * i..][..4].copy_from_slice(&start);
-            let range = i * BLOCK..((i + 1) * BLOCK).min(n_bytes);
+    ) {
+        let mut raw = std::mem::take(&mut self.raw);
+        raw.resize(BLOCK.min(n_bytes), 0);
+        self.compress_shuffled(n_bytes, typesize, out, |range, out| {
+            if typesize == 1 {
+                fill(range, out);
+                return ZeroPlanes::default();
+            }
             let raw = &mut raw[..range.len()];
             fill(range, raw);
-            let bytes = if typesize > 1 {
-                shuffle(raw, typesize, &mut shuffled[..raw.len()]);
-                &shuffled[..raw.len()]
-            } else {
-                raw
-            };
-            for part in bytes.chunks(bytes.len() / streams(bytes.len(), largest, typesize)) {
-                // A stream as long as its part is a plain copy.
-                let stream = match shrinks(part, packed).then(|| lz4_flex::block::compress_into(part, packed)) {
-                    Some(Ok(n)) if n < part.len() => &packed[..n],
-                    _ => part,
-                };
-                out.extend_from_slice(&(stream.len() as u32).to_le_bytes());
-                out.extend_from_slice(stream);
+            shuffle(raw, typesize, out)
+        });
+        self.raw = raw;
+    }
+
+    /// The same, where `fill` writes the bytes of a range shuffled: of all its elements the first bytes, then the second ones, and
+    /// so on. It may leave planes that are 0 unwritten if it says so.
+    pub(crate) fn compress_shuffled(
+        &mut self,
+        n_bytes: usize,
+        typesize: usize,
+        out: &mut Aligned,
+        mut fill: impl FnMut(Range<usize>, &mut [u8]) -> ZeroPlanes,
+    ) {
+        let n_blocks = n_bytes.div_ceil(BLOCK);
+        let largest = BLOCK.min(n_bytes);
+        // At worst, every stream is a copy.
+        let begin = out.clear(HEADER + n_bytes + 4 * n_blocks * (1 + MAX_SPLITS));
+        let out = out.bytes();
+        out.resize(begin + HEADER + 4 * n_blocks, 0);
+        self.shuffled.resize(largest, 0);
+        self.packed.resize(lz4_flex::block::get_maximum_output_size(largest), 0);
+        for i in 0..n_blocks {
+            let start = ((out.len() - begin) as u32).to_le_bytes();
+            out[begin + HEADER + 4 * i..][..4].copy_from_slice(&start);
+            let range = i * BLOCK..((i + 1) * BLOCK).min(n_bytes);
+            let length = range.len();
+            let zero = fill(range, &mut self.shuffled[..length]);
+            let n_streams = streams(length, largest, typesize);
+            let part_length = length / n_streams;
+            if n_streams == 1 {
+                // One stream of all planes.
+                let planes = self.shuffled[..length].chunks_mut((length / typesize).max(1));
+                planes.zip(zero).filter(|(_, zero)| *zero).for_each(|(plane, _)| plane.fill(0));
+            }
+            for plane in 0..n_streams {
+                if n_streams > 1 && zero[plane] {
+                    self.append_zeros(part_length, out);
+                    continue;
+                }
+                let part = &self.shuffled[plane * part_length..(plane + 1) * part_length];
+                append_stream(part, &mut self.packed, out);
             }
         }
         let mut flags = (LZ4 << 5) | if typesize > 1 { SHUFFLED } else { 0 };
-        if out.len() >= HEADER + n_bytes {
-            out.resize(HEADER + n_bytes, 0);
-            fill(0..n_bytes, &mut out[HEADER..]);
+        if out.len() - begin >= HEADER + n_bytes {
+            out.truncate(begin + HEADER);
+            for i in 0..n_blocks {
+                let range = i * BLOCK..((i + 1) * BLOCK).min(n_bytes);
+                let shuffled = &mut self.shuffled[..range.len()];
+                let n = range.len() / typesize;
+                let zero = fill(range, shuffled);
+                for (plane, _) in zero.iter().enumerate().filter(|(_, zero)| **zero) {
+                    shuffled[plane * n..(plane + 1) * n].fill(0);
+                }
+                let at = out.len();
+                out.resize(at + shuffled.len(), 0);
+                unshuffle(shuffled, typesize, &mut out[at..]);
+            }
             flags |= COPIED;
         }
-        let total = out.len() as u32;
-        out[..4].copy_from_slice(&[2, 1, flags, typesize as u8]);
-        out[4..8].copy_from_slice(&(n_bytes as u32).to_le_bytes());
-        out[8..12].copy_from_slice(&(largest.max(1) as u32).to_le_bytes());
-        out[12..16].copy_from_slice(&total.to_le_bytes());
-        out
+        let total = (out.len() - begin) as u32;
+        let header = &mut out[begin..begin + HEADER];
+        header[..4].copy_from_slice(&[2, 1, flags, typesize as u8]);
+        header[4..8].copy_from_slice(&(n_bytes as u32).to_le_bytes());
+        header[8..12].copy_from_slice(&(largest.max(1) as u32).to_le_bytes());
+        header[12..16].copy_from_slice(&total.to_le_bytes());
     }
+
+    /// The stream of `n` zeros. Counts held as floats have two bytes that are always 0.
+    fn append_zeros(&mut self, n: usize, out: &mut Vec<u8>) {
+        if self.n_zeros != n {
+            self.zeros.clear();
+            append_stream(&vec![0; n], &mut self.packed, &mut self.zeros);
+            self.n_zeros = n;
+        }
+        out.extend_from_slice(&self.zeros);
+    }
+}
+
+/// Appends the compressed stream of `part`, or a copy if that is not longer, and its length before it.
+fn append_stream(part: &[u8], packed: &mut [u8], out: &mut Vec<u8>) {
+    let stream = match shrinks(part, packed).then(|| lz4_flex::block::compress_into(part, packed)) {
+        Some(Ok(n)) if n < part.len() => &packed[..n],
+        _ => part,
+    };
+    out.extend_from_slice(&(stream.len() as u32).to_le_bytes());
+    out.extend_from_slice(stream);
 }
 
 /// Streams in a block of `length` bytes, where full ones have `full`: one for each byte of an element, so that noise in one need
@@ -171,11 +236,21 @@ pub(crate) fn decompress(chunk: &[u8], expected: usize) -> Result<Vec<u8>, Strin
     Ok(out)
 }
 
-/// Puts the first bytes of all elements first, then the second bytes, and so on.
-fn shuffle(raw: &[u8], typesize: usize, out: &mut [u8]) {
+/// Puts the first bytes of all elements first, then the second bytes, and so on; but for those that are all 0.
+fn shuffle(raw: &[u8], typesize: usize, out: &mut [u8]) -> ZeroPlanes {
     let n = raw.len() / typesize;
+    let mut zero = ZeroPlanes::default();
     if typesize == 4 {
-        shuffle_words(raw.as_chunks().0, out);
+        // The usual case, in a form that vectorises.
+        let words: &[[u8; 4]] = raw.as_chunks().0;
+        let any = words.iter().fold(0, |any, word| any | u32::from_le_bytes(*word));
+        for byte in 0..4 {
+            zero[byte] = any >> (8 * byte) & 0xff == 0;
+            if !zero[byte] {
+                let plane = &mut out[byte * n..(byte + 1) * n];
+                plane.iter_mut().zip(words).for_each(|(o, word)| *o = (u32::from_le_bytes(*word) >> (8 * byte)) as u8);
+            }
+        }
     } else {
         for byte in 0..typesize.min(raw.len()) {
             let plane = &mut out[byte * n..(byte + 1) * n];
@@ -183,18 +258,7 @@ fn shuffle(raw: &[u8], typesize: usize, out: &mut [u8]) {
         }
     }
     out[n * typesize..].copy_from_slice(&raw[n * typesize..]);
-}
-
-/// The usual case, in a form that vectorises. Counts held as floats have two bytes that are always 0.
-fn shuffle_words(words: &[[u8; 4]], out: &mut [u8]) {
-    let any = words.iter().fold(0, |any, word| any | u32::from_le_bytes(*word));
-    for (byte, plane) in out.chunks_exact_mut(words.len().max(1)).take(4).enumerate() {
-        if any >> (8 * byte) & 0xff == 0 {
-            plane.fill(0);
-        } else {
-            plane.iter_mut().zip(words).for_each(|(o, word)| *o = (u32::from_le_bytes(*word) >> (8 * byte)) as u8);
-        }
-    }
+    zero
 }
 
 fn unshuffle(shuffled: &[u8], typesize: usize, out: &mut [u8]) {
@@ -211,7 +275,9 @@ mod tests {
     use super::*;
 
     fn compress(raw: &[u8], typesize: usize) -> Vec<u8> {
-        Packer::default().compress(raw.len(), typesize, |range, out| out.copy_from_slice(&raw[range])).to_vec()
+        let mut out = Aligned::default();
+        Packer::default().compress(raw.len(), typesize, &mut out, |range, out| out.copy_from_slice(&raw[range]));
+        out.get(0..out.len()).to_vec()
     }
 
     fn noise(n: usize) -> Vec<u8> {

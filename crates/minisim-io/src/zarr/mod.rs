@@ -17,7 +17,6 @@ use std::{
 
 use minisim::{
     GroundTruth, Recording, Sink,
-    footprint::FootprintStack,
     recording::{Movie, Pixels, SampleType},
     sink::{Block, Header, SinkError, Track},
     steps,
@@ -26,9 +25,14 @@ use minisim::{
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::{Written, atomic::Pending, disk::Trail, error::IoError};
-use array::fill_from_pixels;
+use crate::{
+    Written,
+    atomic::Pending,
+    disk::{Aligned, WholeFiles},
+    error::IoError,
+};
 pub(crate) use array::{Dtype, Element, Layout, write_json};
+use array::{fill_from_pixels, fill_shuffled};
 use blosc::Packer;
 pub(crate) use reader::read_plain_array;
 pub use reader::{Loaded, Reader, load};
@@ -115,61 +119,67 @@ impl ZarrSink {
         Ok(dir)
     }
 
-    /// Writes a whole array of the ground truth; `bytes` turns elements into those of the layout's type.
-    fn truth_array<T: Sync>(
+    /// Creates an array of the ground truth and says how to write its chunks; `bytes` turns elements into those of the layout's
+    /// type.
+    fn truth_array<'a, T: Sync>(
         &mut self,
         name: &str,
-        layout: &Layout,
-        elements: &[T],
-        bytes: impl Fn(&[T]) -> Vec<u8> + Sync,
-    ) -> Result<(), IoError> {
+        layout: Layout,
+        elements: &'a [T],
+        bytes: impl Fn(&[T]) -> Vec<u8> + Send + Sync + 'a,
+    ) -> Result<TruthArray<'a>, IoError> {
         if layout.shape.iter().product::<usize>() != elements.len() {
             return Err(self.unsuitable(format!("{name} has {} elements, shape {:?}", elements.len(), layout.shape)));
         }
-        let dir = self.array(&format!("ground_truth/{name}"), layout)?;
-        let parts = elements.par_chunks(layout.chunks.iter().product());
-        let written = parts.enumerate().map(|(i, part)| layout.write_chunk(&dir, i, &bytes(part)));
-        self.bytes += written.collect::<Result<Vec<u64>, IoError>>()?.iter().sum::<u64>();
-        Ok(())
+        let dir = self.array(&format!("ground_truth/{name}"), &layout)?;
+        let size: usize = layout.chunks.iter().product();
+        let n_chunks = elements.len().div_ceil(size);
+        let write = move |i: usize| {
+            layout.write_chunk(&dir, i, &bytes(&elements[i * size..((i + 1) * size).min(elements.len())]))
+        };
+        Ok(TruthArray { n_chunks, write: Box::new(write) })
     }
 
-    fn planted(&mut self, stack: &FootprintStack) -> Result<(), IoError> {
+    fn ground_truth(&mut self, truth: &GroundTruth) -> Result<(), IoError> {
+        self.group("ground_truth", Some(json!({ "focal_depth_um": truth.focal_depth_um })))?;
+        let stack = &truth.planted;
         let attributes = json!({
             "canvas_shape": stack.canvas_shape,
             "fov_offset": stack.fov_offset,
             "fov_shape": stack.fov_shape,
         });
         self.group("ground_truth/planted", Some(attributes))?;
-        let pairs = Layout::in_rows(&[stack.len(), 2], Dtype::I4, &["unit", "yx"], TRUTH_CHUNK_BYTES);
-        let offsets: Vec<i32> = stack.patches.iter().flat_map(|p| [p.row, p.col]).collect();
-        self.truth_array("planted/offsets", &pairs, &offsets, Element::to_bytes)?;
-        let shapes: Vec<i32> = stack.patches.iter().flat_map(|p| [p.height as i32, p.width as i32]).collect();
-        self.truth_array("planted/shapes", &pairs, &shapes, Element::to_bytes)?;
         if stack.patches.iter().any(|p| p.data.len() != p.height * p.width) {
             return Err(self.unsuitable("a footprint has more or fewer weights than pixels"));
         }
-        let data: Vec<f32> = stack.patches.iter().flat_map(|p| &p.data).copied().collect();
-        let layout = Layout::in_rows(&[data.len()], Dtype::F4, &["pixel"], TRUTH_CHUNK_BYTES);
-        self.truth_array("planted/data", &layout, &data, Element::to_bytes)
-    }
-
-    fn ground_truth(&mut self, truth: &GroundTruth) -> Result<(), IoError> {
-        self.group("ground_truth", Some(json!({ "focal_depth_um": truth.focal_depth_um })))?;
-        self.planted(&truth.planted)?;
+        let pairs = || Layout::in_rows(&[stack.len(), 2], Dtype::I4, &["unit", "yx"], TRUTH_CHUNK_BYTES);
+        let offsets: Vec<i32> = stack.patches.iter().flat_map(|p| [p.row, p.col]).collect();
+        let shapes: Vec<i32> = stack.patches.iter().flat_map(|p| [p.height as i32, p.width as i32]).collect();
+        let weights: Vec<&[f32]> = stack.patches.iter().map(|p| p.data.as_slice()).collect();
+        let weights = weights.concat();
+        let pixels = Layout::in_rows(&[weights.len()], Dtype::F4, &["pixel"], TRUTH_CHUNK_BYTES);
+        let mut arrays = vec![
+            self.truth_array("planted/data", pixels, &weights, Element::to_bytes)?,
+            self.truth_array("planted/offsets", pairs(), &offsets, Element::to_bytes)?,
+            self.truth_array("planted/shapes", pairs(), &shapes, Element::to_bytes)?,
+        ];
         for array in &truth.arrays {
             let name = array.declared.name;
             let dims: Vec<&str> = array.declared.dims.iter().map(|d| d.name()).collect();
             let layout = |dtype| Layout::in_rows(&array.shape, dtype, &dims, TRUTH_CHUNK_BYTES);
-            match &array.data {
-                TruthData::F64(v) => self.truth_array(name, &layout(Dtype::F8), v, Element::to_bytes),
-                TruthData::U32(v) => self.truth_array(name, &layout(Dtype::F8), v, |part| {
+            arrays.push(match &array.data {
+                TruthData::F64(v) => self.truth_array(name, layout(Dtype::F8), v, Element::to_bytes)?,
+                TruthData::U32(v) => self.truth_array(name, layout(Dtype::F8), v, |part| {
                     Element::to_bytes(&part.iter().map(|n| f64::from(*n)).collect::<Vec<f64>>())
-                }),
-                TruthData::Bool(v) => self.truth_array(name, &layout(Dtype::Bool), v, |part| {
+                })?,
+                TruthData::Bool(v) => self.truth_array(name, layout(Dtype::Bool), v, |part| {
                     part.iter().map(|flag| u8::from(*flag)).collect()
-                }),
-            }?;
+                })?,
+            });
         }
+        // The chunks of all arrays side by side: most arrays have one.
+        let written = arrays.par_iter().flat_map(|array| (0..array.n_chunks).into_par_iter().map(&array.write));
+        self.bytes += written.collect::<Result<Vec<u64>, IoError>>()?.iter().sum::<u64>();
         Ok(())
     }
 
@@ -245,6 +255,13 @@ impl ZarrSink {
     }
 }
 
+/// An array of the ground truth that is to be written.
+struct TruthArray<'a> {
+    n_chunks: usize,
+    /// Writes a chunk; bytes written.
+    write: Box<dyn Fn(usize) -> Result<u64, IoError> + Send + Sync + 'a>,
+}
+
 impl Sink for ZarrSink {
     type Output = Written;
 
@@ -285,14 +302,14 @@ struct TrackWriter {
     n_chunks: usize,
     /// Idle ones; as many as have ever worked at once.
     packers: Mutex<Vec<Packer>>,
-    trail: Trail,
+    files: WholeFiles,
 }
 
 impl TrackWriter {
     fn new(dir: PathBuf, layout: Layout, rendered: SampleType, parallel: bool) -> Self {
         let waiting = Pixels::with_capacity(rendered, 0);
-        let (packers, trail) = (Mutex::default(), Trail::default());
-        Self { dir, layout, parallel, waiting, n_frames: 0, n_chunks: 0, packers, trail }
+        let (packers, files) = (Mutex::default(), WholeFiles::default());
+        Self { dir, layout, parallel, waiting, n_frames: 0, n_chunks: 0, packers, files }
     }
 
     /// Takes more frames and writes the chunks that they complete. Returns bytes written.
@@ -320,40 +337,54 @@ impl TrackWriter {
         Ok(written)
     }
 
-    /// Writes the last, short chunk. Returns bytes written.
+    /// Writes the last, short chunk, and waits for all of them. Returns bytes written.
     fn flush(&mut self) -> Result<u64, IoError> {
         let waiting = self.waiting.take();
-        self.write(&waiting, 0..waiting.len())
+        let written = self.write(&waiting, 0..waiting.len())?;
+        self.files.finish()?;
+        Ok(written)
     }
 
     /// Writes pixels as chunks, the last of which may be short.
     fn write(&mut self, pixels: &Pixels, range: Range<usize>) -> Result<u64, IoError> {
-        let (layout, dir, first) = (&self.layout, &self.dir, self.n_chunks);
+        let layout = &self.layout;
         let size: usize = layout.chunks.iter().product();
-        let n = range.len().div_ceil(size);
+        let (n_bytes, width) = (layout.chunk_bytes(), layout.dtype.bytes());
         let idle = || self.packers.lock().unwrap_or_else(PoisonError::into_inner);
-        let write = |i: usize| {
-            let start = range.start + i * size;
+        let pack = |(i, mut packed): (usize, Aligned)| {
+            // A short last chunk ends before the block.
+            let held = |bytes: &Range<usize>| {
+                let at = |byte: usize| (range.start + i * size + byte / width).min(range.end);
+                at(bytes.start)..at(bytes.end)
+            };
             let mut packer = idle().pop().unwrap_or_default();
-            let width = layout.dtype.bytes();
-            let written = layout.write_chunk_from(dir, first + i, &mut packer, |bytes, out| {
-                // A short last chunk ends before the block.
-                let from = (start + bytes.start / width).min(range.end);
-                let to = (start + bytes.end / width).min(range.end).max(from);
-                let (held, beyond) = out.split_at_mut((to - from) * width);
-                fill_from_pixels(pixels, from..to, layout.dtype, held);
-                beyond.fill(0);
-            });
+            match (pixels, layout.dtype) {
+                (Pixels::U8(counts), Dtype::F4) => {
+                    packer.compress_shuffled(n_bytes, width, &mut packed, |bytes, out| {
+                        fill_shuffled(&counts[held(&bytes)], out)
+                    })
+                }
+                _ => packer.compress(n_bytes, width, &mut packed, |bytes, out| {
+                    let held = held(&bytes);
+                    let (out, beyond) = out.split_at_mut(held.len() * width);
+                    fill_from_pixels(pixels, held, layout.dtype, out);
+                    beyond.fill(0);
+                }),
+            }
             idle().push(packer);
-            written
+            packed
         };
-        let written: Result<Vec<(fs::File, u64)>, IoError> =
-            if self.parallel { (0..n).into_par_iter().map(write).collect() } else { (0..n).map(write).collect() };
-        self.n_chunks += n;
+        let buffers = (0..range.len().div_ceil(size)).map(|i| (i, self.files.buffer())).collect::<Vec<_>>();
+        let packed: Vec<Aligned> = if self.parallel {
+            buffers.into_par_iter().map(pack).collect()
+        } else {
+            buffers.into_iter().map(pack).collect()
+        };
         let mut total = 0;
-        for (file, bytes) in written? {
-            self.trail.add(file, 0..bytes);
-            total += bytes;
+        for packed in packed {
+            total += packed.len() as u64;
+            self.files.write(self.layout.chunk_path(&self.dir, self.n_chunks), packed)?;
+            self.n_chunks += 1;
         }
         Ok(total)
     }
