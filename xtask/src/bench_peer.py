@@ -21,6 +21,8 @@ if case == "build":
     minisim.simulate(spec.model_copy(update={"acquisition": spec.acquisition.model_copy(update={"duration_s": 0.05})}))
 elif case == "avi":
     minisim.simulate_video(spec, folder / "peer.avi", progress=False)
+elif case == "memory":
+    minisim.simulate(spec)
 else:
     target = folder / "peer.zarr"
     shutil.rmtree(target, ignore_errors=True)

@@ -42,6 +42,11 @@ fn main() -> ExitCode {
             let seconds = value("--seconds").map_or(Ok(60.0), |s| s.parse::<f64>());
             seconds.map_err(Into::into).and_then(|s| bench::run(has("--peer"), s))
         }
+        // What `bench` starts, to measure its memory.
+        Some("in-memory") => {
+            let seconds = args.get(1).map_or(Ok(60.0), |s| s.parse::<f64>());
+            seconds.map_err(Into::into).and_then(bench::in_memory)
+        }
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);

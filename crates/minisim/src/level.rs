@@ -190,21 +190,35 @@ pub(crate) trait Mask: Copy {
     fn any(self) -> bool;
 }
 
-/// `a * b + c`, rounded once.
+/// `a * b + c`, rounded once, of as many lanes.
+///
+/// Without an instruction for it the library's function takes long, so it is kept for where it is needed: in double precision the
+/// product is exact, and the sum's second rounding does no harm but where the first one made a tie.
 #[inline(always)]
-pub(crate) fn mul_add(a: f32, b: f32, c: f32) -> f32 {
-    // Without an instruction for it, the library's function takes long, so it is kept for where it is needed: in double precision the
-    // product is exact, and the sum's second rounding does no harm but where the first one made a tie.
+fn mul_add<const N: usize>(a: [f32; N], b: [f32; N], c: [f32; N]) -> [f32; N] {
+    let mut out = c;
     if cfg!(all(target_arch = "x86_64", not(target_feature = "fma"))) {
+        /// The digits that single precision has not, and what they are halfway between two numbers.
+        const ROUNDED: u64 = (1 << 29) - 1;
         const TIE: u64 = 1 << 28;
-        const ROUNDED_AWAY: u64 = 2 * TIE - 1;
-        let sum = f64::from(a) * f64::from(b) + f64::from(c);
-        let subnormal = sum != 0.0 && sum.abs() < 2.0 * f64::from(f32::MIN_POSITIVE);
-        if sum.to_bits() & ROUNDED_AWAY != TIE && !subnormal {
-            return sum as f32;
+        let mut doubtful = false;
+        for i in 0..N {
+            let sum = f64::from(a[i]) * f64::from(b[i]) + f64::from(c[i]);
+            out[i] = sum as f32;
+            // Near the lower end of the range single precision has fewer digits.
+            let small = out[i].to_bits() << 1 < 2 << 24;
+            doubtful |= (sum.to_bits() & ROUNDED == TIE) | (small & (sum != 0.0));
+        }
+        if !doubtful {
+            return out;
         }
     }
-    a.mul_add(b, c)
+    for i in 0..N {
+        #[expect(clippy::disallowed_methods, reason = "always fused: every level yields the same bits")]
+        let fused = a[i].mul_add(b[i], c[i]);
+        out[i] = fused;
+    }
+    out
 }
 
 /// One pixel, for the ends of rows.
@@ -243,7 +257,8 @@ impl Vector for f32 {
 
     #[inline(always)]
     fn mul_add(self, factor: Self, term: Self) -> Self {
-        mul_add(self, factor, term)
+        let [fused] = mul_add([self], [factor], [term]);
+        fused
     }
 
     #[inline(always)]
@@ -302,7 +317,7 @@ mod baseline {
 
         #[inline(always)]
         fn mul_add(self, factor: Self, term: Self) -> Self {
-            each!(i => mul_add(self[i], factor[i], term[i]))
+            mul_add(self, factor, term)
         }
 
         #[inline(always)]
@@ -725,6 +740,7 @@ mod x86 {
 }
 
 #[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "the library's own, to compare with")]
 mod tests {
     use super::*;
 
@@ -737,7 +753,7 @@ mod tests {
             state ^ state >> 15
         };
         let check = |a: f32, b: f32, c: f32| {
-            let (made, exact) = (mul_add(a, b, c), a.mul_add(b, c));
+            let ([made], exact) = (mul_add([a], [b], [c]), a.mul_add(b, c));
             assert!(
                 made.to_bits() == exact.to_bits() || made.is_nan() && exact.is_nan(),
                 "{a:e} * {b:e} + {c:e}: {made:e}"

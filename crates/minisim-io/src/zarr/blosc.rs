@@ -98,8 +98,8 @@ impl Packer {
                 let planes = self.shuffled[..length].chunks_mut((length / typesize).max(1));
                 planes.zip(zero).filter(|(_, zero)| *zero).for_each(|(plane, _)| plane.fill(0));
             }
-            for plane in 0..n_streams {
-                if n_streams > 1 && zero[plane] {
+            for (plane, zero) in zero.into_iter().take(n_streams).enumerate() {
+                if n_streams > 1 && zero {
                     self.append_zeros(part_length, out);
                     continue;
                 }

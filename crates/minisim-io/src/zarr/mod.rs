@@ -360,9 +360,8 @@ impl TrackWriter {
             let mut packer = idle().pop().unwrap_or_default();
             match (pixels, layout.dtype) {
                 (Pixels::U8(counts), Dtype::F4) => {
-                    packer.compress_shuffled(n_bytes, width, &mut packed, |bytes, out| {
-                        fill_shuffled(&counts[held(&bytes)], out)
-                    })
+                    let fill = |bytes: Range<usize>, out: &mut [u8]| fill_shuffled(&counts[held(&bytes)], out);
+                    packer.compress_shuffled(n_bytes, width, &mut packed, fill);
                 }
                 _ => packer.compress(n_bytes, width, &mut packed, |bytes, out| {
                     let held = held(&bytes);
