@@ -49,8 +49,9 @@ pub(crate) fn run(with_peer: bool, seconds: f64) -> Result {
     let word_ns = word_ns();
     let build = median(3, || black_box(Scene::new(&spec)).map(|_| ()).map_err(|e| e.to_string()))?;
     let render_ms = |scene: &Scene, n: usize| -> Result<f64> {
-        let seconds = median(1, || black_box(render_range(scene, 0..n)).map(|_| ()).map_err(|e| e.to_string()))?;
-        Ok(seconds * 1e3 / n as f64)
+        let start = Instant::now();
+        black_box(render_range(scene, 0..n))?;
+        Ok(start.elapsed().as_secs_f64() * 1e3 / n as f64)
     };
     // By turns, for other programs come and go.
     let scene = Scene::new(&spec)?;
@@ -62,24 +63,24 @@ pub(crate) fn run(with_peer: bool, seconds: f64) -> Result {
         renders_one.push(one_thread.install(|| render_ms(&scene, n_rendered).map_err(|e| e.to_string()))?);
     }
     drop(scene);
-    let [render, render_one] = [renders, renders_one].map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    });
+    let [render, render_one] = [renders, renders_one].map(|times| middle(times, f64::total_cmp));
     let large = large_case()?;
     let large_build = median(1, || black_box(Scene::new(&large)).map(|_| ()).map_err(|e| e.to_string()))?;
-    let large_render = render_ms(&Scene::new(&large)?, 16)?;
+    let large_scene = Scene::new(&large)?;
+    let large_renders = (0..3).map(|_| render_ms(&large_scene, 16)).collect::<Result<_>>()?;
+    let large_render = middle(large_renders, f64::total_cmp);
+    drop(large_scene);
 
     let threads = rayon::current_num_threads();
     let film = |name: &str, seconds: f64, more: &[&str]| measure_run(&dir, name, seconds, more);
     let (help_s, _) = best(10, || measure(Command::new(program()).arg("--help")))?;
     let sides = ["acquisition.image_sensor.n_px_height=128", "acquisition.image_sensor.n_px_width=128"];
     let (small_s, small_mb) = best(5, || film("small.zarr", 1.0, &["--set", sides[0], "--set", sides[1]]))?;
-    let (avi_s, avi_mb) = middle(3, || film("case.avi", seconds, &[]))?;
-    let (one_s, one_mb) = middle(3, || film("one.avi", seconds, &["--threads", "1"]))?;
-    let (zarr_s, zarr_mb) = middle(3, || film("case.zarr", seconds, &[]))?;
+    let (avi_s, avi_mb) = median_run(3, || film("case.avi", seconds, &[]))?;
+    let (one_s, one_mb) = median_run(3, || film("one.avi", seconds, &["--threads", "1"]))?;
+    let (zarr_s, zarr_mb) = median_run(3, || film("case.zarr", seconds, &[]))?;
     let (memory_s, memory_mb) =
-        middle(3, || measure(Command::new(std::env::current_exe()?).args(["in-memory", &seconds.to_string()])))?;
+        median_run(3, || measure(Command::new(std::env::current_exe()?).args(["in-memory", &seconds.to_string()])))?;
     let (twice_s, twice_mb) = film("twice.zarr", 2.0 * seconds, &[])?;
     let (long_s, long_mb) = film("long.avi", 10.0 * seconds, &[])?;
 
@@ -161,10 +162,15 @@ fn best(n: usize, mut work: impl FnMut() -> Result<(f64, f64)>) -> Result<(f64, 
 }
 
 /// The run of middle length of `n`, with its memory.
-fn middle(n: usize, mut work: impl FnMut() -> Result<(f64, f64)>) -> Result<(f64, f64)> {
-    let mut runs = (0..n).map(|_| work()).collect::<Result<Vec<_>>>()?;
-    runs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    Ok(runs[n / 2])
+fn median_run(n: usize, mut work: impl FnMut() -> Result<(f64, f64)>) -> Result<(f64, f64)> {
+    let runs = (0..n).map(|_| work()).collect::<Result<_>>()?;
+    Ok(middle(runs, |a: &(f64, f64), b| a.0.total_cmp(&b.0)))
+}
+
+/// The middle one.
+fn middle<T: Copy>(mut all: Vec<T>, order: impl Fn(&T, &T) -> std::cmp::Ordering) -> T {
+    all.sort_by(order);
+    all[all.len() / 2]
 }
 
 /// The benchmark's recording, made and kept in memory.
@@ -209,8 +215,7 @@ fn median(n: usize, mut work: impl FnMut() -> std::result::Result<(), String>) -
         work()?;
         times.push(start.elapsed().as_secs_f64());
     }
-    times.sort_by(f64::total_cmp);
-    Ok(times[n / 2])
+    Ok(middle(times, f64::total_cmp))
 }
 
 /// Seconds and peak memory (MB) of the command line program writing `name`.

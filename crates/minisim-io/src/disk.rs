@@ -121,6 +121,14 @@ struct Writer {
 }
 
 impl Writer {
+    /// The writer in `place`, which is started for the first part.
+    fn started(place: &mut Option<Self>) -> io::Result<&mut Self> {
+        match place {
+            Some(writer) => Ok(writer),
+            none => Ok(none.insert(Self::new()?)),
+        }
+    }
+
     fn new() -> io::Result<Self> {
         let (parts, to_write) = mpsc::channel::<Part>();
         let (done, sent) = mpsc::channel();
@@ -219,11 +227,8 @@ impl WholeFiles {
         let end = bytes.len();
         bytes.bytes.resize(bytes.skip + end.next_multiple_of(ALIGNMENT), 0);
         let part = Part { file, bytes, start: 0, end: Some(end as u64) };
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => none.insert(Writer::new().map_err(IoError::system("write", &path))?),
-        };
-        writer.send(part).map_err(IoError::system("write", &path))?;
+        let sent = Writer::started(&mut self.writer).and_then(|writer| writer.send(part));
+        sent.map_err(IoError::system("write", &path))?;
         self.waiting.push_back(path);
         Ok(())
     }
@@ -302,11 +307,7 @@ impl LongFile {
         let mut bytes = std::mem::replace(&mut self.part, next);
         bytes.bytes.truncate(bytes.skip + len);
         let part = Part { file: self.file.try_clone()?, bytes, start: self.start, end };
-        let writer = match &mut self.writer {
-            Some(writer) => writer,
-            none => none.insert(Writer::new()?),
-        };
-        writer.send(part)?;
+        Writer::started(&mut self.writer)?.send(part)?;
         (self.start, self.len) = (self.start + len as u64, 0);
         Ok(())
     }

@@ -107,8 +107,8 @@ impl Level {
     }
 }
 
-/// Work that is compiled for several levels, whose widest vector is `V`. Its `run`, and what that calls, must be `#[inline(always)]`: a function that is not
-/// inlined is compiled for the baseline. (So it is a trait: a closure cannot be told.)
+/// Work that is compiled for several levels, whose widest vector is `V`. Its `run`, and what that calls, must be
+/// `#[inline(always)]`: a function that is not inlined is compiled for the baseline. (So it is a trait: a closure cannot be told.)
 pub(crate) trait Kernel {
     type Output;
     fn run<V: Wide>(self) -> Self::Output;
