@@ -6,6 +6,8 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
+use rayon::prelude::*;
+
 use crate::{footprint::Patch, render::kernels::digitise::Digitiser};
 
 /// Marks maps on the canvas, which moves with the brain.
@@ -30,7 +32,15 @@ impl<F> Map<F> {
     #[must_use]
     pub fn new(shape: [usize; 2], values: &[f64]) -> Self {
         debug_assert_eq!(values.len(), shape[0] * shape[1]);
-        Self { shape, data: values.iter().map(|v| *v as f32).collect(), frame: PhantomData }
+        Self::from_fn(shape, |i| values[i])
+    }
+
+    /// A map of `value(row * width + col)`.
+    #[must_use]
+    pub fn from_fn(shape: [usize; 2], value: impl Fn(usize) -> f64 + Sync) -> Self {
+        let [height, width] = shape;
+        let data = (0..height * width).into_par_iter().with_min_len(width.max(1)).map(|i| value(i) as f32).collect();
+        Self { shape, data, frame: PhantomData }
     }
 }
 

@@ -167,16 +167,21 @@ impl Key {
     /// A standard normal number: the first of [`Key::normal_pair`].
     #[must_use]
     pub fn normal(self, entity: u64, index: u64) -> f64 {
-        self.normal_pair(entity, index)[0]
+        let (radius, angle) = self.polar(entity, index);
+        radius * math::cos(angle)
     }
 
     /// Two independent standard normal numbers (Box and Muller's transform; reaches 8.5 standard deviations).
     #[must_use]
     pub fn normal_pair(self, entity: u64, index: u64) -> [f64; 2] {
-        let [a, b, c, d] = self.block(entity, index);
-        let radius = (-2.0 * math::ln(open_unit(a, b))).sqrt();
-        let angle = std::f64::consts::TAU * unit(c, d);
+        let (radius, angle) = self.polar(entity, index);
         [radius * math::cos(angle), radius * math::sin(angle)]
+    }
+
+    /// Length and direction (rad) of a pair of standard normal numbers.
+    fn polar(self, entity: u64, index: u64) -> (f64, f64) {
+        let [a, b, c, d] = self.block(entity, index);
+        ((-2.0 * math::ln(open_unit(a, b))).sqrt(), std::f64::consts::TAU * unit(c, d))
     }
 
     /// A uniform integer below `n`, each within 2⁻⁶⁴ of its share; 0 when `n` is 0.

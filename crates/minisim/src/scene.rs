@@ -77,14 +77,21 @@ impl Canvas {
 
     /// The field of view's part of a canvas-sized array.
     #[must_use]
-    pub fn crop<T: Copy>(&self, canvas: &[T]) -> Vec<T> {
-        let width = self.shape()[1];
-        (0..self.fov[0])
-            .flat_map(|r| {
-                let at = (r + self.margin) * width + self.margin;
-                canvas[at..at + self.fov[1]].iter().copied()
-            })
-            .collect()
+    pub fn crop<T: Copy + Sync>(&self, canvas: &[T]) -> Vec<T> {
+        let mut fov = Vec::with_capacity(self.fov[0] * self.fov[1]);
+        (0..self.fov[0]).for_each(|r| fov.extend_from_slice(self.fov_row(canvas, r)));
+        fov
+    }
+
+    /// The field of view's rows of a canvas-sized array.
+    pub fn fov_rows<'v, T: Sync>(&self, canvas: &'v [T]) -> impl IndexedParallelIterator<Item = &'v [T]> {
+        let this = *self;
+        (0..self.fov[0]).into_par_iter().map(move |r| this.fov_row(canvas, r))
+    }
+
+    fn fov_row<'v, T>(&self, canvas: &'v [T], row: usize) -> &'v [T] {
+        let at = (row + self.margin) * self.shape()[1] + self.margin;
+        &canvas[at..at + self.fov[1]]
     }
 }
 

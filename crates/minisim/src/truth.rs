@@ -238,11 +238,14 @@ impl TruthArray {
             match Arc::try_unwrap(values) {
                 // In place, where nobody else needs the others.
                 Ok(mut values) => {
-                    let mut at = 0;
-                    values.retain(|_| {
-                        at += 1;
-                        keep[(at - 1) / stride]
-                    });
+                    let mut end = 0;
+                    for (unit, _) in keep.iter().enumerate().filter(|(_, k)| **k) {
+                        if end < unit * stride {
+                            values.copy_within(unit * stride..(unit + 1) * stride, end);
+                        }
+                        end += stride;
+                    }
+                    values.truncate(end);
                     values.shrink_to_fit();
                     Arc::new(values)
                 }

@@ -63,7 +63,7 @@ pub fn degrade_footprint(patch: &Patch, sigma_px: f64, gain: f64, canvas: [usize
 }
 
 /// Writes `Σ_k weights[k] * from[starts[k]..]` to `out`, summed in that order.
-fn weighted_rows<T>(out: &mut [T], from: &[T], starts: &[usize], weights: &[T])
+pub(super) fn weighted_rows<T>(out: &mut [T], from: &[T], starts: &[usize], weights: &[T])
 where
     T: Copy + Default + AddAssign + Mul<Output = T>,
 {

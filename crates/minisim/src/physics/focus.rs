@@ -1,5 +1,7 @@
 //! Where the focal plane goes when the user says "auto".
 
+use rayon::prelude::*;
+
 use super::{
     detection::{DETECT_SNR_THRESHOLD, NoiseFloor, detection_snr},
     optics::OpticalModel,
@@ -40,8 +42,7 @@ pub fn best_yield_depth_um(model: &OpticalModel, voters: &[Voter], noise: NoiseF
     let depths: Vec<f64> = voters.iter().map(|v| model.effective_depth_um(v.center_um)).collect();
     let first = depths.iter().copied().min_by(f64::total_cmp)?;
     let last = depths.iter().copied().max_by(f64::total_cmp)?;
-    let mut best: Option<(usize, f64, f64)> = None;
-    for plane in 0..N_PLANES {
+    let yield_at = |plane: usize| {
         let focal = first + (last - first) * plane as f64 / (N_PLANES - 1) as f64;
         let (mut count, mut signal) = (0_usize, 0.0);
         for voter in voters {
@@ -53,9 +54,11 @@ pub fn best_yield_depth_um(model: &OpticalModel, voters: &[Voter], noise: NoiseF
                 signal += voter.peak_dff * gain_e;
             }
         }
-        if best.is_none_or(|(c, s, _)| count > c || (count == c && signal > s)) {
-            best = Some((count, signal, focal));
-        }
-    }
-    best.map(|(_, _, focal)| focal)
+        (count, signal, focal)
+    };
+    let planes: Vec<(usize, f64, f64)> = (0..N_PLANES).into_par_iter().map(yield_at).collect();
+    let better = |best: (usize, f64, f64), new: (usize, f64, f64)| {
+        if new.0 > best.0 || (new.0 == best.0 && new.1 > best.1) { new } else { best }
+    };
+    planes.into_iter().reduce(better).map(|(_, _, focal)| focal)
 }

@@ -3,12 +3,17 @@
 //! White noise sits on a lattice fixed to the tissue; a field is that noise under a Gaussian, evaluated wherever it is asked
 //! for. The same place has the same value whatever the canvas, so a motion margin adds pixels and changes none.
 
+use rayon::prelude::*;
+
+use super::blur::weighted_rows;
 use crate::{math, rng::Key};
 
 /// Lattice points per σ where the pixels are finer: with 4, the field's variance ripples by less than 1e-30.
 const POINTS_PER_SIGMA: f64 = 4.0;
 /// The Gaussian is cut at this many σ.
 const TRUNCATE: f64 = 4.0;
+/// Lattice rows that are smoothed together.
+const SIDE_BY_SIDE: usize = 8;
 
 /// Where the rows (or columns) of an image lie, for [`smooth_noise`].
 #[derive(Clone, Debug)]
@@ -57,24 +62,33 @@ pub fn smooth_noise(key: Key, entity: u64, lattice: &Lattice, rows: &[f64], cols
     };
     let ((top, bottom), (left, right)) = (span(&row_weights), span(&col_weights));
     let n_cols = cols.len();
-    let mut white = vec![0.0; (right - left).max(0) as usize];
-    // Each lattice row is smoothed along x once, then added to every image row in its reach.
+    // Each lattice row is smoothed along x once, several of them side by side, ...
+    let mut smoothed = vec![0.0; (bottom - top).max(0) as usize * n_cols];
+    smoothed.par_chunks_mut((SIDE_BY_SIDE * n_cols).max(1)).enumerate().for_each(|(group, lines)| {
+        let first_row = top + (group * SIDE_BY_SIDE) as i64;
+        let value = |row: usize, k: i64| key.normal(entity, lattice_index(first_row + row as i64, left + k));
+        let n_rows = lines.len() / n_cols;
+        let white: Vec<[f64; SIDE_BY_SIDE]> = (0..right - left)
+            .map(|k| std::array::from_fn(|row| if row < n_rows { value(row, k) } else { 0.0 }))
+            .collect();
+        for (col, (first, weights)) in col_weights.iter().enumerate() {
+            let mut sums = [0.0; SIDE_BY_SIDE];
+            for (white, weight) in white[(first - left) as usize..].iter().zip(weights) {
+                for (sum, white) in sums.iter_mut().zip(white) {
+                    *sum += white * weight;
+                }
+            }
+            for (line, sum) in lines.chunks_exact_mut(n_cols).zip(sums) {
+                line[col] = sum;
+            }
+        }
+    });
+    // ... and then those in reach of an image row make it up.
     let mut image = vec![0.0; rows.len() * n_cols];
-    let mut smoothed = vec![0.0; n_cols];
-    for j in top..bottom {
-        for (k, value) in white.iter_mut().enumerate() {
-            *value = key.normal(entity, lattice_index(j, left + k as i64));
-        }
-        for (value, (first, weights)) in smoothed.iter_mut().zip(&col_weights) {
-            let at = (first - left) as usize;
-            *value = white[at..at + weights.len()].iter().zip(weights).map(|(n, w)| n * w).sum();
-        }
-        for (row, (first, weights)) in row_weights.iter().enumerate() {
-            let Some(weight) = usize::try_from(j - first).ok().and_then(|i| weights.get(i)) else { continue };
-            let line = &mut image[row * n_cols..(row + 1) * n_cols];
-            line.iter_mut().zip(&smoothed).for_each(|(p, s)| *p += weight * s);
-        }
-    }
+    image.par_chunks_mut(n_cols.max(1)).zip(&row_weights).for_each(|(line, (first, weights))| {
+        let starts: Vec<usize> = (0..weights.len()).map(|i| ((first - top) as usize + i) * n_cols).collect();
+        weighted_rows(line, &smoothed, &starts, weights);
+    });
     image
 }
 

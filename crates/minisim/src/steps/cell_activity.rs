@@ -209,11 +209,11 @@ impl Activity {
         n_window: usize,
         stale: Option<Self>,
     ) -> Self {
-        // Every value is written below.
+        // Every value is written below, fresh memory by those who need it.
         let (c, s) = stale.map(|old| (Arc::into_inner(old.c), Arc::into_inner(old.s))).unwrap_or_default();
-        let (mut c, mut s) = (c.unwrap_or_default(), s.unwrap_or_default());
-        c.resize(ids.len() * n_frames, 0.0);
-        s.resize(ids.len() * n_frames, 0);
+        let n = ids.len() * n_frames;
+        let mut c = c.filter(|c| c.len() == n).unwrap_or_else(|| vec![0.0; n]);
+        let mut s = s.filter(|s| s.len() == n).unwrap_or_else(|| vec![0; n]);
         let ranges = c
             .par_chunks_mut(n_frames)
             .zip(s.par_chunks_mut(n_frames))

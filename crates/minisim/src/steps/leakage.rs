@@ -16,6 +16,8 @@
 //! # Records
 //! `leakage`.
 
+use rayon::prelude::*;
+
 use super::{Domain, Step};
 use crate::{
     layer::ScopeLayer,
@@ -71,6 +73,7 @@ impl Step for Leakage {
                 let [fov_h, fov_w] = canvas.fov_um();
                 let sigma = self.sigma_um.map_or(fov_h.min(fov_w) / 4.0, |s| s.get());
                 (0..h * w)
+                    .into_par_iter()
                     .map(|i| {
                         let y = canvas.um_from_fov_px(0, (i / w) as i64) / sigma;
                         let x = canvas.um_from_fov_px(1, (i % w) as i64) / sigma;

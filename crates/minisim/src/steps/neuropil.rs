@@ -97,12 +97,23 @@ impl Step for Neuropil {
         let [rows, cols] =
             [0, 1].map(|axis| canvas.fov_indices(axis).map(|i| canvas.um_from_fov_px(axis, i)).collect::<Vec<_>>());
         let maps = scene.part("neuropil", 0, &(n, self.spatial_sigma_um), || {
-            let field = |k: usize| normalised(canvas, smooth_noise(key, k as u64, &lattice, &rows, &cols));
-            let mut maps: Vec<Vec<f64>> = (0..n).into_par_iter().map(field).collect();
-            equalise_means(canvas, &mut maps);
-            let shown: Vec<Vec<f64>> = maps.iter().map(|m| canvas.crop(m)).collect();
-            let layers: Vec<Map<Tissue>> = maps.iter().map(|m| Map::new(canvas.shape(), m)).collect();
-            (Arc::new(layers), Arc::new(shown.concat()))
+            let fields: Vec<Field> = (0..n)
+                .map(|k| Field::new(canvas, smooth_noise(key, k as u64, &lattice, &rows, &cols)))
+                .collect();
+            let scales = equal_means(canvas, &fields);
+            let mut shown = vec![0.0; n * canvas.fov[0] * canvas.fov[1]];
+            let layers: Vec<Map<Tissue>> = fields
+                .iter()
+                .zip(scales)
+                .zip(shown.chunks_exact_mut(canvas.fov[0] * canvas.fov[1]))
+                .map(|((field, scale), shown)| {
+                    let value = |v: &f64| field.value(*v) * scale;
+                    let lines = shown.par_chunks_exact_mut(canvas.fov[1]).zip(canvas.fov_rows(&field.raw));
+                    lines.for_each(|(to, from)| to.iter_mut().zip(from).for_each(|(to, from)| *to = value(from)));
+                    Map::from_fn(canvas.shape(), |i| value(&field.raw[i]))
+                })
+                .collect();
+            (Arc::new(layers), Arc::new(shown))
         });
 
         let driver = population_driver(scene, self.population_tau_s.get() * fps);
@@ -141,31 +152,37 @@ impl Step for Neuropil {
     }
 }
 
-/// Shifted to minimum 0 and scaled to peak 1 over the field of view. In the margin a value may lie outside; there it is held
-/// at 0 from below, as light cannot be negative.
-fn normalised(canvas: Canvas, mut field: Vec<f64>) -> Vec<f64> {
-    let [low, high] = range_of(&canvas.crop(&field));
-    let scale = if high > low { 1.0 / (high - low) } else { 0.0 };
-    // A field without any contrast is an even haze.
-    field.iter_mut().for_each(|v| *v = if scale > 0.0 { ((*v - low) * scale).max(0.0) } else { 1.0 });
-    field
+/// A field shifted to minimum 0 and scaled to peak 1 over the field of view. In the margin a value may lie outside; there it is
+/// held at 0 from below, as light cannot be negative.
+struct Field {
+    /// As drawn, over the canvas.
+    raw: Vec<f64>,
+    low: f64,
+    scale: f64,
 }
 
-/// Scales the components so that all have the same mean over the field of view: the average of their means.
-fn equalise_means(canvas: Canvas, maps: &mut [Vec<f64>]) {
-    let means: Vec<f64> = maps
-        .iter()
-        .map(|m| {
-            let fov = canvas.crop(m);
-            fov.iter().sum::<f64>() / fov.len() as f64
-        })
-        .collect();
-    let common = means.iter().sum::<f64>() / means.len() as f64;
-    for (map, mean) in maps.iter_mut().zip(means) {
-        if mean > 0.0 {
-            map.iter_mut().for_each(|v| *v *= common / mean);
-        }
+impl Field {
+    fn new(canvas: Canvas, raw: Vec<f64>) -> Self {
+        let wider = |a: [f64; 2], b: [f64; 2]| [a[0].min(b[0]), a[1].max(b[1])];
+        let [low, high] =
+            canvas.fov_rows(&raw).map(range_of).reduce(|| [f64::INFINITY, f64::NEG_INFINITY], wider);
+        let scale = if high > low { 1.0 / (high - low) } else { 0.0 };
+        Self { raw, low, scale }
     }
+
+    fn value(&self, raw: f64) -> f64 {
+        // A field without any contrast is an even haze.
+        if self.scale > 0.0 { ((raw - self.low) * self.scale).max(0.0) } else { 1.0 }
+    }
+}
+
+/// Factors that give all fields the same mean over the field of view: the average of their means.
+fn equal_means(canvas: Canvas, fields: &[Field]) -> Vec<f64> {
+    let n_pixels = (canvas.fov[0] * canvas.fov[1]) as f64;
+    let mean = |field: &Field| canvas.crop(&field.raw).iter().map(|v| field.value(*v)).sum::<f64>() / n_pixels;
+    let means: Vec<f64> = fields.par_iter().map(mean).collect();
+    let common = means.iter().sum::<f64>() / means.len() as f64;
+    means.into_iter().map(|mean| if mean > 0.0 { common / mean } else { 1.0 }).collect()
 }
 
 /// The summed trace of the field of view's cells, low-passed and divided by its expected mean; `None` without activity.
@@ -173,12 +190,9 @@ fn population_driver(scene: &mut Builder<'_>, tau_frames: f64) -> Option<Vec<f64
     let n_frames = scene.n_frames();
     let cells = scene.cells();
     let traces = cells.traces.as_ref()?;
-    let mut sum = vec![0.0; n_frames];
-    let mut expected = 0.0;
-    for (i, _) in cells.in_fov.iter().enumerate().filter(|(_, inside)| **inside) {
-        sum.iter_mut().zip(&traces.c[i * n_frames..]).for_each(|(s, c)| *s += c);
-        expected += traces.expected[i];
-    }
+    let inside: Vec<usize> = (0..cells.len()).filter(|i| cells.in_fov[*i]).collect();
+    let sum = sum_of_rows(&traces.c, &inside, n_frames, |c| c);
+    let expected = inside.iter().fold(0.0, |sum, i| sum + traces.expected[*i]);
     if expected <= 0.0 {
         return None;
     }
@@ -196,9 +210,21 @@ fn mean_intact(scene: &mut Builder<'_>) -> Option<Vec<f64>> {
     if inside.is_empty() {
         return None;
     }
-    let mut mean = vec![0.0; n_frames];
-    for i in &inside {
-        mean.iter_mut().zip(&intact[i * n_frames..]).for_each(|(m, b)| *m += b / inside.len() as f64);
-    }
-    Some(mean)
+    let n = inside.len() as f64;
+    Some(sum_of_rows(intact, &inside, n_frames, |b| b / n))
+}
+
+/// Frames that are summed up together.
+const STRETCH: usize = 512;
+
+/// The sum over `units` of what `term` makes of `values`, `(unit, frame)`.
+fn sum_of_rows(values: &[f64], units: &[usize], n_frames: usize, term: impl Fn(f64) -> f64 + Sync) -> Vec<f64> {
+    let mut sum = vec![0.0; n_frames];
+    sum.par_chunks_mut(STRETCH).enumerate().for_each(|(i, sum)| {
+        for unit in units {
+            let row = &values[unit * n_frames + i * STRETCH..];
+            sum.iter_mut().zip(row).for_each(|(sum, v)| *sum += term(*v));
+        }
+    });
+    sum
 }

@@ -4,6 +4,8 @@
 //! A strip's light in several frames is summed up in registers, so a weight is read once for all of them, and every strip is
 //! written once. The cost is linear in the footprints' pixels and in the frames.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::arithmetic::Op;
@@ -14,7 +16,7 @@ use crate::{
 
 /// Pixels of a strip.
 pub const STRIP: usize = 16;
-/// Canvas rows that are laid out by one thread at a time.
+/// Canvas rows that one thread lays out at a time.
 const BAND: usize = 64;
 
 /// Weights of one cell in one strip.
@@ -28,10 +30,54 @@ pub struct Tiles {
     /// Strips in a canvas row.
     strips: usize,
     n_units: usize,
+    /// [`BAND`] canvas rows each.
+    bands: Vec<Band>,
+}
+
+/// The strips of some canvas rows.
+#[derive(Clone, Debug)]
+struct Band {
     /// Of each strip, row by row, the first entry; and the end of the last one.
     starts: Vec<u32>,
     units: Vec<u32>,
     weights: Vec<Weights>,
+}
+
+impl Band {
+    /// The strips of canvas rows `band`.
+    fn new(band: Range<usize>, strips: usize, patches: &[Patch]) -> Self {
+        // Calls `entry` with unit, strip, the first pixel within it, and weights, for each strip that a cell has light in.
+        let each = |entry: &mut dyn FnMut(usize, usize, usize, &[f32])| {
+            for (unit, p) in patches.iter().enumerate().filter(|(_, p)| p.width > 0) {
+                let (top, left) = (p.row as usize, p.col as usize);
+                for row in top.max(band.start)..(top + p.height).min(band.end) {
+                    let values = p.row_weights(row - top);
+                    for strip in left / STRIP..(left + p.width).div_ceil(STRIP) {
+                        let from = (strip * STRIP).max(left);
+                        let values = &values[from - left..((strip + 1) * STRIP).min(left + p.width) - left];
+                        if values.iter().any(|v| *v != 0.0) {
+                            entry(unit, (row - band.start) * strips + strip, from % STRIP, values);
+                        }
+                    }
+                }
+            }
+        };
+        let mut starts = vec![0_u32; band.len() * strips + 1];
+        each(&mut |_, strip, _, _| starts[strip + 1] += 1);
+        for i in 1..starts.len() {
+            starts[i] += starts[i - 1];
+        }
+        let n = starts.last().copied().unwrap_or_default() as usize;
+        let (mut units, mut weights) = (vec![0; n], vec![Weights([0.0; STRIP]); n]);
+        let mut next = starts.clone();
+        each(&mut |unit, strip, from, values| {
+            let at = next[strip] as usize;
+            next[strip] += 1;
+            units[at] = unit as u32;
+            weights[at].0[from..from + values.len()].copy_from_slice(values);
+        });
+        Self { starts, units, weights }
+    }
 }
 
 impl Tiles {
@@ -39,52 +85,9 @@ impl Tiles {
     #[must_use]
     pub fn new(canvas: [usize; 2], patches: &[Patch]) -> Self {
         let strips = canvas[1].div_ceil(STRIP);
-        // The strips a patch row covers.
-        let cover = |p: &Patch| p.col as usize / STRIP..(p.col as usize + p.width).div_ceil(STRIP);
-        let rows = |p: &Patch| p.row as usize..p.row as usize + p.height;
-        let lit = || patches.iter().enumerate().filter(|(_, p)| !p.data.is_empty());
-        let mut starts = vec![0_u32; canvas[0] * strips + 1];
-        for (_, p) in lit() {
-            for row in rows(p) {
-                cover(p).for_each(|strip| starts[row * strips + strip + 1] += 1);
-            }
-        }
-        for i in 1..starts.len() {
-            starts[i] += starts[i - 1];
-        }
-        let n = starts.last().copied().unwrap_or_default() as usize;
-        let (mut units, mut weights) = (vec![0; n], vec![Weights([0.0; STRIP]); n]);
-        // Bands of canvas rows are filled side by side.
-        let mut bands = Vec::new();
-        let (mut units_left, mut weights_left) = (units.as_mut_slice(), weights.as_mut_slice());
-        for top in (0..canvas[0]).step_by(BAND) {
-            let bottom = (top + BAND).min(canvas[0]);
-            let starts = &starts[top * strips..=bottom * strips];
-            let n = (starts[starts.len() - 1] - starts[0]) as usize;
-            let (units, weights);
-            (units, units_left) = units_left.split_at_mut(n);
-            (weights, weights_left) = weights_left.split_at_mut(n);
-            bands.push((top..bottom, starts, units, weights));
-        }
-        bands.into_par_iter().for_each(|(band, starts, units, weights)| {
-            let mut next: Vec<u32> = starts.iter().map(|s| s - starts[0]).collect();
-            for (unit, p) in lit() {
-                let own = rows(p);
-                for row in own.start.max(band.start)..own.end.min(band.end) {
-                    let (values, left) = (p.row_weights(row - p.row as usize), p.col as usize);
-                    for strip in cover(p) {
-                        let slot = &mut next[(row - band.start) * strips + strip];
-                        let at = *slot as usize;
-                        *slot += 1;
-                        units[at] = unit as u32;
-                        let (from, to) = ((strip * STRIP).max(left), ((strip + 1) * STRIP).min(left + p.width));
-                        weights[at].0[from - strip * STRIP..to - strip * STRIP]
-                            .copy_from_slice(&values[from - left..to - left]);
-                    }
-                }
-            }
-        });
-        Self { strips, n_units: patches.len(), starts, units, weights }
+        let band = |i: usize| Band::new(i * BAND..((i + 1) * BAND).min(canvas[0]), strips, patches);
+        let bands = (0..canvas[0].div_ceil(BAND)).into_par_iter().map(band).collect();
+        Self { strips, n_units: patches.len(), bands }
     }
 
     /// Cells.
@@ -151,10 +154,11 @@ impl<const F: usize> Kernel for WriteRow<'_, F> {
     #[inline(always)]
     fn run<V: Wide>(self) {
         let Self { tiles, row, courses, ops, mut lines } = self;
-        let starts = &tiles.starts[row * tiles.strips..=(row + 1) * tiles.strips];
+        let (band, row) = (&tiles.bands[row / BAND], row % BAND);
+        let starts = &band.starts[row * tiles.strips..=(row + 1) * tiles.strips];
         for (strip, ends) in starts.windows(2).enumerate() {
             let entries = ends[0] as usize..ends[1] as usize;
-            let (units, weights) = (&tiles.units[entries.clone()], &tiles.weights[entries]);
+            let (units, weights) = (&band.units[entries.clone()], &band.weights[entries]);
             for first in (0..STRIP).step_by(V::LANES) {
                 let mut sums = [V::splat(0.0); F];
                 for (unit, weights) in units.iter().zip(weights) {
