@@ -89,7 +89,9 @@ impl Canvas {
         (0..self.fov[0]).into_par_iter().map(move |r| this.fov_row(canvas, r))
     }
 
-    fn fov_row<'v, T>(&self, canvas: &'v [T], row: usize) -> &'v [T] {
+    /// One of them.
+    #[must_use]
+    pub fn fov_row<'v, T>(&self, canvas: &'v [T], row: usize) -> &'v [T] {
         let at = (row + self.margin) * self.shape()[1] + self.margin;
         &canvas[at..at + self.fov[1]]
     }

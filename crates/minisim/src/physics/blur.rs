@@ -152,7 +152,9 @@ pub fn blur_field(field: &[f64], shape: [usize; 2], sigma_px: f64, border: Borde
     let [height, width] = shape;
     let along: Vec<usize> = (0..kernel.len()).collect();
     let mut out = vec![0.0; field.len()];
-    out.par_chunks_exact_mut(width.max(1)).enumerate().for_each_init(
+    // A small field is not worth sharing.
+    let rows = out.par_chunks_exact_mut(width.max(1)).with_min_len(32).enumerate();
+    rows.for_each_init(
         || (vec![0.0; width + 2 * radius], vec![0; kernel.len()]),
         |(padded, starts), (row, line)| {
             for (tap, start) in starts.iter_mut().enumerate() {

@@ -179,7 +179,10 @@ impl Field {
 /// Factors that give all fields the same mean over the field of view: the average of their means.
 fn equal_means(canvas: Canvas, fields: &[Field]) -> Vec<f64> {
     let n_pixels = (canvas.fov[0] * canvas.fov[1]) as f64;
-    let mean = |field: &Field| canvas.crop(&field.raw).iter().map(|v| field.value(*v)).sum::<f64>() / n_pixels;
+    let mean = |field: &Field| {
+        let rows = (0..canvas.fov[0]).flat_map(|row| canvas.fov_row(&field.raw, row));
+        rows.map(|v| field.value(*v)).sum::<f64>() / n_pixels
+    };
     let means: Vec<f64> = fields.par_iter().map(mean).collect();
     let common = means.iter().sum::<f64>() / means.len() as f64;
     means.into_iter().map(|mean| if mean > 0.0 { common / mean } else { 1.0 }).collect()

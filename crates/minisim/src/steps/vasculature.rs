@@ -30,6 +30,7 @@ use super::{Domain, Step};
 use crate::{
     footprint::Patch,
     layer::{Map, Tissue, TissueLayer},
+    level::{Kernel, Level, Wide},
     physics::blur::{Border, blur_field},
     rng::Key,
     scene::{Builder, Canvas},
@@ -172,29 +173,53 @@ struct SharpVessels {
 impl SharpVessels {
     /// Share of light that all layers let through, over the canvas, each blurred by its σ (px).
     fn blurred(&self, canvas: Canvas, sigmas_px: &[f64]) -> Vec<f64> {
-        let mut mask = vec![1.0; self.world.shape().iter().product()];
+        let cut = Canvas { margin: self.world.margin - canvas.margin, fov: canvas.shape(), ..canvas };
+        let width = cut.fov[1];
+        let mut mask = vec![1.0; cut.fov[0] * width];
         for (sharp, sigma_px) in self.layers.iter().zip(sigmas_px) {
             let blurred = blur_field(sharp, self.world.shape(), *sigma_px, Border::Replicate);
-            mask.iter_mut().zip(blurred).for_each(|(m, b)| *m *= b);
+            let lines = mask.par_chunks_exact_mut(width).zip(cut.fov_rows(&blurred));
+            lines.for_each(|(mask, blurred)| mask.iter_mut().zip(blurred).for_each(|(m, b)| *m *= b));
         }
-        let cut = Canvas { margin: self.world.margin - canvas.margin, fov: canvas.shape(), ..canvas };
-        cut.crop(&mask)
+        mask
     }
 }
 
 /// Share of a footprint's light that the vessels take: `1 - Σ(A M)/Σ(A)`.
 fn overlap_fraction(patch: &Patch, mask: &[f64], width: usize) -> f64 {
-    // Several sums side by side, which need not wait for each other.
-    let (mut all, mut passed) = ([0.0; 8], [0.0; 8]);
-    for r in 0..patch.height {
-        let at = (patch.row as usize + r) * width + patch.col as usize;
-        for (weights, mask) in patch.row_weights(r).chunks(8).zip(mask[at..].chunks(8)) {
-            for (i, (weight, m)) in weights.iter().zip(mask).enumerate() {
+    Level::best().run(Overlap { patch, mask, width })
+}
+
+struct Overlap<'a> {
+    patch: &'a Patch,
+    mask: &'a [f64],
+    width: usize,
+}
+
+impl Kernel for Overlap<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run<V: Wide>(self) -> f64 {
+        let Self { patch, mask, width } = self;
+        // Several sums side by side, which need not wait for each other.
+        let (mut all, mut passed) = ([0.0; 8], [0.0; 8]);
+        for r in 0..patch.height {
+            let at = (patch.row as usize + r) * width + patch.col as usize;
+            let (weights, rest) = patch.row_weights(r).as_chunks::<8>();
+            let (masks, mask_rest) = mask[at..at + patch.width].as_chunks::<8>();
+            for (weights, mask) in weights.iter().zip(masks) {
+                for i in 0..8 {
+                    all[i] += f64::from(weights[i]);
+                    passed[i] += f64::from(weights[i]) * mask[i];
+                }
+            }
+            for (i, (weight, m)) in rest.iter().zip(mask_rest).enumerate() {
                 all[i] += f64::from(*weight);
                 passed[i] += f64::from(*weight) * m;
             }
         }
+        let all = all.iter().sum::<f64>();
+        if all > 0.0 { 1.0 - passed.iter().sum::<f64>() / all } else { 0.0 }
     }
-    let [all, passed] = [all, passed].map(|sums| sums.iter().sum::<f64>());
-    if all > 0.0 { 1.0 - passed / all } else { 0.0 }
 }

@@ -2,10 +2,14 @@
 
 use std::f64::consts::TAU;
 
+use rayon::prelude::*;
+
 use crate::{math, physics::branching::murray_children, rng::Key, steps::VesselLayer};
 
 /// Segments after which a tree stops growing.
 const MAX_SEGMENTS: usize = 2000;
+/// Rows of pixels whose blood is summed up together.
+const BAND: usize = 32;
 /// Spread of a root's heading around the inward normal: top and bottom edges, left and right edges (rad).
 const ROOT_SPREAD_RAD: [f64; 2] = [TAU / 8.0, TAU / 5.0];
 
@@ -75,33 +79,44 @@ pub fn grow_tree(key: Key, root: u64, layer: &VesselLayer, half_um: [f64; 2]) ->
 /// distance d from a segment's axis, summed over segments.
 #[must_use]
 pub fn blood_path_um(segments: &[Segment], rows_um: &[f64], cols_um: &[f64]) -> Vec<f64> {
-    let mut path = vec![0.0; rows_um.len() * cols_um.len()];
-    for s in segments {
-        let r = s.radius_um;
+    let width = cols_um.len();
+    let mut path = vec![0.0; rows_um.len() * width];
+    // Segments with the pixels they may reach.
+    let reach = |s: &Segment| {
         let span = |axis: usize, at: &[f64]| {
             let (a, b) = (s.from_um[axis], s.to_um[axis]);
-            at.partition_point(|v| *v < a.min(b) - r)..at.partition_point(|v| *v <= a.max(b) + r)
+            let (low, high) = (a.min(b) - s.radius_um, a.max(b) + s.radius_um);
+            at.partition_point(|v| *v < low)..at.partition_point(|v| *v <= high)
         };
-        let d = [s.to_um[0] - s.from_um[0], s.to_um[1] - s.from_um[1]];
-        let length2 = d[0] * d[0] + d[1] * d[1];
-        let cols = span(1, cols_um);
-        for row in span(0, rows_um) {
-            for col in cols.clone() {
-                let v = [rows_um[row] - s.from_um[0], cols_um[col] - s.from_um[1]];
-                let along = if length2 > 0.0 { ((v[0] * d[0] + v[1] * d[1]) / length2).clamp(0.0, 1.0) } else { 0.0 };
-                let off = [v[0] - along * d[0], v[1] - along * d[1]];
-                let gap2 = r * r - (off[0] * off[0] + off[1] * off[1]);
-                if gap2 > 0.0 {
-                    path[row * cols_um.len() + col] += 2.0 * gap2.sqrt();
+        (*s, span(0, rows_um), span(1, cols_um))
+    };
+    let segments: Vec<_> = segments.iter().map(reach).filter(|(_, rows, cols)| !rows.is_empty() && !cols.is_empty()).collect();
+    path.par_chunks_mut((BAND * width).max(1)).enumerate().for_each(|(band, path)| {
+        // Memory that is read before it is written costs twice: the page of zeros, then one's own.
+        path.fill(0.0);
+        let band = band * BAND..band * BAND + path.len() / width;
+        for (s, rows, cols) in &segments {
+            let d = [s.to_um[0] - s.from_um[0], s.to_um[1] - s.from_um[1]];
+            let length2 = d[0] * d[0] + d[1] * d[1];
+            for row in rows.start.max(band.start)..rows.end.min(band.end) {
+                for col in cols.clone() {
+                    let v = [rows_um[row] - s.from_um[0], cols_um[col] - s.from_um[1]];
+                    let along =
+                        if length2 > 0.0 { ((v[0] * d[0] + v[1] * d[1]) / length2).clamp(0.0, 1.0) } else { 0.0 };
+                    let off = [v[0] - along * d[0], v[1] - along * d[1]];
+                    let gap2 = s.radius_um * s.radius_um - (off[0] * off[0] + off[1] * off[1]);
+                    if gap2 > 0.0 {
+                        path[(row - band.start) * width + col] += 2.0 * gap2.sqrt();
+                    }
                 }
             }
         }
-    }
+    });
     path
 }
 
 /// Share of light that passes: `1 - opacity * (1 - exp(-k * path))`.
 #[must_use]
 pub fn transmission(path_um: &[f64], opacity: f64, absorption_per_um: f64) -> Vec<f64> {
-    path_um.iter().map(|p| 1.0 - opacity * (1.0 - math::exp(-absorption_per_um * p))).collect()
+    path_um.par_iter().map(|p| 1.0 - opacity * (1.0 - math::exp(-absorption_per_um * p))).collect()
 }
