@@ -111,32 +111,30 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     let options = args.format.options(format, args.force)?;
     let cancel = interrupt::cancel_on_signal()?;
-    let pool = thread_pool(args.threads)?;
-    let start = Instant::now();
-    let (written, outcome) = pool.install(|| {
+    let make = || {
+        let start = Instant::now();
         let sink = FileSink::create(&output, &options).map_err(Failure::run)?;
-        simulate(&spec, sink, args, &cancel).map(|o| (o.output.0, (o.output.1, o.warnings)))
-    })?;
-    let (facts, warnings) = outcome;
-    let elapsed = start.elapsed();
-    warnings.iter().for_each(|w| eprintln!("warning: {w}"));
-    let mut done = Summary {
-        spec: &spec,
-        output: &written.path,
-        picture: None,
-        twin: None,
-        written: written.bytes,
-        elapsed,
-        facts,
+        let Outcome { output: (written, facts), warnings } = simulate(&spec, sink, args, &cancel)?;
+        warnings.iter().for_each(|w| eprintln!("warning: {w}"));
+        let mut done = Summary {
+            spec: &spec,
+            output: written.path,
+            picture: None,
+            twin: None,
+            written: written.bytes,
+            elapsed: start.elapsed(),
+            facts,
+        };
+        if args.pair.is_some() {
+            done.twin = Some(write_twin(&spec, done.facts.focal_depth_um, &output, &options, args, &cancel)?);
+        }
+        if let Some(path) = &picture {
+            picture::draw_recording(&output, path, args.force)?;
+            done.picture = Some(path.clone());
+        }
+        Ok(done)
     };
-    if args.pair.is_some() {
-        done.twin =
-            Some(pool.install(|| write_twin(&spec, done.facts.focal_depth_um, &output, &options, args, &cancel))?);
-    }
-    if let Some(path) = &picture {
-        pool.install(|| picture::draw_recording(&output, path, args.force))?;
-        done.picture = Some(path.clone());
-    }
+    let done: Summary<'_> = on_threads(args.threads, make)?;
     if args.json {
         print(&format!("{:#}\n", done.json()))
     } else if args.quiet {
@@ -215,11 +213,18 @@ fn assemble(args: &Args) -> Result<(Spec, String), Failure> {
     Ok((checked.spec, name))
 }
 
-fn thread_pool(threads: Option<usize>) -> Result<rayon::ThreadPool, Failure> {
-    if threads == Some(0) {
+/// Runs `f` where parallel work goes to that many threads, to one a core if not given. This thread is none of them, so that it
+/// can hand frames to the disk while they render.
+fn on_threads<T: Send>(threads: Option<usize>, f: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T, Failure> {
+    let Some(n) = threads else { return f() };
+    if n == 0 {
         return Err(Failure::Input("--threads 0: give at least 1, or leave it out to use all cores".to_owned()));
     }
-    rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build().map_err(Failure::run)
+    if rayon::ThreadPoolBuilder::new().num_threads(n).build_global().is_ok() {
+        return f();
+    }
+    // Within another program the threads may be there already, and be of another number.
+    rayon::ThreadPoolBuilder::new().num_threads(n).build().map_err(Failure::run)?.install(f)
 }
 
 fn simulate<S: Sink>(
@@ -311,7 +316,7 @@ impl<S: Sink> Sink for Observed<S> {
 
 struct Summary<'a> {
     spec: &'a Spec,
-    output: &'a Path,
+    output: PathBuf,
     picture: Option<PathBuf>,
     /// The same cells without background.
     twin: Option<PathBuf>,
@@ -356,7 +361,7 @@ impl Summary<'_> {
         if let Some(twin) = &self.twin {
             out += &format!("{}\n  the same cells without haze, vessels, stray light and noise\n", twin.display());
         }
-        out + &output::next(format, self.output, self.picture.as_deref())
+        out + &output::next(format, &self.output, self.picture.as_deref())
     }
 
     fn json(&self) -> serde_json::Value {

@@ -132,7 +132,7 @@ pub fn render(scene: &Scene, frames: Range<usize>, stage: Option<&str>) -> Resul
     let frames = frames.start.min(scene.n_frames)..frames.end.min(scene.n_frames);
     let renderer = Renderer::new(scene, n_stages, false);
     let threads = rayon::current_num_threads();
-    let passes = passes(frames.clone(), renderer.frames_per_pass(frames.len()));
+    let passes = renderer.passes(frames.clone());
     let parts: Vec<Vec<Pixels>> = if passes.len() < threads {
         // Few frames: all threads work on each of them, on some rows each.
         let rows = |part: usize| part * scene.canvas.fov[0] / threads..(part + 1) * scene.canvas.fov[0] / threads;
@@ -154,18 +154,6 @@ fn rank_of_stage(spec: &Spec, name: &str) -> Result<usize, RunError> {
         name: name.to_owned(),
         stages: spec.steps.iter().map(steps::AnyStep::stage).collect(),
     })
-}
-
-/// Cuts a range of frames into passes that start at multiples of their length.
-fn passes(frames: Range<usize>, per_pass: usize) -> Vec<Range<usize>> {
-    let mut passes = Vec::new();
-    let mut start = frames.start;
-    while start < frames.end {
-        let end = ((start / per_pass + 1) * per_pass).min(frames.end);
-        passes.push(start..end);
-        start = end;
-    }
-    passes
 }
 
 fn render_into<S: Sink>(
@@ -190,7 +178,7 @@ fn render_into<S: Sink>(
     // Threads render passes while this one hands finished ones to the sink, in order. The number of passes in flight bounds
     // the memory, whatever the duration.
     let n_frames = frames.len();
-    let passes = passes(frames, renderer.frames_per_pass(n_frames));
+    let passes = renderer.passes(frames);
     let in_flight = rayon::current_num_threads() * 3 / 2 + 1;
     let (sender, finished) = mpsc::channel::<(usize, Vec<Pixels>)>();
     let cancel = options.cancel.clone();
@@ -258,8 +246,6 @@ pub fn movie_stages(spec: &Spec) -> Vec<&'static str> {
 /// Never for a scene that was built; the type is shared with [`render`].
 pub fn render_range(scene: &Scene, frames: Range<usize>) -> Result<(), RunError> {
     let renderer = Renderer::new(scene, scene.stages.len(), false);
-    passes(frames.clone(), renderer.frames_per_pass(frames.len()))
-        .into_par_iter()
-        .for_each(|pass| renderer.recycle(renderer.pass(pass)));
+    renderer.passes(frames.clone()).into_par_iter().for_each(|pass| renderer.recycle(renderer.pass(pass)));
     Ok(())
 }

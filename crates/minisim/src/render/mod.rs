@@ -28,7 +28,7 @@ use kernels::{
 pub const FRAMES_AT_ONCE: usize = 8;
 
 /// Most frames of a pass, so that footprints and maps come from memory once for all of them.
-const MAX_FRAMES_PER_PASS: usize = 16;
+const MAX_FRAMES_PER_PASS: usize = 32;
 
 /// Size that a pass's movies should stay below (bytes).
 const PASS_BYTES: usize = 16 << 20;
@@ -101,18 +101,26 @@ impl<'a> Renderer<'a> {
         all
     }
 
-    /// Frames that each pass of `n_frames` should have: many, so that footprints and maps are seldom read from memory, but few
-    /// enough for the memory, and for threads that end at the same time.
+    /// Cuts `frames` into passes: long ones, so that footprints and maps are seldom read from memory, as far as that has room,
+    /// and shorter ones towards the end, so that all threads end at the same time.
     #[must_use]
-    pub fn frames_per_pass(&self, n_frames: usize) -> usize {
+    pub fn passes(&self, frames: Range<usize>) -> Vec<Range<usize>> {
         let bytes = |track: &crate::sink::Track| track.height * track.width * track.rendered.bytes();
         let frame: usize = self.tracks().iter().map(bytes).sum();
-        let share = n_frames / (4 * rayon::current_num_threads());
-        let frames = share.min(PASS_BYTES / frame.max(1)).min(MAX_FRAMES_PER_PASS);
-        (frames / FRAMES_AT_ONCE).max(1) * FRAMES_AT_ONCE
+        let most = (PASS_BYTES / frame.max(1)).min(MAX_FRAMES_PER_PASS);
+        let mut passes = Vec::new();
+        let mut start = frames.start;
+        while start < frames.end {
+            let share = (frames.end - start) / (3 * rayon::current_num_threads());
+            let groups = (share.min(most) / FRAMES_AT_ONCE).max(1);
+            let end = ((start / FRAMES_AT_ONCE + groups) * FRAMES_AT_ONCE).min(frames.end);
+            passes.push(start..end);
+            start = end;
+        }
+        passes
     }
 
-    /// Renders `frames`, best [`Self::frames_per_pass`] of them.
+    /// Renders `frames`, best one of [`Self::passes`].
     #[must_use]
     pub fn pass(&self, frames: Range<usize>) -> Rendered {
         self.rows(frames, 0..self.scene.canvas.fov[0])
