@@ -1,6 +1,7 @@
 //! `minisim simulate`: a spec becomes a recording on disk.
 
 use std::{
+    ops::Range,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use minisim::{
     Cancel, Event, GroundTruth, Outcome, RunError, Sink,
     pair::{clean_twin, white_level},
     presets::preset,
-    sink::{Block, Header, SinkError},
+    sink::{Block, Header, Place, SinkError},
     spec::{Checked, Spec},
 };
 use minisim_io::{FileOptions, FileSink, Format};
@@ -301,6 +302,14 @@ impl<S: Sink> Sink for Observed<S> {
 
     fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError> {
         self.inner.block(block)
+    }
+
+    fn place(&mut self, frames: Range<usize>) -> Option<Place> {
+        self.inner.place(frames)
+    }
+
+    fn placed(&mut self, frames: Range<usize>, place: Place) -> Result<(), SinkError> {
+        self.inner.placed(frames, place)
     }
 
     fn finish(self, truth: GroundTruth) -> Result<Self::Output, SinkError> {

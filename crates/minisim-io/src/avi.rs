@@ -7,13 +7,14 @@
 use std::{
     fs,
     io::{self, Seek, SeekFrom, Write},
+    ops::Range,
     path::{Path, PathBuf},
 };
 
 use minisim::{
     GroundTruth, Sink, Spec,
     recording::{Movie, Pixels},
-    sink::{Block, Header, SinkError, Track},
+    sink::{Block, Header, Place, SinkError, Track},
 };
 
 use crate::{
@@ -27,6 +28,8 @@ use crate::{
 
 /// Bytes after which a new RIFF chunk begins.
 const RIFF_BYTES: u64 = 1 << 30;
+/// Bytes before what a chunk holds: its name and its length.
+const CHUNK_HEADER: usize = 8;
 /// Most pixels a side: the header has 16 bits for the display rectangle.
 const MAX_SIDE: usize = i16::MAX as usize;
 
@@ -76,6 +79,8 @@ pub struct AviSink {
     rate: Rate,
     bytes: u64,
     taken: usize,
+    /// Where each frame's chunk will be, if frames can be rendered where they go into the file from.
+    frame_offsets: Vec<u64>,
 }
 
 impl AviSink {
@@ -104,6 +109,7 @@ impl AviSink {
             rate,
             bytes: 0,
             taken: 0,
+            frame_offsets: Vec::new(),
         })
     }
 
@@ -138,7 +144,12 @@ impl AviSink {
         let failed = || IoError::system("write", &self.target);
         let file = fs::File::create(clip.path()).map_err(failed())?;
         let shape = Shape { width, height, n_frames: n, rate: self.rate };
-        self.writer = Some(Writer::new(file, shape, self.options.codec, self.options.riff_bytes).map_err(failed())?);
+        let (codec, riff_bytes) = (self.options.codec, self.options.riff_bytes);
+        self.writer = Some(Writer::new(LongFile::new(file), shape, codec, riff_bytes).map_err(failed())?);
+        // Counts that are their own grey levels go into the file as they are rendered.
+        let as_they_are = self.coder.as_ref().is_some_and(FrameCoder::is_identity) && self.options.clip.is_none();
+        self.frame_offsets =
+            if as_they_are { frame_offsets(shape, codec, riff_bytes).map_err(failed())? } else { Vec::new() };
         Ok(())
     }
 
@@ -170,6 +181,25 @@ impl AviSink {
         });
         self.coder = Some(coder);
         result.map_err(|e| e.named(&self.target))
+    }
+
+    fn place_for(&mut self, frames: Range<usize>) -> Option<Place> {
+        let writer = self.writer.as_mut()?;
+        let offsets = self.frame_offsets.get(frames.clone())?;
+        let (stride, start) = (writer.frame_bytes(), *offsets.first()?);
+        // Where a new list begins in between, frames go one by one.
+        (offsets.last()? - start == (stride * (frames.len() - 1)) as u64).then(|| {
+            let (bytes, first) = writer.file.place(start, stride * frames.len());
+            Place { bytes, first: first + CHUNK_HEADER, stride }
+        })
+    }
+
+    fn take_place(&mut self, n: usize, place: Place) -> Result<(), IoError> {
+        if let Some(writer) = &mut self.writer {
+            writer.frames_in_place(n, place).map_err(IoError::system("write", &self.target))?;
+        }
+        self.taken += n;
+        Ok(())
     }
 
     fn complete(mut self) -> Result<Written, IoError> {
@@ -205,6 +235,14 @@ impl Sink for AviSink {
             self.take(block.pixels, block.n_frames)?;
         }
         Ok(())
+    }
+
+    fn place(&mut self, frames: Range<usize>) -> Option<Place> {
+        self.place_for(frames)
+    }
+
+    fn placed(&mut self, frames: Range<usize>, place: Place) -> Result<(), SinkError> {
+        Ok(self.take_place(frames.len(), place)?)
     }
 
     fn finish(self, _: GroundTruth) -> Result<Written, SinkError> {
@@ -268,8 +306,8 @@ pub(crate) struct Shape {
 
 /// The muxer.
 #[derive(Debug)]
-pub(crate) struct Writer {
-    file: LongFile,
+pub(crate) struct Writer<F = LongFile> {
+    file: F,
     at: u64,
     width: usize,
     height: usize,
@@ -292,15 +330,15 @@ pub(crate) struct Writer {
     frames_in_first: u32,
 }
 
-impl Writer {
-    pub(crate) fn new(file: fs::File, shape: Shape, codec: Codec, riff_bytes: u64) -> io::Result<Self> {
+impl<F: Write + Seek> Writer<F> {
+    pub(crate) fn new(file: F, shape: Shape, codec: Codec, riff_bytes: u64) -> io::Result<Self> {
         let Shape { width, height, n_frames, rate } = shape;
         // No coder makes a frame much larger than it is.
         let frame = 2 * (width * height) as u64 + 1024;
         let per_list = (riff_bytes / frame).max(1);
         let list_room = (n_frames as u64 / per_list + 2).min(1 << 24) as u32;
         let mut writer = Self {
-            file: LongFile::new(file),
+            file,
             at: 0,
             width,
             height,
@@ -340,17 +378,28 @@ impl Writer {
         if self.codec.is_raw() { b"00db" } else { b"00dc" }
     }
 
-    /// Appends a frame, coded.
-    pub(crate) fn frame(&mut self, levels: &[u8]) -> io::Result<()> {
+    /// Begins another list if a frame of `len` bytes would make this one too long.
+    fn make_room(&mut self, len: usize) -> io::Result<()> {
         let index_bytes = 8 * (self.frame_offsets.len() as u64 + 4) + 24;
         let legacy_bytes = if self.lists.is_empty() { 2 * index_bytes } else { 0 };
-        let end = self.at + levels.len() as u64 + index_bytes + legacy_bytes;
+        let end = self.at + len as u64 + index_bytes + legacy_bytes;
         if !self.frame_offsets.is_empty() && end - self.riff_at > self.riff_bytes {
             self.end_riff()?;
             self.riff_at = self.at;
             self.put(b"RIFF\0\0\0\0AVIX")?;
             self.begin_movi()?;
         }
+        Ok(())
+    }
+
+    /// Bytes of a frame's chunk, if it is not coded.
+    fn frame_bytes(&self) -> usize {
+        CHUNK_HEADER + (self.width * self.height).next_multiple_of(2)
+    }
+
+    /// Appends a frame, coded.
+    pub(crate) fn frame(&mut self, levels: &[u8]) -> io::Result<()> {
+        self.make_room(levels.len())?;
         self.largest = self.largest.max(levels.len());
         self.frame_offsets.push((self.at, levels.len() as u32));
         self.put(self.chunk_name())?;
@@ -410,16 +459,6 @@ impl Writer {
         Ok(())
     }
 
-    /// Completes the file; its size.
-    pub(crate) fn finish(mut self) -> io::Result<u64> {
-        self.end_riff()?;
-        let header = self.headers();
-        self.file.seek(SeekFrom::Start(HEADER_LIST_AT))?;
-        self.file.write_all(&header)?;
-        self.file.finish()?;
-        Ok(self.at)
-    }
-
     /// The `hdrl` list; its length does not depend on what has been written.
     fn headers(&self) -> Vec<u8> {
         let frame_bytes = self.largest as u32;
@@ -468,6 +507,67 @@ impl Writer {
         let odml = list(b"odml", &[chunk(b"dmlh", &dmlh)]);
         list(b"hdrl", &[chunk(b"avih", &avih), strl, odml])
     }
+}
+
+impl Writer {
+    /// Appends `n` frames that are not coded and lie in a place as they will in the file, all in one list.
+    fn frames_in_place(&mut self, n: usize, mut place: Place) -> io::Result<()> {
+        let (frame, chunk) = (self.width * self.height, self.frame_bytes());
+        self.make_room(frame)?;
+        let name = self.chunk_name();
+        for at in (0..n).map(|i| place.first + i * place.stride) {
+            place.bytes[at - CHUNK_HEADER..at - 4].copy_from_slice(name);
+            place.bytes[at - 4..at].copy_from_slice(&(frame as u32).to_le_bytes());
+            place.bytes[at + frame..at + chunk - CHUNK_HEADER].fill(0);
+            self.frame_offsets.push((self.at, frame as u32));
+            self.at += chunk as u64;
+        }
+        self.written += n;
+        self.file.append(place.bytes, place.first - CHUNK_HEADER, n * chunk)
+    }
+
+    /// Completes the file; its size.
+    pub(crate) fn finish(mut self) -> io::Result<u64> {
+        self.end_riff()?;
+        let header = self.headers();
+        self.file.seek(SeekFrom::Start(HEADER_LIST_AT))?;
+        self.file.write_all(&header)?;
+        self.file.finish()?;
+        Ok(self.at)
+    }
+}
+
+/// Where each frame's chunk will be in a file of frames that are not coded.
+fn frame_offsets(shape: Shape, codec: Codec, riff_bytes: u64) -> io::Result<Vec<u64>> {
+    /// A file that is not there, but has a length.
+    #[derive(Default)]
+    struct Length(u64);
+
+    impl Write for Length {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += bytes.len() as u64;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Seek for Length {
+        fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+            Ok(self.0)
+        }
+    }
+
+    let mut writer = Writer::new(Length::default(), shape, codec, riff_bytes)?;
+    let levels = vec![0; shape.width * shape.height];
+    (0..shape.n_frames)
+        .map(|_| {
+            writer.frame(&levels)?;
+            Ok(writer.frame_offsets.last().map_or(0, |(at, _)| *at))
+        })
+        .collect()
 }
 
 /// A film's picture format as Windows names it, with what the decoder needs.

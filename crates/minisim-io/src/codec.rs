@@ -103,6 +103,11 @@ impl FrameCoder {
         Self { grey, codec, width, height, ffv1: ffv1::Encoder::new(width, height), levels: Vec::new() }
     }
 
+    /// Whether a frame's bytes are its counts, if these have 8 bits.
+    pub(crate) fn is_identity(&self) -> bool {
+        self.codec.is_raw() && self.grey.identity
+    }
+
     /// Codes `n` frames and hands them on in order.
     pub(crate) fn code<E: From<std::io::Error>>(
         &mut self,

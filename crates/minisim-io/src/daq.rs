@@ -16,6 +16,7 @@ use crate::{
     atomic::{Pending, write},
     avi::{Rate, Shape, Writer},
     codec::{Codec, FrameCoder},
+    disk::LongFile,
     error::IoError,
     film::{Coding, check_levels, grey_of},
 };
@@ -113,7 +114,7 @@ impl DaqSink {
                 rate: HEADER_FPS,
             };
             let file = fs::File::create(&path).map_err(IoError::system("create", &path))?;
-            let writer = Writer::new(file, shape, self.codec, RIFF_BYTES);
+            let writer = Writer::new(LongFile::new(file), shape, self.codec, RIFF_BYTES);
             self.writer = Some(writer.map_err(IoError::system("write", &path))?);
         }
         if let Some(writer) = &mut self.writer {

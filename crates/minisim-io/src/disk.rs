@@ -22,6 +22,9 @@ const PART_BYTES: usize = 4 << 20;
 /// Full parts that may wait for the disk. Frames come several at a time; whoever makes them should not wait.
 const MOST_WAITING: usize = 4;
 
+/// Places, each of many frames, that may wait for the disk.
+const MOST_PLACES: usize = 2;
+
 /// Alignment of parts in memory and in files; a multiple of every disk's sector.
 const ALIGNMENT: usize = 4096;
 
@@ -99,6 +102,8 @@ impl Aligned {
 struct Part {
     file: File,
     bytes: Aligned,
+    /// How many of them.
+    len: usize,
     start: u64,
     /// Where the file ends then, if this is known.
     end: Option<u64>,
@@ -184,7 +189,7 @@ fn write_part(part: &Part, direct: bool) -> io::Result<bool> {
     let write = || {
         let mut file = file;
         file.seek(SeekFrom::Start(part.start))?;
-        file.write_all(part.bytes.get(0..part.bytes.len()))
+        file.write_all(part.bytes.get(0..part.len))
     };
     let mut direct = direct && system::set_direct(file, true);
     match write() {
@@ -225,8 +230,9 @@ impl WholeFiles {
         self.settle(MOST_WAITING - 1)?;
         let file = File::create(&path).map_err(IoError::system("create", &path))?;
         let end = bytes.len();
-        bytes.bytes.resize(bytes.skip + end.next_multiple_of(ALIGNMENT), 0);
-        let part = Part { file, bytes, start: 0, end: Some(end as u64) };
+        let len = end.next_multiple_of(ALIGNMENT);
+        bytes.bytes.resize(bytes.skip + len, 0);
+        let part = Part { file, bytes, len, start: 0, end: Some(end as u64) };
         let sent = Writer::started(&mut self.writer).and_then(|writer| writer.send(part));
         sent.map_err(IoError::system("write", &path))?;
         self.waiting.push_back(path);
@@ -273,15 +279,16 @@ pub(crate) struct LongFile {
     trail: Trail,
     /// Nothing else touches the file while parts are waiting.
     writer: Option<Writer>,
-    /// Memory of parts that were written.
+    /// Memory of parts that were written, and of places.
     spare: Vec<Aligned>,
+    spare_places: Vec<Aligned>,
 }
 
 impl LongFile {
     /// Writes to a new file.
     pub(crate) fn new(file: File) -> Self {
         let (part, trail) = (Aligned::new(PART_BYTES), Trail::default());
-        Self { file, at: 0, start: 0, part, len: 0, trail, writer: None, spare: Vec::new() }
+        Self { file, at: 0, start: 0, part, len: 0, trail, writer: None, spare: Vec::new(), spare_places: Vec::new() }
     }
 
     fn end(&self) -> u64 {
@@ -293,9 +300,10 @@ impl LongFile {
         let Some(writer) = &mut self.writer else { return Ok(()) };
         while let Some(Sent { part, direct }) = writer.receive(most)? {
             if !direct {
-                self.trail.add(part.file, part.start..part.start + part.bytes.len() as u64);
+                self.trail.add(part.file, part.start..part.start + part.len as u64);
             }
-            self.spare.push(part.bytes);
+            // Memory of places is of any size, that of parts of one.
+            if part.bytes.len() == PART_BYTES { &mut self.spare } else { &mut self.spare_places }.push(part.bytes);
         }
         Ok(())
     }
@@ -304,11 +312,50 @@ impl LongFile {
     fn spill(&mut self, len: usize, end: Option<u64>) -> io::Result<()> {
         self.settle(MOST_WAITING - 1)?;
         let next = self.spare.pop().unwrap_or_else(|| Aligned::new(PART_BYTES));
-        let mut bytes = std::mem::replace(&mut self.part, next);
-        bytes.bytes.truncate(bytes.skip + len);
-        let part = Part { file: self.file.try_clone()?, bytes, start: self.start, end };
+        let bytes = std::mem::replace(&mut self.part, next);
+        let part = Part { file: self.file.try_clone()?, bytes, len, start: self.start, end };
         Writer::started(&mut self.writer)?.send(part)?;
         (self.start, self.len) = (self.start + len as u64, 0);
+        Ok(())
+    }
+
+    /// Memory for `len` bytes that will be appended where the file's end is `end` then, and where in it they go: aligned as
+    /// they will be in the file, so that they can go there from where they are.
+    pub(crate) fn place(&mut self, end: u64, len: usize) -> (Vec<u8>, usize) {
+        let before = (end % ALIGNMENT as u64) as usize;
+        let mut bytes = self.spare_places.pop().unwrap_or_default().bytes;
+        let most = 2 * ALIGNMENT + len;
+        if bytes.len() < most {
+            bytes = vec![0; most];
+        }
+        let skip = bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        (bytes, skip + before)
+    }
+
+    /// Appends `len` bytes that lie from `first` on in memory that [`Self::place`] gave.
+    pub(crate) fn append(&mut self, mut bytes: Vec<u8>, first: usize, len: usize) -> io::Result<()> {
+        let skip = bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        let before = self.len % ALIGNMENT;
+        if self.at != self.end() || first != skip + before {
+            self.write_all(&bytes[first..first + len])?;
+            self.spare_places.push(Aligned { bytes, skip });
+            return Ok(());
+        }
+        // What is not aligned at the end goes with these bytes, as what is not aligned of these will with the next.
+        let whole = self.len - before;
+        bytes[skip..first].copy_from_slice(self.part.get(whole..self.len));
+        if whole > 0 {
+            self.spill(whole, None)?;
+        }
+        self.settle(MOST_PLACES - 1)?;
+        let (end, whole) = (before + len, (before + len) / ALIGNMENT * ALIGNMENT);
+        self.part.get_mut(0..end - whole).copy_from_slice(&bytes[skip + whole..skip + end]);
+        let (file, start) = (self.file.try_clone()?, self.start);
+        let part = Part { file, bytes: Aligned { bytes, skip }, len: whole, start, end: None };
+        Writer::started(&mut self.writer)?.send(part)?;
+        self.start += whole as u64;
+        self.len = end - whole;
+        self.at = self.end();
         Ok(())
     }
 

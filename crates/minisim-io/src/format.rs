@@ -3,12 +3,12 @@
 //! Every format is a [`Sink`]: frames come in, a file or a folder comes out, complete or not at all. [`FileSink`] is any of
 //! them, chosen by name or by the ending of the path.
 
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
 use minisim::{
     GroundTruth, Recording, Sink, Spec,
     recording::{Movie, Pixels, SampleType},
-    sink::{Block, Header, SinkError, Track},
+    sink::{Block, Header, Place, SinkError, Track},
 };
 
 use crate::{
@@ -204,6 +204,8 @@ impl std::fmt::Debug for FileSink {
 trait AnySink: Send {
     fn begin(&mut self, header: &Header) -> Result<(), SinkError>;
     fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError>;
+    fn place(&mut self, frames: Range<usize>) -> Option<Place>;
+    fn placed(&mut self, frames: Range<usize>, place: Place) -> Result<(), SinkError>;
     fn finish(self: Box<Self>, truth: GroundTruth) -> Result<Written, SinkError>;
 }
 
@@ -214,6 +216,14 @@ impl<S: Sink<Output = Written>> AnySink for S {
 
     fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError> {
         Sink::block(self, block)
+    }
+
+    fn place(&mut self, frames: Range<usize>) -> Option<Place> {
+        Sink::place(self, frames)
+    }
+
+    fn placed(&mut self, frames: Range<usize>, place: Place) -> Result<(), SinkError> {
+        Sink::placed(self, frames, place)
     }
 
     fn finish(self: Box<Self>, truth: GroundTruth) -> Result<Written, SinkError> {
@@ -267,6 +277,14 @@ impl Sink for FileSink {
 
     fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError> {
         self.0.block(block)
+    }
+
+    fn place(&mut self, frames: Range<usize>) -> Option<Place> {
+        self.0.place(frames)
+    }
+
+    fn placed(&mut self, frames: Range<usize>, place: Place) -> Result<(), SinkError> {
+        self.0.placed(frames, place)
     }
 
     fn finish(self, truth: GroundTruth) -> Result<Written, SinkError> {

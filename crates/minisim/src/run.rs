@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 use crate::{
     progress::{Cancel, Event},
-    recording::{Pixels, Recording},
-    render::Renderer,
+    recording::{Pixels, Recording, SampleType},
+    render::{Rendered, Renderer},
     scene::Scene,
-    sink::{Block, Header, MemorySink, Sink, SinkError},
+    sink::{Block, Header, MemorySink, Place, Sink, SinkError},
     spec::{Finding, Report, Spec},
     steps::{self, Domain},
 };
@@ -167,6 +167,7 @@ fn render_into<S: Sink>(
     let renderer = Renderer::new(scene, n_stages, snapshots);
     let tracks = renderer.tracks();
     let digitised = scene.stages[..n_stages].iter().any(|s| s.name == <steps::Sensor as steps::Step>::KIND);
+    let counts_alone = matches!(tracks.as_slice(), [track] if digitised && track.rendered == SampleType::U8);
     let header = Header {
         spec: scene.spec.clone(),
         n_frames: frames.len(),
@@ -180,47 +181,69 @@ fn render_into<S: Sink>(
     let n_frames = frames.len();
     let passes = renderer.passes(frames);
     let in_flight = rayon::current_num_threads() * 3 / 2 + 1;
-    let (sender, finished) = mpsc::channel::<(usize, Vec<Pixels>)>();
+    let (sender, finished) = mpsc::channel::<(usize, Pass)>();
     let cancel = options.cancel.clone();
     rayon::in_place_scope(|scope| {
-        let spawn = |number: usize| {
-            let (sender, renderer, cancel, pass) = (sender.clone(), &renderer, &cancel, passes[number].clone());
+        let spawn = |number: usize, sink: &mut S| {
+            let (sender, renderer, cancel, frames) = (sender.clone(), &renderer, &cancel, passes[number].clone());
+            let place = if counts_alone { sink.place(frames.clone()) } else { None };
+            let place = place.filter(|place| place.holds(frames.len(), scene.canvas.fov.iter().product()));
             scope.spawn(move |_| {
                 if !cancel.is_cancelled() {
+                    let pass = match place {
+                        Some(mut place) => {
+                            renderer.pass_into(frames, &mut place);
+                            Pass::Placed(place)
+                        }
+                        None => Pass::Movies(renderer.pass(frames)),
+                    };
                     // Nobody listens any more once the sink has failed.
-                    let _ = sender.send((number, renderer.pass(pass)));
+                    let _ = sender.send((number, pass));
                 }
             });
         };
-        (0..passes.len().min(in_flight)).for_each(spawn);
-        let mut early: BTreeMap<usize, Vec<Pixels>> = BTreeMap::new();
-        for (number, pass) in passes.iter().enumerate() {
-            let movies = loop {
-                if let Some(movies) = early.remove(&number) {
-                    break movies;
+        (0..passes.len().min(in_flight)).for_each(|number| spawn(number, sink));
+        let mut early: BTreeMap<usize, Pass> = BTreeMap::new();
+        for (number, frames) in passes.iter().enumerate() {
+            let pass = loop {
+                if let Some(pass) = early.remove(&number) {
+                    break pass;
                 }
                 if cancel.is_cancelled() {
                     return Err(RunError::Cancelled);
                 }
-                if let Some((number, movies)) = receive(&finished) {
-                    early.insert(number, movies);
+                if let Some((number, pass)) = receive(&finished) {
+                    early.insert(number, pass);
                 }
             };
             if number + in_flight < passes.len() {
-                spawn(number + in_flight);
+                spawn(number + in_flight, sink);
             }
-            for (track, pixels) in movies.iter().enumerate() {
-                let block = Block { track, first_frame: pass.start, n_frames: pass.len(), pixels };
-                sink.block(&block).map_err(RunError::Sink)?;
+            match pass {
+                Pass::Placed(place) => sink.placed(frames.clone(), place).map_err(RunError::Sink)?,
+                Pass::Movies(movies) => {
+                    for (track, pixels) in movies.iter().enumerate() {
+                        let block = Block { track, first_frame: frames.start, n_frames: frames.len(), pixels };
+                        sink.block(&block).map_err(RunError::Sink)?;
+                    }
+                    renderer.recycle(movies);
+                }
             }
-            renderer.recycle(movies);
             if let Some(on_event) = &mut options.on_event {
-                on_event(Event::Frames { done: pass.end, n_frames });
+                on_event(Event::Frames { done: frames.end, n_frames });
             }
         }
         Ok(())
     })?;
     options.check()
+}
+
+/// A pass that is rendered.
+enum Pass {
+    /// A movie a track.
+    Movies(Rendered),
+    /// The observed movie alone, where the sink wants it.
+    Placed(Place),
 }
 
 /// Waits a moment for a finished pass. Where the caller is itself one of the rendering threads, it renders meanwhile.

@@ -3,6 +3,8 @@
 //! A sink knows files and nothing of physics. `begin` comes once, then blocks of consecutive frames, then `finish`. On an
 //! error or a cancellation `finish` is never called and the sink is dropped: a sink that writes files removes what it wrote.
 
+use std::ops::Range;
+
 use crate::{
     recording::{Movie, Pixels, Recording, SampleType},
     spec::Spec,
@@ -66,6 +68,25 @@ pub struct Block<'a> {
     pub pixels: &'a Pixels,
 }
 
+/// Memory for consecutive frames of 8-bit counts, laid out as its owner needs them.
+#[derive(Debug)]
+pub struct Place {
+    /// The memory.
+    pub bytes: Vec<u8>,
+    /// Where the first frame begins.
+    pub first: usize,
+    /// Bytes from frame to frame.
+    pub stride: usize,
+}
+
+impl Place {
+    /// Whether `n` frames of `frame` bytes fit in without touching each other.
+    pub(crate) fn holds(&self, n: usize, frame: usize) -> bool {
+        let end = n.saturating_sub(1).checked_mul(self.stride).and_then(|at| at.checked_add(self.first + frame));
+        self.stride >= frame && end.is_some_and(|end| end <= self.bytes.len())
+    }
+}
+
 /// A receiver of frames.
 pub trait Sink: Send {
     /// What a finished run yields.
@@ -82,6 +103,21 @@ pub trait Sink: Send {
     /// # Errors
     /// When the block cannot be stored.
     fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError>;
+
+    /// Memory for `frames` of the observed movie, which are about to be rendered, if the sink wants them in a place of its own;
+    /// they then come by [`Sink::placed`], in their turn, and not by [`Sink::block`]. Asked for in order, in runs that deliver
+    /// 8-bit counts and nothing else. A place that is too small for them is not used; they come as a block, then.
+    fn place(&mut self, _frames: Range<usize>) -> Option<Place> {
+        None
+    }
+
+    /// Takes the next frames, in the place that was given for them.
+    ///
+    /// # Errors
+    /// When they cannot be stored.
+    fn placed(&mut self, _frames: Range<usize>, _place: Place) -> Result<(), SinkError> {
+        Err("this sink gave no place for frames".into())
+    }
 
     /// Completes the output. Until here nothing that looks complete may exist.
     ///

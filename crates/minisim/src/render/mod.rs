@@ -126,24 +126,29 @@ impl<'a> Renderer<'a> {
         self.rows(frames, 0..self.scene.canvas.fov[0])
     }
 
+    /// Renders `frames` of 8-bit counts into the memory of the sink that wants them there; nothing where the run does not
+    /// deliver such counts alone.
+    pub fn pass_into(&self, frames: Range<usize>, place: &mut crate::sink::Place) {
+        if let Some(digitiser) = self.digitiser() {
+            let out = &mut place.bytes[place.first..];
+            let rows = 0..self.scene.canvas.fov[0];
+            self.observe(&frames, rows, &mut Kept::default(), (out, place.stride), counts(digitiser));
+        }
+    }
+
     /// Renders `rows` of the field of view in `frames`. Snapshots are of whole images, so with them all rows must be asked for.
     #[must_use]
     pub fn rows(&self, frames: Range<usize>, rows: Range<usize>) -> Rendered {
-        let digitiser = self.stages.iter().find_map(|s| match &s.layer {
-            Some(Layer::Scope(ScopeLayer::Digitise(digitiser))) => Some(digitiser.as_ref()),
-            _ => None,
-        });
+        let digitiser = self.digitiser();
         let mut kept = Kept::new(self, frames.clone());
         let observed = match digitiser.map(|d| (d, sample_for(d.model().max_count))) {
             None => {
                 let light = |_: usize, _: usize, light: &mut [f32], out: &mut [f32]| out.copy_from_slice(light);
-                Pixels::F32(self.observe(&frames, rows, &mut kept, self.recycled(), light))
+                Pixels::F32(self.observed(&frames, rows, &mut kept, light))
             }
-            Some((d, SampleType::U8)) => Pixels::U8(self.observe(&frames, rows, &mut kept, self.recycled(), counts(d))),
-            Some((d, SampleType::U16)) => {
-                Pixels::U16(self.observe(&frames, rows, &mut kept, self.recycled(), counts(d)))
-            }
-            Some((d, _)) => Pixels::F32(self.observe(&frames, rows, &mut kept, self.recycled(), counts(d))),
+            Some((d, SampleType::U8)) => Pixels::U8(self.observed(&frames, rows, &mut kept, counts(d))),
+            Some((d, SampleType::U16)) => Pixels::U16(self.observed(&frames, rows, &mut kept, counts(d))),
+            Some((d, _)) => Pixels::F32(self.observed(&frames, rows, &mut kept, counts(d))),
         };
         let mut movies = kept.movies;
         if let (Some(last), true) = (movies.last_mut(), digitiser.is_some()) {
@@ -153,6 +158,14 @@ impl<'a> Renderer<'a> {
         movies
     }
 
+    /// The sensor, if the stages reach it.
+    fn digitiser(&self) -> Option<&Digitiser> {
+        self.stages.iter().find_map(|s| match &s.layer {
+            Some(Layer::Scope(ScopeLayer::Digitise(digitiser))) => Some(digitiser.as_ref()),
+            _ => None,
+        })
+    }
+
     /// Hands the buffers of a pass back, for passes to come.
     pub fn recycle(&self, mut movies: Rendered) {
         if !movies.is_empty() {
@@ -160,25 +173,33 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// A buffer of an earlier pass, or a new one.
-    fn recycled<T: Recycle>(&self) -> Vec<T> {
-        lock(&self.spent).pop().and_then(T::take).unwrap_or_default()
-    }
-
-    /// Renders the observed movie, `(frame, row, column)`; `expose` makes pixels of it out of light, given the frame's number
-    /// and the first pixel's within the field of view.
-    fn observe<T: Copy + Default>(
+    /// The observed movie, `(frame, row, column)`, in the buffer of an earlier pass, or a new one.
+    fn observed<T: Recycle + Copy + Default>(
         &self,
         frames: &Range<usize>,
         rows: Range<usize>,
         kept: &mut Kept,
-        mut out: Vec<T>,
-        mut expose: impl FnMut(usize, usize, &mut [f32], &mut [T]),
+        expose: impl FnMut(usize, usize, &mut [f32], &mut [T]),
     ) -> Vec<T> {
+        let mut out = lock(&self.spent).pop().and_then(T::take).unwrap_or_default();
+        let pixels = rows.len() * self.scene.canvas.fov[1];
+        out.resize(frames.len() * pixels, T::default());
+        self.observe(frames, rows, kept, (&mut out, pixels), expose);
+        out
+    }
+
+    /// Renders the observed movie, `(frame, row, column)`, with the given number of samples from frame to frame; `expose` makes
+    /// pixels of it out of light, given the frame's number and the first pixel's within the field of view.
+    fn observe<T>(
+        &self,
+        frames: &Range<usize>,
+        rows: Range<usize>,
+        kept: &mut Kept,
+        (out, stride): (&mut [T], usize),
+        mut expose: impl FnMut(usize, usize, &mut [f32], &mut [T]),
+    ) {
         let canvas = self.scene.canvas;
         let ([height, _], [_, fov_width]) = (canvas.shape(), canvas.fov);
-        let out_pixels = rows.len() * fov_width;
-        out.resize(frames.len() * out_pixels, T::default());
         let mut scratch = lock(&self.scratch).pop().unwrap_or_default();
         let mut groups: Vec<Group> = frames
             .clone()
@@ -219,7 +240,7 @@ impl<'a> Renderer<'a> {
                         let from = view.row(r, &mut scratch.edges, |row| band.row(f, row));
                         self.scope(t, r * fov_width, Program::new(Some(from)), line, kept);
                     }
-                    let at = (t - frames.start) * out_pixels + first - rows.start * fov_width;
+                    let at = (t - frames.start) * stride + first - rows.start * fov_width;
                     let n = fov.len();
                     expose(t, first, fov, &mut out[at..at + n]);
                 }
@@ -228,7 +249,6 @@ impl<'a> Renderer<'a> {
         }
         scratch.band = band.pixels;
         lock(&self.scratch).push(scratch);
-        out
     }
 
     /// What is to be known of some frames, at most [`FRAMES_AT_ONCE`], to begin with row `first_row` of the field of view.
@@ -421,7 +441,7 @@ impl<'a> Band<'a> {
 }
 
 /// The movies of the stages that are kept.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Kept {
     first_frame: usize,
     /// Pixels of an image, stage by stage.
