@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 use common::{recording, set, small_spec};
 use minisim::{Options, Spec, simulate_into};
-use minisim_io::{AviOptions, AviSink};
+use minisim_io::{AviOptions, AviSink, save_avi};
 
 /// Frames found by walking the chunks, and how many RIFF chunks there are; checks sizes and both indices on the way.
 fn parse(bytes: &[u8], frame_bytes: usize) -> (Vec<Vec<u8>>, usize) {
@@ -85,6 +85,21 @@ fn a_film_holds_the_counts_exactly() {
         assert_eq!(Spec::from_json(&text).expect("valid").spec, small_spec());
     }
     assert_eq!(fs::read_dir(dir.path()).expect("a folder").count(), 4);
+}
+
+#[test]
+fn a_film_is_the_same_file_from_memory_and_while_it_renders() {
+    // An odd number of pixels, many passes, and lists that end within some of them.
+    let spec = set(&small_spec(), "acquisition.duration_s", "15");
+    let recording = recording(&spec);
+    let dir = tempfile::tempdir().expect("a folder");
+    for riff_bytes in [1 << 30, 500_000] {
+        let options = AviOptions { riff_bytes, overwrite: true, ..AviOptions::default() };
+        let (streamed, saved) = (dir.path().join("streamed.avi"), dir.path().join("saved.avi"));
+        film(&spec, &streamed, options);
+        save_avi(&spec, &recording.observed, &saved, options).expect("saves");
+        assert!(fs::read(&streamed).expect("reads") == fs::read(&saved).expect("reads"), "lists of {riff_bytes}");
+    }
 }
 
 #[test]

@@ -43,39 +43,53 @@ struct Band {
     weights: Vec<Weights>,
 }
 
+/// What a cell has in a strip.
+struct Lit<'a> {
+    row: usize,
+    strip: usize,
+    /// The first pixel within the strip.
+    from: usize,
+    weights: &'a [f32],
+}
+
+/// The strips of canvas rows `rows` that a cell has light in.
+fn lit<'a>(p: &'a Patch, rows: &Range<usize>) -> impl Iterator<Item = Lit<'a>> {
+    let (top, left) = (p.row as usize, p.col as usize);
+    let strips = if p.width == 0 { 0..0 } else { left / STRIP..(left + p.width).div_ceil(STRIP) };
+    let rows = top.max(rows.start)..(top + p.height).min(rows.end);
+    rows.flat_map(move |row| {
+        let weights = p.row_weights(row - top);
+        strips.clone().map(move |strip| {
+            let from = (strip * STRIP).max(left);
+            let to = ((strip + 1) * STRIP).min(left + p.width);
+            Lit { row, strip, from: from % STRIP, weights: &weights[from - left..to - left] }
+        })
+    })
+    .filter(|lit| lit.weights.iter().any(|v| *v != 0.0))
+}
+
 impl Band {
-    /// The strips of canvas rows `band`.
-    fn new(band: Range<usize>, strips: usize, patches: &[Patch]) -> Self {
-        // Calls `entry` with unit, strip, the first pixel within it, and weights, for each strip that a cell has light in.
-        let each = |entry: &mut dyn FnMut(usize, usize, usize, &[f32])| {
-            for (unit, p) in patches.iter().enumerate().filter(|(_, p)| p.width > 0) {
-                let (top, left) = (p.row as usize, p.col as usize);
-                for row in top.max(band.start)..(top + p.height).min(band.end) {
-                    let values = p.row_weights(row - top);
-                    for strip in left / STRIP..(left + p.width).div_ceil(STRIP) {
-                        let from = (strip * STRIP).max(left);
-                        let values = &values[from - left..((strip + 1) * STRIP).min(left + p.width) - left];
-                        if values.iter().any(|v| *v != 0.0) {
-                            entry(unit, (row - band.start) * strips + strip, from % STRIP, values);
-                        }
-                    }
-                }
-            }
-        };
-        let mut starts = vec![0_u32; band.len() * strips + 1];
-        each(&mut |_, strip, _, _| starts[strip + 1] += 1);
+    /// The strips of canvas rows `rows`.
+    fn new(rows: Range<usize>, strips: usize, patches: &[Patch]) -> Self {
+        let at = |lit: &Lit<'_>| (lit.row - rows.start) * strips + lit.strip;
+        let mut starts = vec![0_u32; rows.len() * strips + 1];
+        for lit in patches.iter().flat_map(|p| lit(p, &rows)) {
+            starts[at(&lit) + 1] += 1;
+        }
         for i in 1..starts.len() {
             starts[i] += starts[i - 1];
         }
         let n = starts.last().copied().unwrap_or_default() as usize;
         let (mut units, mut weights) = (vec![0; n], vec![Weights([0.0; STRIP]); n]);
         let mut next = starts.clone();
-        each(&mut |unit, strip, from, values| {
-            let at = next[strip] as usize;
-            next[strip] += 1;
-            units[at] = unit as u32;
-            weights[at].0[from..from + values.len()].copy_from_slice(values);
-        });
+        for (unit, p) in patches.iter().enumerate() {
+            for lit in lit(p, &rows) {
+                let entry = next[at(&lit)] as usize;
+                next[at(&lit)] += 1;
+                units[entry] = unit as u32;
+                weights[entry].0[lit.from..lit.from + lit.weights.len()].copy_from_slice(lit.weights);
+            }
+        }
         Self { starts, units, weights }
     }
 }
