@@ -180,14 +180,18 @@ fn render_into<S: Sink>(
     // the memory, whatever the duration.
     let n_frames = frames.len();
     let passes = renderer.passes(frames);
-    let in_flight = rayon::current_num_threads() * 3 / 2 + 1;
+    let threads = rayon::current_num_threads();
+    // Frames in their place are handed on at once; blocks take a while.
+    let in_flight = |placed: bool| threads * 3 / 2 + usize::from(!placed || threads == 1);
     let (sender, finished) = mpsc::channel::<(usize, Pass)>();
     let cancel = options.cancel.clone();
     rayon::in_place_scope(|scope| {
+        // Says whether the sink has a place for the pass.
         let spawn = |number: usize, sink: &mut S| {
             let (sender, renderer, cancel, frames) = (sender.clone(), &renderer, &cancel, passes[number].clone());
             let place = if counts_alone { sink.place(frames.clone()) } else { None };
             let place = place.filter(|place| place.holds(frames.len(), scene.canvas.fov.iter().product()));
+            let placed = place.is_some();
             scope.spawn(move |_| {
                 if !cancel.is_cancelled() {
                     let pass = match place {
@@ -201,8 +205,16 @@ fn render_into<S: Sink>(
                     let _ = sender.send((number, pass));
                 }
             });
+            placed
         };
-        (0..passes.len().min(in_flight)).for_each(|number| spawn(number, sink));
+        let (mut next, mut most) = (0, 1);
+        let mut spawn_after = |done: usize, sink: &mut S| {
+            while next < passes.len().min(done + most) {
+                most = in_flight(spawn(next, sink));
+                next += 1;
+            }
+        };
+        spawn_after(0, sink);
         let mut early: BTreeMap<usize, Pass> = BTreeMap::new();
         for (number, frames) in passes.iter().enumerate() {
             let pass = loop {
@@ -216,9 +228,7 @@ fn render_into<S: Sink>(
                     early.insert(number, pass);
                 }
             };
-            if number + in_flight < passes.len() {
-                spawn(number + in_flight, sink);
-            }
+            spawn_after(number + 1, sink);
             match pass {
                 Pass::Placed(place) => sink.placed(frames.clone(), place).map_err(RunError::Sink)?,
                 Pass::Movies(movies) => {
