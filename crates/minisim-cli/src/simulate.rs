@@ -1,17 +1,15 @@
 //! `minisim simulate`: a spec becomes a recording on disk.
 
 use std::{
-    ops::Range,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use minisim::{
-    Cancel, Event, GroundTruth, Outcome, RunError, Sink,
+    Cancel, Event, Facts, Outcome, RunError, Sink,
     pair::{clean_twin, white_level},
     presets::preset,
-    sink::{Block, Header, Place, SinkError},
     spec::{Checked, Spec},
 };
 use minisim_io::{FileOptions, FileSink, Format};
@@ -115,7 +113,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let make = || {
         let start = Instant::now();
         let sink = FileSink::create(&output, &options).map_err(Failure::run)?;
-        let Outcome { output: (written, facts), warnings } = simulate(&spec, sink, args, &cancel)?;
+        let Outcome { output: written, warnings, facts } = simulate(&spec, sink, args, &cancel)?;
         warnings.iter().for_each(|w| eprintln!("warning: {w}"));
         let mut done = Summary {
             spec: &spec,
@@ -166,7 +164,7 @@ fn write_twin(
     let mut options = options.clone();
     options.vmax = options.vmax.or_else(|| white_level(spec));
     let sink = FileSink::create(&path, &options).map_err(Failure::run)?;
-    Ok(simulate(&twin, sink, args, cancel)?.output.0.path)
+    Ok(simulate(&twin, sink, args, cancel)?.output.path)
 }
 
 /// The spec to simulate and a name for it.
@@ -228,12 +226,7 @@ fn on_threads<T: Send>(threads: Option<usize>, f: impl FnOnce() -> Result<T, Fai
     rayon::ThreadPoolBuilder::new().num_threads(n).build().map_err(Failure::run)?.install(f)
 }
 
-fn simulate<S: Sink>(
-    spec: &Spec,
-    sink: S,
-    args: &Args,
-    cancel: &Cancel,
-) -> Result<Outcome<(S::Output, Facts)>, Failure> {
+fn simulate<S: Sink>(spec: &Spec, sink: S, args: &Args, cancel: &Cancel) -> Result<Outcome<S::Output>, Failure> {
     let bar = progress_bar(args.quiet || args.json);
     let mut on_event = |event: Event| match event {
         Event::Building => bar.set_message("building cells, traces and fields"),
@@ -252,7 +245,7 @@ fn simulate<S: Sink>(
         cancel: cancel.clone(),
         on_event: Some(&mut on_event),
     };
-    let result = minisim::simulate_into(spec, Observed { inner: sink, header: None }, options);
+    let result = minisim::simulate_into(spec, sink, options);
     bar.finish_and_clear();
     result.map_err(|e| match e {
         RunError::Cancelled => Failure::Interrupted,
@@ -274,53 +267,6 @@ fn progress_bar(silent: bool) -> ProgressBar {
 fn frames_style() -> ProgressStyle {
     ProgressStyle::with_template("{bar:36.cyan} {pos}/{len} frames  {per_sec}  {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-/// What the summary says of the truth, noted on its way to the sink.
-#[derive(Debug)]
-pub(crate) struct Facts {
-    n_frames: usize,
-    n_cells: usize,
-    n_detectable: usize,
-    focal_depth_um: Option<f64>,
-}
-
-/// Passes everything on to the real sink and keeps the facts.
-#[derive(Debug)]
-struct Observed<S> {
-    inner: S,
-    header: Option<Header>,
-}
-
-impl<S: Sink> Sink for Observed<S> {
-    type Output = (S::Output, Facts);
-
-    fn begin(&mut self, header: &Header) -> Result<(), SinkError> {
-        self.header = Some(header.clone());
-        self.inner.begin(header)
-    }
-
-    fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError> {
-        self.inner.block(block)
-    }
-
-    fn place(&mut self, frames: Range<usize>) -> Option<Place> {
-        self.inner.place(frames)
-    }
-
-    fn placed(&mut self, frames: Range<usize>, place: Place) -> Result<(), SinkError> {
-        self.inner.placed(frames, place)
-    }
-
-    fn finish(self, truth: GroundTruth) -> Result<Self::Output, SinkError> {
-        let facts = Facts {
-            n_frames: self.header.map_or(0, |h| h.n_frames),
-            n_cells: truth.n_units(),
-            n_detectable: truth.detectable().iter().filter(|d| **d).count(),
-            focal_depth_um: truth.focal_depth_um,
-        };
-        Ok((self.inner.finish(truth)?, facts))
-    }
 }
 
 struct Summary<'a> {

@@ -54,6 +54,11 @@ impl Trail {
     }
 }
 
+/// Bytes before the first that lies at a multiple of [`ALIGNMENT`] in memory.
+fn to_aligned(bytes: &[u8]) -> usize {
+    bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT)
+}
+
 /// Bytes that lie at a multiple of [`ALIGNMENT`] in memory: those from `skip` on.
 #[derive(Debug, Default)]
 pub(crate) struct Aligned {
@@ -75,7 +80,7 @@ impl Aligned {
         self.bytes.clear();
         // What follows must not move it.
         self.bytes.reserve(most.next_multiple_of(ALIGNMENT) + ALIGNMENT);
-        self.skip = self.bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        self.skip = to_aligned(&self.bytes);
         self.bytes.resize(self.skip, 0);
         self.skip
     }
@@ -328,13 +333,13 @@ impl LongFile {
         if bytes.len() < most {
             bytes = vec![0; most];
         }
-        let skip = bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        (bytes, skip + before)
+        let first = to_aligned(&bytes) + before;
+        (bytes, first)
     }
 
     /// Appends `len` bytes that lie from `first` on in memory that [`Self::place`] gave.
     pub(crate) fn append(&mut self, mut bytes: Vec<u8>, first: usize, len: usize) -> io::Result<()> {
-        let skip = bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
+        let skip = to_aligned(&bytes);
         let before = self.len % ALIGNMENT;
         if self.at != self.end() || first != skip + before {
             self.write_all(&bytes[first..first + len])?;

@@ -7,11 +7,8 @@ use std::{
     time::Instant,
 };
 
-use minisim::{
-    Cancel, Event, GroundTruth, RunError, Sink, Spec,
-    sink::{Block, Header, SinkError},
-};
-use minisim_io::{FileOptions, FileSink, Format, Written};
+use minisim::{Cancel, Event, Outcome, RunError, Spec};
+use minisim_io::{FileOptions, FileSink, Format};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
@@ -268,8 +265,8 @@ impl Inner {
         let failed = |e: RunError| e.to_string();
         let format = Format::named(&order.format).map_err(|e| text(&e))?;
         let file = FileOptions { format: Some(format), overwrite: order.overwrite, ..FileOptions::default() };
-        let sink = Noting(FileSink::create(path, &file).map_err(|e| text(&e))?);
-        let (written, facts) = minisim::simulate_into(spec, sink, options).map_err(failed)?.output;
+        let sink = FileSink::create(path, &file).map_err(|e| text(&e))?;
+        let Outcome { output: written, facts, .. } = minisim::simulate_into(spec, sink, options).map_err(failed)?;
         let shown = written.path.display().to_string();
         let python = match format {
             Format::Zarr => format!("rec = minisim.Recording.load({shown:?})"),
@@ -291,8 +288,8 @@ impl Inner {
         Ok(json!({
             "path": shown,
             "bytes": written.bytes,
-            "n_cells": facts.0,
-            "n_detectable": facts.1,
+            "n_cells": facts.n_cells,
+            "n_detectable": facts.n_detectable,
             "seconds": start.elapsed().as_secs_f64(),
             "python": python,
         }))
@@ -330,26 +327,5 @@ impl Job {
             State::Cancelled => out["state"] = json!("cancelled"),
         }
         out
-    }
-}
-
-/// Passes everything on and counts the cells: all, and those that can be detected.
-#[derive(Debug)]
-struct Noting<S>(S);
-
-impl<S: Sink<Output = Written>> Sink for Noting<S> {
-    type Output = (Written, (usize, usize));
-
-    fn begin(&mut self, header: &Header) -> Result<(), SinkError> {
-        self.0.begin(header)
-    }
-
-    fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError> {
-        self.0.block(block)
-    }
-
-    fn finish(self, truth: GroundTruth) -> Result<Self::Output, SinkError> {
-        let facts = (truth.n_units(), truth.detectable().iter().filter(|d| **d).count());
-        Ok((self.0.finish(truth)?, facts))
     }
 }

@@ -45,6 +45,12 @@ impl Cells {
         self.ids.len()
     }
 
+    /// The units whose centre is inside the field of view.
+    #[must_use]
+    pub fn units_in_fov(&self) -> Vec<usize> {
+        (0..self.len()).filter(|i| self.in_fov[*i]).collect()
+    }
+
     /// True when there is no cell.
     #[must_use]
     pub fn is_empty(&self) -> bool {

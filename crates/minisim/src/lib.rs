@@ -35,7 +35,7 @@ pub use level::at_every_level;
 pub use physics::detection::DETECT_SNR_THRESHOLD;
 pub use progress::{Cancel, Event};
 pub use recording::Recording;
-pub use run::{Options, Outcome, RunError, render, simulate, simulate_into};
+pub use run::{Facts, Options, Outcome, RunError, render, simulate, simulate_into};
 pub use scene::Scene;
 pub use sink::{MemorySink, Sink};
 pub use spec::{Finding, Spec};

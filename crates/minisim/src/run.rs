@@ -75,6 +75,21 @@ pub struct Outcome<T> {
     pub output: T,
     /// Warnings met while building the scene.
     pub warnings: Vec<Finding>,
+    /// What the recording holds, in numbers.
+    pub facts: Facts,
+}
+
+/// A recording in numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Facts {
+    /// Frames delivered.
+    pub n_frames: usize,
+    /// Cells of the ground truth.
+    pub n_cells: usize,
+    /// Those of them that stand out of the noise.
+    pub n_detectable: usize,
+    /// Depth of the focal plane, if the optics ran (µm).
+    pub focal_depth_um: Option<f64>,
 }
 
 /// Simulates a spec in memory.
@@ -109,8 +124,15 @@ pub fn simulate_into<S: Sink>(
     render_into(&scene, n_stages, 0..n_frames, spec.output.save_intermediates, &mut sink, &mut options)?;
     options.tell(Event::Finishing);
     let warnings = std::mem::take(&mut scene.warnings);
-    let output = sink.finish(scene.into_ground_truth(until)).map_err(RunError::Sink)?;
-    Ok(Outcome { output, warnings })
+    let truth = scene.into_ground_truth(until);
+    let facts = Facts {
+        n_frames,
+        n_cells: truth.n_units(),
+        n_detectable: truth.detectable().iter().filter(|d| **d).count(),
+        focal_depth_um: truth.focal_depth_um,
+    };
+    let output = sink.finish(truth).map_err(RunError::Sink)?;
+    Ok(Outcome { output, warnings, facts })
 }
 
 /// Renders single frames of a scene: `frames` of the movie after `stage` (the observed movie if `None`) on the field of view,

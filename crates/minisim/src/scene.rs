@@ -370,7 +370,7 @@ impl<'a> Builder<'a> {
         }
         let noise = self.noise_floor();
         let _ = self.cells();
-        let voters: Vec<usize> = (0..self.cells.len()).filter(|i| self.cells.in_fov[*i]).collect();
+        let voters = self.cells.units_in_fov();
         let fields: Vec<f64> = voters
             .iter()
             .map(|i| {

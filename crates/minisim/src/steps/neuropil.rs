@@ -193,7 +193,7 @@ fn population_driver(scene: &mut Builder<'_>, tau_frames: f64) -> Option<Vec<f64
     let n_frames = scene.n_frames();
     let cells = scene.cells();
     let traces = cells.traces.as_ref()?;
-    let inside: Vec<usize> = (0..cells.len()).filter(|i| cells.in_fov[*i]).collect();
+    let inside = cells.units_in_fov();
     let sum = sum_of_rows(&traces.c, &inside, n_frames, |c| c);
     let expected = inside.iter().fold(0.0, |sum, i| sum + traces.expected[*i]);
     if expected <= 0.0 {
@@ -209,7 +209,7 @@ fn mean_intact(scene: &mut Builder<'_>) -> Option<Vec<f64>> {
     let n_frames = scene.n_frames();
     let cells = scene.cells();
     let intact = cells.intact.as_ref()?;
-    let inside: Vec<usize> = (0..cells.len()).filter(|i| cells.in_fov[*i]).collect();
+    let inside = cells.units_in_fov();
     if inside.is_empty() {
         return None;
     }
