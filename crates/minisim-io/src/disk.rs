@@ -59,34 +59,37 @@ fn to_aligned(bytes: &[u8]) -> usize {
     bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT)
 }
 
-/// Bytes that lie at a multiple of [`ALIGNMENT`] in memory: those from `skip` on.
+/// Bytes that lie at a multiple of [`ALIGNMENT`] in memory: `len` of those from `skip` on. There is memory up to the next multiple.
 #[derive(Debug, Default)]
 pub(crate) struct Aligned {
     bytes: Vec<u8>,
     skip: usize,
+    len: usize,
 }
 
 impl Aligned {
     fn new(len: usize) -> Self {
         let mut new = Self::default();
-        let skip = new.clear(len);
-        new.bytes.resize(skip + len, 0);
+        new.clear(len);
+        new.len = len;
         new
     }
 
-    /// Forgets its bytes and makes room for `most` of them. They are to be appended to [`Self::bytes`], whose first ones, as many
-    /// as this returns, are not part of them.
-    pub(crate) fn clear(&mut self, most: usize) -> usize {
-        self.bytes.clear();
-        // What follows must not move it.
-        self.bytes.reserve(most.next_multiple_of(ALIGNMENT) + ALIGNMENT);
-        self.skip = to_aligned(&self.bytes);
-        self.bytes.resize(self.skip, 0);
-        self.skip
+    /// Forgets its bytes and makes room for `most`, which hold anything. Then [`Self::set_len`] tells how many were written.
+    pub(crate) fn clear(&mut self, most: usize) -> &mut [u8] {
+        self.len = 0;
+        if self.bytes.len() < self.skip + most.next_multiple_of(ALIGNMENT) {
+            // Fresh memory of zeros, which takes no time before it is used; growing would write it.
+            self.bytes = Vec::new();
+            self.bytes = vec![0; most.next_multiple_of(ALIGNMENT) + ALIGNMENT];
+            self.skip = to_aligned(&self.bytes);
+        }
+        &mut self.bytes[self.skip..][..most]
     }
 
-    pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
+    /// There are `len` of them now.
+    pub(crate) fn set_len(&mut self, len: usize) {
+        self.len = len;
     }
 
     pub(crate) fn get(&self, range: Range<usize>) -> &[u8] {
@@ -98,7 +101,7 @@ impl Aligned {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() - self.skip
+        self.len
     }
 }
 
@@ -230,13 +233,18 @@ impl WholeFiles {
         self.spare.pop().unwrap_or_default()
     }
 
+    /// Takes memory back that [`Self::buffer`] gave.
+    pub(crate) fn take_back(&mut self, bytes: Aligned) {
+        self.spare.push(bytes);
+    }
+
     /// Creates a file and sends all bytes there. An error may be that of a file sent before.
     pub(crate) fn write(&mut self, path: PathBuf, mut bytes: Aligned) -> Result<(), IoError> {
         self.settle(MOST_WAITING - 1)?;
         let file = File::create(&path).map_err(IoError::system("create", &path))?;
         let end = bytes.len();
         let len = end.next_multiple_of(ALIGNMENT);
-        bytes.bytes.resize(bytes.skip + len, 0);
+        bytes.get_mut(end..len).fill(0);
         let part = Part { file, bytes, len, start: 0, end: Some(end as u64) };
         let sent = Writer::started(&mut self.writer).and_then(|writer| writer.send(part));
         sent.map_err(IoError::system("write", &path))?;
@@ -343,7 +351,7 @@ impl LongFile {
         let before = self.len % ALIGNMENT;
         if self.at != self.end() || first != skip + before {
             self.write_all(&bytes[first..first + len])?;
-            self.spare_places.push(Aligned { bytes, skip });
+            self.spare_places.push(Aligned { bytes, skip, len });
             return Ok(());
         }
         // What is not aligned at the end goes with these bytes, as what is not aligned of these will with the next.
@@ -356,7 +364,8 @@ impl LongFile {
         let (end, whole) = (before + len, (before + len) / ALIGNMENT * ALIGNMENT);
         self.part.get_mut(0..end - whole).copy_from_slice(&bytes[skip + whole..skip + end]);
         let (file, start) = (self.file.try_clone()?, self.start);
-        let part = Part { file, bytes: Aligned { bytes, skip }, len: whole, start, end: None };
+        let bytes = Aligned { bytes, skip, len: end };
+        let part = Part { file, bytes, len: whole, start, end: None };
         Writer::started(&mut self.writer)?.send(part)?;
         self.start += whole as u64;
         self.len = end - whole;

@@ -4,6 +4,7 @@ use std::{
     fmt::Write as _,
     fs,
     io::Write,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -20,7 +21,7 @@ use crate::{
     atomic::{Pending, write},
     daq::refuse_folder,
     error::IoError,
-    zarr::{Dtype, Element, Layout, write_json},
+    zarr::{Chunks, Dtype, Element, Layout, write_json},
 };
 
 /// Bytes of a chunk of footprints.
@@ -82,6 +83,7 @@ impl MinianSink {
         dtype: Dtype,
         row: impl Fn(usize) -> Vec<u8>,
     ) -> Result<(), IoError> {
+        let chunks = Chunks::default();
         let dir = self.0.pending.path().join(format!("{name}.zarr"));
         fs::create_dir(&dir).map_err(IoError::system("create", &dir))?;
         let mut metadata = Map::new();
@@ -107,7 +109,11 @@ impl MinianSink {
         let per_chunk = layout.chunks[0].max(1);
         for (i, first) in (0..shape[0]).step_by(per_chunk).enumerate() {
             let chunk: Vec<u8> = (first..(first + per_chunk).min(shape[0])).flat_map(&row).collect();
-            self.0.bytes += layout.write_chunk(&at, i, &chunk)?;
+            let start = layout.held(i, &(0..0)).start;
+            self.0.bytes += layout.write_chunk(&chunks, &at, i, |range, out| {
+                let at = |element: usize| (element - start) * dtype.bytes();
+                out.copy_from_slice(&chunk[at(range.start)..at(range.end)]);
+            })?;
         }
         for (dim, n) in dims.iter().zip(shape) {
             let layout = Layout::in_rows(&[*n], Dtype::I4, &[dim], CHUNK_BYTES);
@@ -115,10 +121,12 @@ impl MinianSink {
             self.0.bytes += layout.create(&at)?;
             note(&dir, dim, &layout)?;
             let values: Vec<i32> = (0..*n as i32).collect();
-            for (i, part) in values.chunks(layout.chunks[0].max(1)).enumerate() {
-                self.0.bytes += layout.write_chunk(&at, i, &Element::to_bytes(part))?;
+            for i in 0..layout.n_chunks() {
+                let put = |range: Range<usize>, out: &mut [u8]| Element::put(&values[range], out);
+                self.0.bytes += layout.write_chunk(&chunks, &at, i, put)?;
             }
         }
+        chunks.finish()?;
         let consolidated = json!({ "metadata": Value::Object(metadata), "zarr_consolidated_format": 1 });
         self.0.bytes += write_json(&dir.join(".zmetadata"), &consolidated)?;
         Ok(())

@@ -35,13 +35,16 @@ impl Level {
     /// The levels that this machine has, best first.
     pub(crate) fn available() -> impl Iterator<Item = Self> {
         #[cfg(target_arch = "x86_64")]
+        let counts_bits = is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt");
+        #[cfg(target_arch = "x86_64")]
         let levels = [
-            (is_x86_feature_detected!("avx512f")
+            (counts_bits
+                && is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl"))
             .then_some(Self::Avx512),
-            (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self::Avx2),
+            (counts_bits && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma")).then_some(Self::Avx2),
             Some(Self::Baseline),
         ];
         #[cfg(not(target_arch = "x86_64"))]
@@ -82,12 +85,12 @@ impl Level {
     pub(crate) fn run<K: Kernel>(self, kernel: K) -> K::Output {
         #[cfg(target_arch = "x86_64")]
         {
-            #[target_feature(enable = "avx2,fma")]
+            #[target_feature(enable = "avx2,fma,bmi1,popcnt")]
             fn avx2<K: Kernel>(kernel: K) -> K::Output {
                 kernel.run::<Eight>()
             }
 
-            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,popcnt")]
             fn avx512<K: Kernel>(kernel: K) -> K::Output {
                 kernel.run::<Sixteen>()
             }
@@ -112,6 +115,32 @@ impl Level {
 pub(crate) trait Kernel {
     type Output;
     fn run<V: Wide>(self) -> Self::Output;
+}
+
+/// Work in plain loops, compiled for several levels by [`at_best_level`]. Its `run`, and what that calls, must be
+/// `#[inline(always)]`: a function that is not inlined is compiled for the baseline.
+pub trait Loops {
+    /// What the work yields; the same at every level.
+    type Output;
+    /// Does the work.
+    fn run(self) -> Self::Output;
+}
+
+/// Runs loops, compiled for the best level of vector instructions that this machine has.
+#[inline(always)]
+pub fn at_best_level<L: Loops>(loops: L) -> L::Output {
+    struct Plain<L>(L);
+
+    impl<L: Loops> Kernel for Plain<L> {
+        type Output = L::Output;
+
+        #[inline(always)]
+        fn run<V: Wide>(self) -> L::Output {
+            self.0.run()
+        }
+    }
+
+    Level::best().run(Plain(loops))
 }
 
 /// Some pixels.

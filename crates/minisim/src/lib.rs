@@ -31,7 +31,7 @@ pub mod sweep;
 pub mod truth;
 
 #[doc(hidden)]
-pub use level::at_every_level;
+pub use level::{Loops, at_best_level, at_every_level};
 pub use physics::detection::DETECT_SNR_THRESHOLD;
 pub use progress::{Cancel, Event};
 pub use recording::Recording;

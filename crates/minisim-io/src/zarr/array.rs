@@ -1,18 +1,23 @@
 //! One Zarr v2 array: a `.zarray` file and its chunks.
 
 use std::{
-    borrow::Cow,
     fs,
     ops::Range,
     path::{Path, PathBuf},
 };
 
-use minisim::recording::{Pixels, SampleType};
+use minisim::{
+    Loops, at_best_level,
+    recording::{Pixels, SampleType},
+};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::blosc::{self, Packer, ZeroPlanes};
-use crate::{disk::Aligned, error::IoError};
+use super::{
+    blosc::{self, Planes, ZeroPlanes},
+    chunks::Chunks,
+};
+use crate::error::IoError;
 
 /// Most bytes a file of metadata may have.
 const MAX_METADATA_BYTES: u64 = 1 << 20;
@@ -62,8 +67,15 @@ impl Dtype {
 
 /// A number that arrays hold.
 pub(crate) trait Element: Copy + Default + Send + Sync {
+    /// Fills `out` with the little-endian bytes of as many elements.
+    fn put(values: &[Self], out: &mut [u8]);
+
     /// Little-endian bytes of `values`.
-    fn to_bytes(values: &[Self]) -> Vec<u8>;
+    fn to_bytes(values: &[Self]) -> Vec<u8> {
+        let mut out = vec![0; size_of_val(values)];
+        Self::put(values, &mut out);
+        out
+    }
 
     /// Fills `out` from as many elements' little-endian bytes.
     fn from_bytes(bytes: &[u8], out: &mut [Self]);
@@ -72,11 +84,8 @@ pub(crate) trait Element: Copy + Default + Send + Sync {
 macro_rules! element {
     ($($name:ident)*) => {$(
         impl Element for $name {
-            fn to_bytes(values: &[Self]) -> Vec<u8> {
-                const N: usize = size_of::<$name>();
-                let mut out = vec![0; values.len() * N];
-                out.chunks_exact_mut(N).zip(values).for_each(|(o, v)| o.copy_from_slice(&v.to_le_bytes()));
-                out
+            fn put(values: &[Self], out: &mut [u8]) {
+                out.as_chunks_mut().0.iter_mut().zip(values).for_each(|(o, v)| *o = v.to_le_bytes());
             }
 
             fn from_bytes(bytes: &[u8], out: &mut [Self]) {
@@ -116,6 +125,11 @@ impl Layout {
         self.chunks.iter().product::<usize>() * self.dtype.bytes()
     }
 
+    /// Chunks, of arrays that are cut along their first axis only.
+    pub(crate) fn n_chunks(&self) -> usize {
+        if self.shape.contains(&0) { 0 } else { self.shape[0].div_ceil(self.chunks[0]) }
+    }
+
     pub(crate) fn zarray(&self) -> Value {
         let fill = match self.dtype {
             Dtype::Bool => json!(false),
@@ -153,18 +167,31 @@ impl Layout {
         dir.join(format!("{index}{}", ".0".repeat(self.shape.len().saturating_sub(1))))
     }
 
-    /// Compresses and writes a chunk; a short last chunk is filled up. Returns bytes written.
-    pub(crate) fn write_chunk(&self, dir: &Path, index: usize, raw: &[u8]) -> Result<u64, IoError> {
-        let mut raw = Cow::Borrowed(raw);
-        if raw.len() < self.chunk_bytes() {
-            raw.to_mut().resize(self.chunk_bytes(), 0);
-        }
-        let mut packed = Aligned::default();
-        let copy = |range: Range<usize>, out: &mut [u8]| out.copy_from_slice(&raw[range]);
-        Packer::default().compress(self.chunk_bytes(), self.dtype.bytes(), &mut packed, copy);
-        let path = self.chunk_path(dir, index);
-        fs::write(&path, packed.get(0..packed.len())).map_err(IoError::system("write", &path))?;
-        Ok(packed.len() as u64)
+    /// Compresses and sends a chunk, whose elements `fill` writes, range by range as numbered in the array; a short last chunk is
+    /// filled up. Returns bytes written.
+    pub(crate) fn write_chunk(
+        &self,
+        chunks: &Chunks,
+        dir: &Path,
+        index: usize,
+        fill: impl Fn(Range<usize>, &mut [u8]),
+    ) -> Result<u64, IoError> {
+        let packed = chunks.pack(|packer, packed| {
+            packer.compress(self.chunk_bytes(), self.dtype.bytes(), packed, |range, out| {
+                let held = self.held(index, &range);
+                let (out, beyond) = out.split_at_mut(held.len() * self.dtype.bytes());
+                fill(held, out);
+                beyond.fill(0);
+            });
+        });
+        chunks.write(self.chunk_path(dir, index), packed)
+    }
+
+    /// The elements, as numbered in the array, that a range of a chunk's bytes holds; fewer where the array ends.
+    pub(crate) fn held(&self, index: usize, bytes: &Range<usize>) -> Range<usize> {
+        let (width, first) = (self.dtype.bytes(), index * self.chunks.iter().product::<usize>());
+        let at = |byte: usize| (first + byte / width).min(self.shape.iter().product());
+        at(bytes.start)..at(bytes.end)
     }
 }
 
@@ -384,21 +411,36 @@ impl Array {
     }
 }
 
-/// Writes 8-bit counts as 32-bit floats, shuffled: the lower two bytes of such floats are 0.
-pub(crate) fn fill_shuffled(counts: &[u8], out: &mut [u8]) -> ZeroPlanes {
-    let n = out.len() / 4;
-    let (third, fourth) = out[2 * n..].split_at_mut(n);
-    for ((count, third), fourth) in counts.iter().zip(&mut *third).zip(&mut *fourth) {
-        let bits = f32::from(*count).to_bits();
-        (*third, *fourth) = ((bits >> 16) as u8, (bits >> 24) as u8);
-    }
+/// Which planes of 8-bit counts as 32-bit floats are 0: the lower two.
+pub(crate) const ZERO_PLANES_OF_COUNTS: ZeroPlanes = [true, true, false, false, false, false, false, false];
+
+/// Writes the other two.
+pub(crate) fn fill_planes(counts: &[u8], planes: &mut Planes<'_>) -> ZeroPlanes {
+    let [_, _, third, fourth, ..] = planes;
+    let held = counts.len().min(third.len());
+    at_best_level(UpperPlanes { counts, third: &mut third[..held], fourth: &mut fourth[..held] });
     // A short last chunk is filled up.
-    let held = counts.len().min(n);
     third[held..].fill(0);
     fourth[held..].fill(0);
-    let mut zero = ZeroPlanes::default();
-    zero[..2].fill(true);
-    zero
+    ZeroPlanes::default()
+}
+
+struct UpperPlanes<'a> {
+    counts: &'a [u8],
+    third: &'a mut [u8],
+    fourth: &'a mut [u8],
+}
+
+impl Loops for UpperPlanes<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        for ((count, third), fourth) in self.counts.iter().zip(self.third).zip(self.fourth) {
+            let bits = f32::from(*count).to_bits();
+            (*third, *fourth) = ((bits >> 16) as u8, (bits >> 24) as u8);
+        }
+    }
 }
 
 /// Writes pixels as little-endian bytes of an array's type, which can hold them.

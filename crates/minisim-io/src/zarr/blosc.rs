@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::runs::{Runs, n_repeated};
 use crate::disk::Aligned;
 
 const HEADER: usize = 16;
@@ -21,28 +22,35 @@ const MAX_SPLITS: usize = 16;
 const MIN_SPLIT_BYTES: usize = 128;
 /// Bytes that are tried before a stream is compressed.
 const SAMPLE_BYTES: usize = 2048;
+/// Streams of runs are shorter than before by this factor, or compressed with a search.
+const MIN_RUNS_RATIO: usize = 4;
 /// LZ4 cannot shrink further than this, so a header that claims more is a lie.
 const MAX_RATIO: usize = 260;
 
 /// Most bytes that one container may hold.
 pub(crate) const MAX_BYTES: usize = i32::MAX as usize - HEADER;
 
+/// Which bytes of elements are 0 in all elements, and so need not be written.
+pub(crate) type ZeroPlanes = [bool; MAX_TYPESIZE];
+
+/// Memory for the planes of a block: of all its elements the first bytes, then the second ones, and so on. Those that are known to be
+/// 0 are empty.
+pub(crate) type Planes<'a> = [&'a mut [u8]; MAX_TYPESIZE];
+
+/// The largest elements.
+const MAX_TYPESIZE: usize = 8;
+
 /// Compresses containers one after the other, in memory that it keeps.
 #[derive(Debug, Default)]
 pub(crate) struct Packer {
     raw: Vec<u8>,
-    shuffled: Vec<u8>,
-    packed: Vec<u8>,
+    /// A block that is one stream.
+    block: Vec<u8>,
+    compressor: Compressor,
     /// A stream of zeros, and how many.
     zeros: Vec<u8>,
     n_zeros: usize,
 }
-
-/// Which bytes of elements are all 0, and so need not be written.
-pub(crate) type ZeroPlanes = [bool; MAX_TYPESIZE];
-
-/// The largest elements.
-const MAX_TYPESIZE: usize = 8;
 
 impl Packer {
     /// Compresses `n_bytes`, at most [`MAX_BYTES`], of elements of `typesize` bytes, with byte shuffle, into `out`. `fill` writes the
@@ -56,101 +64,163 @@ impl Packer {
     ) {
         let mut raw = std::mem::take(&mut self.raw);
         raw.resize(BLOCK.min(n_bytes), 0);
-        self.compress_shuffled(n_bytes, typesize, out, |range, out| {
-            if typesize == 1 {
-                fill(range, out);
-                return ZeroPlanes::default();
-            }
+        self.compress_planes(n_bytes, typesize, ZeroPlanes::default(), out, |range, planes| {
             let raw = &mut raw[..range.len()];
             fill(range, raw);
-            shuffle(raw, typesize, out)
+            shuffle(raw, &mut planes[..typesize])
         });
         self.raw = raw;
     }
 
-    /// The same, where `fill` writes the bytes of a range shuffled: of all its elements the first bytes, then the second ones, and
-    /// so on. It may leave planes that are 0 unwritten if it says so.
-    pub(crate) fn compress_shuffled(
+    /// The same, where `fill` writes the planes of a range, but for those that `zero` says are 0. It returns which others are, and need
+    /// not have written these.
+    pub(crate) fn compress_planes(
         &mut self,
         n_bytes: usize,
         typesize: usize,
+        zero: ZeroPlanes,
         out: &mut Aligned,
-        mut fill: impl FnMut(Range<usize>, &mut [u8]) -> ZeroPlanes,
+        mut fill: impl FnMut(Range<usize>, &mut Planes<'_>) -> ZeroPlanes,
     ) {
         let n_blocks = n_bytes.div_ceil(BLOCK);
         let largest = BLOCK.min(n_bytes);
+        let block = |i: usize| i * BLOCK..((i + 1) * BLOCK).min(n_bytes);
+        self.compressor.packed.resize(lz4_flex::block::get_maximum_output_size(largest), 0);
         // At worst, every stream is a copy.
-        let begin = out.clear(HEADER + n_bytes + 4 * n_blocks * (1 + MAX_SPLITS));
-        let out = out.bytes();
-        out.resize(begin + HEADER + 4 * n_blocks, 0);
-        self.shuffled.resize(largest, 0);
-        self.packed.resize(lz4_flex::block::get_maximum_output_size(largest), 0);
+        let bytes = out.clear(HEADER + n_bytes + 4 * n_blocks * (1 + MAX_SPLITS));
+        let mut end = HEADER + 4 * n_blocks;
         for i in 0..n_blocks {
-            let start = ((out.len() - begin) as u32).to_le_bytes();
-            out[begin + HEADER + 4 * i..][..4].copy_from_slice(&start);
-            let range = i * BLOCK..((i + 1) * BLOCK).min(n_bytes);
-            let length = range.len();
-            let zero = fill(range, &mut self.shuffled[..length]);
-            let n_streams = streams(length, largest, typesize);
-            let part_length = length / n_streams;
-            if n_streams == 1 {
-                // One stream of all planes.
-                let planes = self.shuffled[..length].chunks_mut((length / typesize).max(1));
-                planes.zip(zero).filter(|(_, zero)| *zero).for_each(|(plane, _)| plane.fill(0));
-            }
-            for (plane, zero) in zero.into_iter().take(n_streams).enumerate() {
-                if n_streams > 1 && zero {
-                    self.append_zeros(part_length, out);
-                    continue;
+            put_word(bytes, HEADER + 4 * i, end);
+            let range = block(i);
+            end = if streams(range.len(), largest, typesize) > 1 {
+                let n = range.len() / typesize;
+                self.append_planes(n, typesize, zero, bytes, end, |planes| fill(range, planes))
+            } else {
+                let block = whole_block(&mut self.block, range, typesize, zero, &mut fill);
+                match self.compressor.pack(block) {
+                    Some(packed) => append(packed, bytes, end),
+                    None => append(block, bytes, end),
                 }
-                let part = &self.shuffled[plane * part_length..(plane + 1) * part_length];
-                append_stream(part, &mut self.packed, out);
-            }
+            };
         }
         let mut flags = (LZ4 << 5) | if typesize > 1 { SHUFFLED } else { 0 };
-        if out.len() - begin >= HEADER + n_bytes {
-            out.truncate(begin + HEADER);
+        if end >= HEADER + n_bytes {
+            end = HEADER + n_bytes;
+            let body = &mut bytes[HEADER..end];
             for i in 0..n_blocks {
-                let range = i * BLOCK..((i + 1) * BLOCK).min(n_bytes);
-                let shuffled = &mut self.shuffled[..range.len()];
-                let n = range.len() / typesize;
-                let zero = fill(range, shuffled);
-                for (plane, _) in zero.iter().enumerate().filter(|(_, zero)| **zero) {
-                    shuffled[plane * n..(plane + 1) * n].fill(0);
-                }
-                let at = out.len();
-                out.resize(at + shuffled.len(), 0);
-                unshuffle(shuffled, typesize, &mut out[at..]);
+                let planes = whole_block(&mut self.block, block(i), typesize, zero, &mut fill);
+                unshuffle(planes, typesize, &mut body[block(i)]);
             }
             flags |= COPIED;
         }
-        let total = (out.len() - begin) as u32;
-        let header = &mut out[begin..begin + HEADER];
-        header[..4].copy_from_slice(&[2, 1, flags, typesize as u8]);
-        header[4..8].copy_from_slice(&(n_bytes as u32).to_le_bytes());
-        header[8..12].copy_from_slice(&(largest.max(1) as u32).to_le_bytes());
-        header[12..16].copy_from_slice(&total.to_le_bytes());
+        bytes[..4].copy_from_slice(&[2, 1, flags, typesize as u8]);
+        put_word(bytes, 4, n_bytes);
+        put_word(bytes, 8, largest.max(1));
+        put_word(bytes, 12, end);
+        out.set_len(end);
     }
 
-    /// The stream of `n` zeros. Counts held as floats have two bytes that are always 0.
-    fn append_zeros(&mut self, n: usize, out: &mut Vec<u8>) {
+    /// Appends a stream for each of a block's planes of `n` bytes at `end`; where they end. A plane that does not shrink is filled
+    /// where it stays.
+    fn append_planes(
+        &mut self,
+        n: usize,
+        typesize: usize,
+        zero: ZeroPlanes,
+        out: &mut [u8],
+        mut end: usize,
+        fill: impl FnOnce(&mut Planes<'_>) -> ZeroPlanes,
+    ) -> usize {
         if self.n_zeros != n {
-            self.zeros.clear();
-            append_stream(&vec![0; n], &mut self.packed, &mut self.zeros);
+            // Counts held as floats have two bytes that are always 0.
+            let zeros = vec![0; n];
+            self.zeros = self.compressor.pack(&zeros).unwrap_or(&zeros).to_vec();
             self.n_zeros = n;
         }
-        out.extend_from_slice(&self.zeros);
+        // Where each plane is if none before it shrinks, but for those of zeros.
+        let mut starts = [0; MAX_TYPESIZE];
+        let mut planes = Planes::default();
+        let mut start = end;
+        let mut rest = &mut out[start..];
+        for byte in 0..typesize {
+            start += 4;
+            starts[byte] = start;
+            let length = if zero[byte] { self.zeros.len() } else { n };
+            let (plane, after) = rest[4..].split_at_mut(length);
+            if !zero[byte] {
+                planes[byte] = plane;
+            }
+            (start, rest) = (start + length, after);
+        }
+        let found = fill(&mut planes);
+        for byte in 0..typesize {
+            let plane = starts[byte]..starts[byte] + n;
+            end = if zero[byte] || found[byte] {
+                append(&self.zeros, out, end)
+            } else if let Some(packed) = self.compressor.pack(&out[plane.clone()]) {
+                append(packed, out, end)
+            } else {
+                put_word(out, end, n);
+                if end + 4 != plane.start {
+                    out.copy_within(plane, end + 4);
+                }
+                end + 4 + n
+            };
+        }
+        end
     }
 }
 
-/// Appends the compressed stream of `part`, or a copy if that is not longer, and its length before it.
-fn append_stream(part: &[u8], packed: &mut [u8], out: &mut Vec<u8>) {
-    let stream = match shrinks(part, packed).then(|| lz4_flex::block::compress_into(part, packed)) {
-        Some(Ok(n)) if n < part.len() => &packed[..n],
-        _ => part,
-    };
-    out.extend_from_slice(&(stream.len() as u32).to_le_bytes());
-    out.extend_from_slice(stream);
+/// Fills a block that is one stream, its planes one after the other.
+fn whole_block<'a>(
+    block: &'a mut Vec<u8>,
+    range: Range<usize>,
+    typesize: usize,
+    zero: ZeroPlanes,
+    fill: &mut impl FnMut(Range<usize>, &mut Planes<'_>) -> ZeroPlanes,
+) -> &'a [u8] {
+    let length = range.len();
+    let n = length / typesize;
+    block.clear();
+    block.resize(length, 0);
+    let mut planes = Planes::default();
+    for ((plane, slot), _) in block.chunks_mut(n.max(1)).zip(&mut planes).zip(zero).filter(|(_, zero)| !zero) {
+        *slot = plane;
+    }
+    fill(range, &mut planes);
+    block
+}
+
+fn put_word(out: &mut [u8], at: usize, value: usize) {
+    out[at..at + 4].copy_from_slice(&(value as u32).to_le_bytes());
+}
+
+/// Writes a stream and its length before it at `at`; where it ends.
+fn append(stream: &[u8], out: &mut [u8], at: usize) -> usize {
+    put_word(out, at, stream.len());
+    out[at + 4..at + 4 + stream.len()].copy_from_slice(stream);
+    at + 4 + stream.len()
+}
+
+/// Compresses streams, in memory that it keeps.
+#[derive(Debug, Default)]
+struct Compressor {
+    runs: Runs,
+    packed: Vec<u8>,
+}
+
+impl Compressor {
+    /// `part` compressed, if that is shorter.
+    fn pack(&mut self, part: &[u8]) -> Option<&[u8]> {
+        let packed = &mut self.packed;
+        let n = match outlook(part, packed) {
+            Outlook::Noise => return None,
+            Outlook::Runs => Some(self.runs.pack(part, packed)).filter(|n| *n < part.len() / MIN_RUNS_RATIO),
+            Outlook::Unknown => None,
+        };
+        let n = n.or_else(|| lz4_flex::block::compress_into(part, packed).ok())?;
+        (n < part.len()).then(|| &packed[..n])
+    }
 }
 
 /// Streams in a block of `length` bytes, where full ones have `full`: one for each byte of an element, so that noise in one need
@@ -163,15 +233,26 @@ fn streams(length: usize, full: usize, typesize: usize) -> usize {
     if split { typesize } else { 1 }
 }
 
-/// Whether there is something to gain by compressing: a look at a sample, since most bytes of a noisy film are noise.
-fn shrinks(part: &[u8], scratch: &mut [u8]) -> bool {
+/// What a look at two places of a stream tells; for most bytes of a noisy film are noise.
+enum Outlook {
+    Noise,
+    Runs,
+    Unknown,
+}
+
+fn outlook(part: &[u8], scratch: &mut [u8]) -> Outlook {
     if part.len() < 8 * SAMPLE_BYTES {
-        return true;
+        return Outlook::Unknown;
     }
-    part.chunks(part.len() / 2).any(|half| {
-        let sample = &half[..SAMPLE_BYTES.min(half.len())];
-        lz4_flex::block::compress_into(sample, scratch).is_ok_and(|n| n < sample.len() * 31 / 32)
-    })
+    let mut sample = [0; SAMPLE_BYTES];
+    for (half, of) in sample.chunks_mut(SAMPLE_BYTES / 2).zip(part.chunks(part.len() / 2)) {
+        half.copy_from_slice(&of[..half.len()]);
+    }
+    if n_repeated(&sample) > SAMPLE_BYTES * 3 / 4 {
+        return Outlook::Runs;
+    }
+    let shrinks = lz4_flex::block::compress_into(&sample, scratch).is_ok_and(|n| n < SAMPLE_BYTES * 31 / 32);
+    if shrinks { Outlook::Unknown } else { Outlook::Noise }
 }
 
 /// Decompresses a chunk that must hold `expected` bytes.
@@ -236,29 +317,63 @@ pub(crate) fn decompress(chunk: &[u8], expected: usize) -> Result<Vec<u8>, Strin
     Ok(out)
 }
 
-/// Puts the first bytes of all elements first, then the second bytes, and so on; but for those that are all 0.
-fn shuffle(raw: &[u8], typesize: usize, out: &mut [u8]) -> ZeroPlanes {
-    let n = raw.len() / typesize;
+/// Puts the first bytes of all elements into the first plane, the second ones into the second, and so on. Planes that are all 0 it
+/// names, and need not write.
+fn shuffle(raw: &[u8], planes: &mut [&mut [u8]]) -> ZeroPlanes {
     let mut zero = ZeroPlanes::default();
-    if typesize == 4 {
-        // The usual case, in a form that vectorises.
-        let words: &[[u8; 4]] = raw.as_chunks().0;
-        let any = words.iter().fold(0, |any, word| any | u32::from_le_bytes(*word));
-        for byte in 0..4 {
-            zero[byte] = any >> (8 * byte) & 0xff == 0;
-            if !zero[byte] {
-                let plane = &mut out[byte * n..(byte + 1) * n];
-                plane.iter_mut().zip(words).for_each(|(o, word)| *o = (u32::from_le_bytes(*word) >> (8 * byte)) as u8);
+    match planes.len() {
+        4 => {
+            let words: &[[u8; 4]] = raw.as_chunks().0;
+            let any = words.iter().fold(0, |any, word| any | u32::from_le_bytes(*word));
+            for (byte, plane) in planes.iter_mut().enumerate() {
+                zero[byte] = any >> (8 * byte) & 0xff == 0;
+                if !zero[byte] {
+                    plane
+                        .iter_mut()
+                        .zip(words)
+                        .for_each(|(o, word)| *o = (u32::from_le_bytes(*word) >> (8 * byte)) as u8);
+                }
             }
         }
-    } else {
-        for byte in 0..typesize.min(raw.len()) {
-            let plane = &mut out[byte * n..(byte + 1) * n];
-            plane.iter_mut().zip(raw[byte..].iter().step_by(typesize)).for_each(|(o, r)| *o = *r);
+        8 => {
+            let words: &[[u8; 8]] = raw.as_chunks().0;
+            let (groups, rest) = words.as_chunks::<8>();
+            let mut any = 0;
+            for (i, group) in groups.iter().enumerate() {
+                let group = group.map(u64::from_le_bytes);
+                any = group.iter().fold(any, |any, word| any | word);
+                for (plane, bytes) in planes.iter_mut().zip(transposed(group)) {
+                    plane[8 * i..8 * i + 8].copy_from_slice(&bytes.to_le_bytes());
+                }
+            }
+            for (i, word) in rest.iter().enumerate() {
+                any |= u64::from_le_bytes(*word);
+                planes.iter_mut().zip(word).for_each(|(plane, byte)| plane[8 * groups.len() + i] = *byte);
+            }
+            zero = any.to_le_bytes().map(|byte| byte == 0);
+        }
+        n => {
+            for (byte, plane) in planes.iter_mut().enumerate() {
+                plane.iter_mut().zip(raw[byte..].iter().step_by(n)).for_each(|(o, r)| *o = *r);
+            }
         }
     }
-    out[n * typesize..].copy_from_slice(&raw[n * typesize..]);
     zero
+}
+
+/// The first bytes of eight words, the second ones, and so on: blocks of 4, 2 and 1 bytes change places across the diagonal.
+#[inline(always)]
+fn transposed(mut words: [u64; 8]) -> [u64; 8] {
+    for (distance, low) in [(4, 0x0000_0000_ffff_ffff), (2, 0x0000_ffff_0000_ffff), (1, 0x00ff_00ff_00ff_00ff)] {
+        let bits = 8 * distance;
+        for i in (0..8).filter(|i| i & distance == 0) {
+            let (a, b) = (words[i], words[i + distance]);
+            let change = (a >> bits ^ b) & low;
+            words[i] = a ^ change << bits;
+            words[i + distance] = b ^ change;
+        }
+    }
+    words
 }
 
 fn unshuffle(shuffled: &[u8], typesize: usize, out: &mut [u8]) {
@@ -294,6 +409,7 @@ mod tests {
     fn what_goes_in_comes_out() {
         for n in [0, 1, 3, 15, 100, 4096, BLOCK - 1, BLOCK, BLOCK + 5, 3 * BLOCK + 17] {
             for typesize in [1, 2, 4, 8] {
+                let n = n / typesize * typesize;
                 let smooth: Vec<u8> = (0..n).map(|i| ((i / 97) % 5) as u8).collect();
                 for raw in [noise(n), smooth, vec![0; n]] {
                     let packed = compress(&raw, typesize);

@@ -6,13 +6,14 @@
 
 mod array;
 mod blosc;
+mod chunks;
 mod reader;
+mod runs;
 
 use std::{
     fs,
     ops::Range,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
 use minisim::{
@@ -25,15 +26,10 @@ use minisim::{
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::{
-    Written,
-    atomic::Pending,
-    disk::{Aligned, WholeFiles},
-    error::IoError,
-};
+use crate::{Written, atomic::Pending, disk::Aligned, error::IoError};
 pub(crate) use array::{Dtype, Element, Layout, write_json};
-use array::{fill_from_pixels, fill_shuffled};
-use blosc::Packer;
+use array::{ZERO_PLANES_OF_COUNTS, fill_from_pixels, fill_planes};
+pub(crate) use chunks::Chunks;
 pub(crate) use reader::read_plain_array;
 pub use reader::{Loaded, Reader, load};
 
@@ -63,6 +59,8 @@ pub struct ZarrOptions {
 #[derive(Debug)]
 pub struct ZarrSink {
     target: PathBuf,
+    /// First, for it writes into the pending folder.
+    chunks: Chunks,
     pending: Pending,
     options: ZarrOptions,
     header: Option<Header>,
@@ -82,7 +80,8 @@ impl ZarrSink {
         refuse_existing(&target, options.overwrite)?;
         let pending = Pending::new(&target)?;
         fs::create_dir(pending.path()).map_err(IoError::system("create", &target))?;
-        Ok(Self { target, pending, options, header: None, tracks: Vec::new(), bytes: 0, consolidated: Map::new() })
+        let (chunks, consolidated) = (Chunks::default(), Map::new());
+        Ok(Self { target, chunks, pending, options, header: None, tracks: Vec::new(), bytes: 0, consolidated })
     }
 
     fn unsuitable(&self, why: impl Into<String>) -> IoError {
@@ -110,34 +109,26 @@ impl ZarrSink {
         Ok(())
     }
 
-    /// Creates an array without its chunks; its directory.
-    fn array(&mut self, name: &str, layout: &Layout) -> Result<PathBuf, IoError> {
-        let dir = self.root().join(name);
-        self.bytes += layout.create(&dir)?;
+    /// Takes note of an array, which is to be created in the directory that this returns.
+    fn array(&mut self, name: &str, layout: &Layout) -> PathBuf {
         self.consolidated.insert(format!("{name}/.zarray"), layout.zarray());
         self.consolidated.insert(format!("{name}/.zattrs"), layout.zattrs());
-        Ok(dir)
+        self.root().join(name)
     }
 
-    /// Creates an array of the ground truth and says how to write its chunks; `bytes` turns elements into those of the layout's
-    /// type.
+    /// Takes note of an array of the ground truth; `put` writes elements as bytes of the layout's type.
     fn truth_array<'a, T: Sync>(
         &mut self,
         name: &str,
         layout: Layout,
         elements: &'a [T],
-        bytes: impl Fn(&[T]) -> Vec<u8> + Send + Sync + 'a,
+        put: impl Fn(&[T], &mut [u8]) + Send + Sync + 'a,
     ) -> Result<TruthArray<'a>, IoError> {
         if layout.shape.iter().product::<usize>() != elements.len() {
             return Err(self.unsuitable(format!("{name} has {} elements, shape {:?}", elements.len(), layout.shape)));
         }
-        let dir = self.array(&format!("ground_truth/{name}"), &layout)?;
-        let size: usize = layout.chunks.iter().product();
-        let n_chunks = elements.len().div_ceil(size);
-        let write = move |i: usize| {
-            layout.write_chunk(&dir, i, &bytes(&elements[i * size..((i + 1) * size).min(elements.len())]))
-        };
-        Ok(TruthArray { n_chunks, write: Box::new(write) })
+        let dir = self.array(&format!("ground_truth/{name}"), &layout);
+        Ok(TruthArray { dir, layout, put: Box::new(move |range, out| put(&elements[range], out)) })
     }
 
     fn ground_truth(&mut self, truth: &GroundTruth) -> Result<(), IoError> {
@@ -159,27 +150,33 @@ impl ZarrSink {
         let weights = weights.concat();
         let pixels = Layout::in_rows(&[weights.len()], Dtype::F4, &["pixel"], TRUTH_CHUNK_BYTES);
         let mut arrays = vec![
-            self.truth_array("planted/data", pixels, &weights, Element::to_bytes)?,
-            self.truth_array("planted/offsets", pairs(), &offsets, Element::to_bytes)?,
-            self.truth_array("planted/shapes", pairs(), &shapes, Element::to_bytes)?,
+            self.truth_array("planted/data", pixels, &weights, Element::put)?,
+            self.truth_array("planted/offsets", pairs(), &offsets, Element::put)?,
+            self.truth_array("planted/shapes", pairs(), &shapes, Element::put)?,
         ];
         for array in &truth.arrays {
             let name = array.declared.name;
             let dims: Vec<&str> = array.declared.dims.iter().map(|d| d.name()).collect();
             let layout = |dtype| Layout::in_rows(&array.shape, dtype, &dims, TRUTH_CHUNK_BYTES);
             arrays.push(match &array.data {
-                TruthData::F64(v) => self.truth_array(name, layout(Dtype::F8), v, Element::to_bytes)?,
-                TruthData::U32(v) => self.truth_array(name, layout(Dtype::F8), v, |part| {
-                    Element::to_bytes(&part.iter().map(|n| f64::from(*n)).collect::<Vec<f64>>())
+                TruthData::F64(v) => self.truth_array(name, layout(Dtype::F8), v, Element::put)?,
+                TruthData::U32(v) => self.truth_array(name, layout(Dtype::F8), v, |counts, out| {
+                    out.as_chunks_mut().0.iter_mut().zip(counts).for_each(|(o, n)| *o = f64::from(*n).to_le_bytes());
                 })?,
-                TruthData::Bool(v) => self.truth_array(name, layout(Dtype::Bool), v, |part| {
-                    part.iter().map(|flag| u8::from(*flag)).collect()
+                TruthData::Bool(v) => self.truth_array(name, layout(Dtype::Bool), v, |flags, out| {
+                    out.iter_mut().zip(flags).for_each(|(o, flag)| *o = u8::from(*flag));
                 })?,
             });
         }
-        // The chunks of all arrays side by side: most arrays have one.
-        let written = arrays.par_iter().flat_map(|array| (0..array.n_chunks).into_par_iter().map(&array.write));
-        self.bytes += written.collect::<Result<Vec<u64>, IoError>>()?.iter().sum::<u64>();
+        let create = |array: &TruthArray<'_>| array.layout.create(&array.dir);
+        self.bytes += arrays.par_iter().map(create).try_reduce(|| 0, |a, b| Ok(a + b))?;
+        // The chunks of all arrays side by side, the longest first.
+        let mut chunks: Vec<(&TruthArray<'_>, usize)> =
+            arrays.iter().flat_map(|array| (0..array.layout.n_chunks()).map(move |i| (array, i))).collect();
+        chunks.sort_by_key(|(array, _)| std::cmp::Reverse(array.layout.chunk_bytes()));
+        let write =
+            |(array, i): (&TruthArray<'_>, usize)| array.layout.write_chunk(&self.chunks, &array.dir, i, &array.put);
+        self.bytes += chunks.into_iter().par_bridge().map(write).try_reduce(|| 0, |a, b| Ok(a + b))?;
         Ok(())
     }
 
@@ -206,7 +203,8 @@ impl ZarrSink {
             }
             let shape = [header.n_frames, track.height, track.width];
             let layout = Layout::in_rows(&shape, Dtype::of(*sample), &["frame", "height", "width"], MOVIE_CHUNK_BYTES);
-            let dir = self.array(&name, &layout)?;
+            let dir = self.array(&name, &layout);
+            self.bytes += layout.create(&dir)?;
             self.tracks.push(TrackWriter::new(dir, layout, track.rendered, parallel));
         }
         self.header = Some(header.clone());
@@ -218,7 +216,7 @@ impl ZarrSink {
         if due != Some(first_frame) {
             return Err(self.unsuitable(format!("frame {first_frame} of movie {track} came where {due:?} is due")));
         }
-        self.bytes += self.tracks[track].push(pixels)?;
+        self.bytes += self.tracks[track].push(&self.chunks, pixels)?;
         Ok(())
     }
 
@@ -227,12 +225,13 @@ impl ZarrSink {
             return Err(self.unsuitable("no movie was announced"));
         };
         for track in &mut self.tracks {
-            self.bytes += track.flush()?;
+            self.bytes += track.flush(&self.chunks)?;
         }
         if let Some(short) = self.tracks.iter().find(|t| t.n_frames != header.n_frames) {
             return Err(self.unsuitable(format!("{} of {} frames came", short.n_frames, header.n_frames)));
         }
         self.ground_truth(truth)?;
+        self.chunks.finish()?;
         let spec = header.spec.pretty_json();
         crate::atomic::write(&self.root().join("spec.json"), spec.as_bytes())?;
         self.bytes += spec.len() as u64;
@@ -257,10 +256,13 @@ impl ZarrSink {
 
 /// An array of the ground truth that is to be written.
 struct TruthArray<'a> {
-    n_chunks: usize,
-    /// Writes a chunk; bytes written.
-    write: Box<dyn Fn(usize) -> Result<u64, IoError> + Send + Sync + 'a>,
+    dir: PathBuf,
+    layout: Layout,
+    put: Box<Put<'a>>,
 }
+
+/// Writes a range of elements as bytes.
+type Put<'a> = dyn Fn(Range<usize>, &mut [u8]) + Send + Sync + 'a;
 
 impl Sink for ZarrSink {
     type Output = Written;
@@ -300,20 +302,16 @@ struct TrackWriter {
     /// Frames taken and chunks written so far.
     n_frames: usize,
     n_chunks: usize,
-    /// Idle ones; as many as have ever worked at once.
-    packers: Mutex<Vec<Packer>>,
-    files: WholeFiles,
 }
 
 impl TrackWriter {
     fn new(dir: PathBuf, layout: Layout, rendered: SampleType, parallel: bool) -> Self {
         let waiting = Pixels::with_capacity(rendered, 0);
-        let (packers, files) = (Mutex::default(), WholeFiles::default());
-        Self { dir, layout, parallel, waiting, n_frames: 0, n_chunks: 0, packers, files }
+        Self { dir, layout, parallel, waiting, n_frames: 0, n_chunks: 0 }
     }
 
     /// Takes more frames and writes the chunks that they complete. Returns bytes written.
-    fn push(&mut self, pixels: &Pixels) -> Result<u64, IoError> {
+    fn push(&mut self, chunks: &Chunks, pixels: &Pixels) -> Result<u64, IoError> {
         let frame = self.layout.shape[1] * self.layout.shape[2];
         if frame == 0 || !pixels.len().is_multiple_of(frame) {
             let why = format!("{} pixels came, no whole number of frames of {frame}", pixels.len());
@@ -328,61 +326,52 @@ impl TrackWriter {
             self.waiting.extend_from(pixels, 0..joining);
             if self.waiting.len() == size {
                 let waiting = self.waiting.take();
-                written += self.write(&waiting, 0..size)?;
+                written += self.write(chunks, &waiting, 0..size)?;
             }
         }
         let whole = joining + (pixels.len() - joining) / size * size;
-        written += self.write(pixels, joining..whole)?;
+        written += self.write(chunks, pixels, joining..whole)?;
         self.waiting.extend_from(pixels, whole..pixels.len());
         Ok(written)
     }
 
-    /// Writes the last, short chunk, and waits for all of them. Returns bytes written.
-    fn flush(&mut self) -> Result<u64, IoError> {
+    /// Writes the last, short chunk. Returns bytes written.
+    fn flush(&mut self, chunks: &Chunks) -> Result<u64, IoError> {
         let waiting = self.waiting.take();
-        let written = self.write(&waiting, 0..waiting.len())?;
-        self.files.finish()?;
-        Ok(written)
+        self.write(chunks, &waiting, 0..waiting.len())
     }
 
-    /// Writes pixels as chunks, the last of which may be short.
-    fn write(&mut self, pixels: &Pixels, range: Range<usize>) -> Result<u64, IoError> {
+    /// Writes pixels as chunks, the last of which may be short. Returns bytes written.
+    fn write(&mut self, chunks: &Chunks, pixels: &Pixels, range: Range<usize>) -> Result<u64, IoError> {
         let layout = &self.layout;
         let size: usize = layout.chunks.iter().product();
         let (n_bytes, width) = (layout.chunk_bytes(), layout.dtype.bytes());
-        let idle = || self.packers.lock().unwrap_or_else(PoisonError::into_inner);
-        let pack = |(i, mut packed): (usize, Aligned)| {
+        let pack = |i: usize| {
             // A short last chunk ends before the block.
             let held = |bytes: &Range<usize>| {
                 let at = |byte: usize| (range.start + i * size + byte / width).min(range.end);
                 at(bytes.start)..at(bytes.end)
             };
-            let mut packer = idle().pop().unwrap_or_default();
-            match (pixels, layout.dtype) {
+            chunks.pack(|packer, packed| match (pixels, layout.dtype) {
                 (Pixels::U8(counts), Dtype::F4) => {
-                    let fill = |bytes: Range<usize>, out: &mut [u8]| fill_shuffled(&counts[held(&bytes)], out);
-                    packer.compress_shuffled(n_bytes, width, &mut packed, fill);
+                    packer.compress_planes(n_bytes, width, ZERO_PLANES_OF_COUNTS, packed, |bytes, planes| {
+                        fill_planes(&counts[held(&bytes)], planes)
+                    });
                 }
-                _ => packer.compress(n_bytes, width, &mut packed, |bytes, out| {
+                _ => packer.compress(n_bytes, width, packed, |bytes, out| {
                     let held = held(&bytes);
                     let (out, beyond) = out.split_at_mut(held.len() * width);
                     fill_from_pixels(pixels, held, layout.dtype, out);
                     beyond.fill(0);
                 }),
-            }
-            idle().push(packer);
-            packed
+            })
         };
-        let buffers = (0..range.len().div_ceil(size)).map(|i| (i, self.files.buffer())).collect::<Vec<_>>();
-        let packed: Vec<Aligned> = if self.parallel {
-            buffers.into_par_iter().map(pack).collect()
-        } else {
-            buffers.into_iter().map(pack).collect()
-        };
+        let due = 0..range.len().div_ceil(size);
+        let packed: Vec<Aligned> =
+            if self.parallel { due.into_par_iter().map(pack).collect() } else { due.map(pack).collect() };
         let mut total = 0;
         for packed in packed {
-            total += packed.len() as u64;
-            self.files.write(self.layout.chunk_path(&self.dir, self.n_chunks), packed)?;
+            total += chunks.write(self.layout.chunk_path(&self.dir, self.n_chunks), packed)?;
             self.n_chunks += 1;
         }
         Ok(total)

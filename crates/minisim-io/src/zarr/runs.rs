@@ -1,0 +1,196 @@
+//! LZ4 blocks of bytes that mostly repeat the byte before, such as the exponents of a film's pixels.
+//!
+//! A search for repetitions anywhere before, as LZ4 compressors do, takes a quarter of the time that rendering such a film takes. Here
+//! only runs of one byte that are long enough become matches; they are found 64 bytes at a time. Source of the format: LZ4's
+//! lz4_Block_format.md.
+
+use minisim::{Loops, at_best_level};
+
+/// Bytes that one mask tells of.
+const GROUP: usize = 64;
+/// Bytes at the end of a block that are no part of a match.
+const TAIL: usize = 12;
+/// The longest lengths that need no further byte, and one further byte.
+const SHORT: usize = 15;
+const LONG: usize = SHORT + 255;
+/// What a match adds to its length, the shortest one being this long.
+const MIN_MATCH: usize = 4;
+/// Literals that are copied at once, whether needed or not.
+const AT_ONCE: usize = 32;
+/// Bounds of runs that are noted at once, whether there are so many in a group or not.
+const BOUNDS: usize = 4;
+
+/// How many of `bytes` repeat the byte before.
+pub(crate) fn n_repeated(bytes: &[u8]) -> usize {
+    let after = bytes.get(1..).unwrap_or_default();
+    let of_group = |(after, before): (&[u8], &[u8])| {
+        usize::from(after.iter().zip(before).fold(0_u8, |n, (after, before)| n + u8::from(after == before)))
+    };
+    after.chunks(GROUP).zip(bytes.chunks(GROUP)).map(of_group).sum()
+}
+
+/// Finds runs, in memory that it keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Runs {
+    masks: Vec<u64>,
+    /// Where runs begin and end, by turns.
+    bounds: Vec<u32>,
+}
+
+impl Runs {
+    /// Writes the block of `bytes` into `out`, which must be as long as LZ4's longest block of so many; its length.
+    pub(crate) fn pack(&mut self, bytes: &[u8], out: &mut [u8]) -> usize {
+        // One group more, where the last run ends.
+        self.masks.resize(bytes.len() / GROUP + 1, 0);
+        self.bounds.resize(bytes.len() + BOUNDS, 0);
+        at_best_level(Packing { bytes, masks: &mut self.masks, bounds: &mut self.bounds, out })
+    }
+}
+
+struct Packing<'a> {
+    bytes: &'a [u8],
+    masks: &'a mut [u64],
+    bounds: &'a mut [u32],
+    out: &'a mut [u8],
+}
+
+impl Loops for Packing<'_> {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run(self) -> usize {
+        let Self { bytes, masks, bounds, out } = self;
+        repeated(bytes, masks);
+        let n_bounds = find(masks, bounds);
+        let (mut anchor, mut end) = (0, 0);
+        for [from, to] in bounds[..n_bounds].as_chunks().0 {
+            let (from, to) = (*from as usize, *to as usize);
+            let (literals, rest) = (from - anchor, to - from - MIN_MATCH);
+            let token = (literals.min(SHORT) << 4 | rest.min(SHORT)) as u8;
+            if literals < AT_ONCE && rest < LONG && anchor + AT_ONCE <= bytes.len() {
+                // Nothing to be guessed: what is not needed is overwritten.
+                out[end..end + 2].copy_from_slice(&[token, literals.wrapping_sub(SHORT) as u8]);
+                end += 1 + usize::from(literals >= SHORT);
+                out[end..end + AT_ONCE].copy_from_slice(&bytes[anchor..anchor + AT_ONCE]);
+                end += literals;
+                out[end..end + 3].copy_from_slice(&[1, 0, rest.wrapping_sub(SHORT) as u8]);
+                end += 2 + usize::from(rest >= SHORT);
+            } else {
+                out[end] = token;
+                end = put_literals(&bytes[anchor..from], out, end + 1);
+                out[end..end + 2].copy_from_slice(&[1, 0]);
+                end = put_rest(rest, out, end + 2);
+            }
+            anchor = to;
+        }
+        out[end] = ((bytes.len() - anchor).min(SHORT) << 4) as u8;
+        put_literals(&bytes[anchor..], out, end + 1)
+    }
+}
+
+/// Fills masks with which bytes, from the second on, repeat the byte before. In the end there are none.
+#[inline(always)]
+fn repeated(bytes: &[u8], masks: &mut [u64]) {
+    masks.fill(0);
+    let before = bytes.as_chunks::<GROUP>().0;
+    let after = bytes.get(1..bytes.len().saturating_sub(TAIL)).unwrap_or_default().as_chunks::<GROUP>().0;
+    for ((mask, after), before) in masks.iter_mut().zip(after).zip(before) {
+        let mut same = [0; GROUP];
+        for ((same, after), before) in same.iter_mut().zip(after).zip(before) {
+            *same = u8::from(after == before);
+        }
+        // The product moves the lowest bits of eight bytes into the highest byte.
+        let bits = |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        *mask = same.as_chunks().0.iter().rev().fold(0, |mask, eight| mask << 8 | bits(eight));
+    }
+}
+
+/// Notes where bytes begin to repeat the one before, and where they end to, if these are six or more; how many bounds there are.
+#[inline(always)]
+fn find(masks: &[u64], bounds: &mut [u32]) -> usize {
+    let mut n = 0;
+    // Places from which six repeat the one before, in the group before; and whether its last byte is in a run.
+    let (mut six_before, mut inside) = (0, 0);
+    for (group, same) in masks.iter().enumerate() {
+        let next = masks.get(group + 1).copied().unwrap_or(0);
+        // Bits that follow, `by` places on, in this group and the next one.
+        let ahead = |low: u64, high: u64, by: u32| low >> by | high << (64 - by);
+        let two = [same & ahead(*same, next, 1), next & next >> 1];
+        let four = two[0] & ahead(two[0], two[1], 2);
+        let six = four & ahead(two[0], two[1], 4);
+        // All six of each.
+        let behind = |low: u64, high: u64, by: u32| high << by | low >> (64 - by);
+        let two = [six_before | six_before << 1, six | behind(six_before, six, 1)];
+        let runs = two[1] | behind(two[0], two[1], 2) | behind(two[0], two[1], 4);
+        let mut changes = runs ^ (runs << 1 | inside);
+        (six_before, inside) = (six, runs >> 63);
+        let first = (1 + group * GROUP) as u32;
+        let count = changes.count_ones() as usize;
+        for bound in &mut bounds[n..n + BOUNDS] {
+            *bound = first.wrapping_add(changes.trailing_zeros());
+            changes &= changes.wrapping_sub(1);
+        }
+        let mut more = n + BOUNDS;
+        while changes != 0 {
+            bounds[more] = first + changes.trailing_zeros();
+            changes &= changes - 1;
+            more += 1;
+        }
+        n += count;
+    }
+    n
+}
+
+/// Appends what a token does not tell of the number of literals, and these; where they end.
+fn put_literals(literals: &[u8], out: &mut [u8], end: usize) -> usize {
+    let end = put_rest(literals.len(), out, end);
+    out[end..end + literals.len()].copy_from_slice(literals);
+    end + literals.len()
+}
+
+/// Appends what a token does not tell of a length.
+fn put_rest(length: usize, out: &mut [u8], mut end: usize) -> usize {
+    if let Some(mut rest) = length.checked_sub(SHORT) {
+        while rest >= 255 {
+            out[end] = 255;
+            (end, rest) = (end + 1, rest - 255);
+        }
+        out[end] = rest as u8;
+        end += 1;
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use lz4_flex::block::{decompress, get_maximum_output_size};
+
+    use super::*;
+
+    #[test]
+    fn runs_come_back_whatever_their_lengths() {
+        let mut x = 1_u64;
+        let mut random = |below: usize| {
+            x = x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (x >> 33) as usize % below
+        };
+        let mut runs = Runs::default();
+        for case in 0..3000 {
+            let n = random(if case % 50 == 0 { 70_000 } else { 400 });
+            let longest = [2, 5, 6, 7, 8, 20, 70, 300, 2000][case % 9];
+            let mut bytes = Vec::with_capacity(n);
+            while bytes.len() < n {
+                let length = (1 + random(longest)).min(n - bytes.len());
+                bytes.resize(bytes.len() + length, random(3) as u8);
+            }
+            let mut out = vec![0; get_maximum_output_size(n)];
+            let length = runs.pack(&bytes, &mut out);
+            assert_eq!(decompress(&out[..length], n).expect("a block"), bytes, "case {case}");
+            let repeated = n_repeated(&bytes);
+            assert!(
+                repeated < n * 99 / 100 || n < 1000 || length < n / 10,
+                "case {case}: {n} bytes, {repeated} repeated, {length}"
+            );
+        }
+    }
+}
