@@ -38,6 +38,9 @@ impl Row {
     }
 }
 
+/// Films of each format that are compared with those of the other.
+const TURNS: usize = 7;
+
 /// Measures and prints the table.
 pub(crate) fn run(with_peer: bool, seconds: f64) -> Result {
     run_build()?;
@@ -73,16 +76,24 @@ pub(crate) fn run(with_peer: bool, seconds: f64) -> Result {
     drop(large_scene);
 
     let threads = rayon::current_num_threads();
-    let film = |name: &str, seconds: f64, more: &[&str]| measure_run(&dir, name, seconds, more);
+    let film = |name: &str, seconds: f64, more: &[&str]| {
+        let measured = measure_run(&dir, name, seconds, more);
+        remove(&dir.join(name));
+        measured
+    };
     let (help_s, _) = best(10, || measure(Command::new(program()).arg("--help")))?;
     let sides = ["acquisition.image_sensor.n_px_height=128", "acquisition.image_sensor.n_px_width=128"];
     let (small_s, small_mb) = best(5, || film("small.zarr", 1.0, &["--set", sides[0], "--set", sides[1]]))?;
-    // By turns, for they are compared with each other.
+    // By turns, for they are compared with each other. All are kept until the last: after hundreds of files were removed, a file
+    // system takes longer to make others for a while.
+    let names = |turn: usize| ["avi", "zarr"].map(|format| format!("case{turn}.{format}"));
     let (mut avis, mut zarrs) = (Vec::new(), Vec::new());
-    for _ in 0..5 {
-        avis.push(film("case.avi", seconds, &[])?);
-        zarrs.push(film("case.zarr", seconds, &[])?);
+    for turn in 0..TURNS {
+        let [avi, zarr] = names(turn);
+        avis.push(measure_run(&dir, &avi, seconds, &[])?);
+        zarrs.push(measure_run(&dir, &zarr, seconds, &[])?);
     }
+    (0..TURNS).flat_map(names).for_each(|name| remove(&dir.join(name)));
     let [(avi_s, avi_mb), (zarr_s, zarr_mb)] = [avis, zarrs].map(|runs| middle(runs, by_time));
     let (one_s, one_mb) = median_run(3, || film("one.avi", seconds, &["--threads", "1"]))?;
     let (memory_s, memory_mb) =
@@ -237,9 +248,13 @@ fn measure_run(dir: &Path, name: &str, seconds: f64, more: &[&str]) -> Result<(f
         .args(["--no-picture", "--quiet", "--duration", &seconds.to_string(), "-o"])
         .arg(dir.join(name))
         .args(more);
-    let measured = measure(&mut command);
-    let _ = std::fs::remove_dir_all(dir.join(name)).or_else(|_| std::fs::remove_file(dir.join(name)));
-    measured
+    measure(&mut command)
+}
+
+/// Removes a film, with the spec beside it, if it is there.
+fn remove(film: &Path) {
+    let _ = std::fs::remove_dir_all(film).or_else(|_| std::fs::remove_file(film));
+    let _ = std::fs::remove_file(film.with_extension("spec.json"));
 }
 
 /// Runs a command; seconds and the largest resident memory seen (MB).
