@@ -42,9 +42,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let options = args.format.options(format, args.force)?;
     let reader = Reader::open(&args.recording).map_err(Failure::input)?;
     reader.warnings().iter().for_each(|w| eprintln!("warning: {w}"));
-    let cancel = interrupt::cancel_on_signal()?;
+    let cancel = interrupt::cancel_on_signal(interrupt::NOTHING_WRITTEN)?;
     let written = convert(&reader, &args.output, &options, &mut |_| !cancel.is_cancelled()).map_err(|e| match e {
-        _ if cancel.is_cancelled() => Failure::Interrupted,
+        _ if cancel.is_cancelled() => Failure::Interrupted(interrupt::NOTHING_WRITTEN),
         IoError::UnknownFormat { .. } => Failure::input(e),
         e => Failure::run(e),
     })?;

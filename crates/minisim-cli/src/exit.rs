@@ -9,8 +9,8 @@ pub(crate) enum Failure {
     Run(String),
     /// The reader of our output went away; nothing to say.
     BrokenPipe,
-    /// Stopped by the user (exit code 130).
-    Interrupted,
+    /// Stopped by the user (exit code 130); what there is to say.
+    Interrupted(&'static str),
 }
 
 impl Failure {
@@ -36,8 +36,8 @@ impl Failure {
                 1
             }
             Self::BrokenPipe => 0,
-            Self::Interrupted => {
-                eprintln!("stopped; nothing was written");
+            Self::Interrupted(farewell) => {
+                eprintln!("{farewell}");
                 130
             }
         }

@@ -6,19 +6,22 @@ use minisim::Cancel;
 
 use crate::exit::Failure;
 
+/// What there is to say when a command stops that writes all or nothing.
+pub(crate) const NOTHING_WRITTEN: &str = "stopped; nothing was written";
+
 /// How long an orderly stop may take before unfinished files are removed and the process ends all the same.
 const GRACE: Duration = Duration::from_millis(50);
 
 /// A handle that Ctrl-C (or SIGTERM) cancels. Work that does not notice in time is cut off, after what it had begun to write
-/// has been removed.
-pub(crate) fn cancel_on_signal() -> Result<Cancel, Failure> {
+/// has been removed; then `farewell` is printed.
+pub(crate) fn cancel_on_signal(farewell: &'static str) -> Result<Cancel, Failure> {
     let cancel = Cancel::new();
     let handle = cancel.clone();
     ctrlc::set_handler(move || {
         handle.cancel();
         std::thread::sleep(GRACE);
         minisim_io::remove_unfinished();
-        eprintln!("stopped; nothing was written");
+        eprintln!("{farewell}");
         std::process::exit(130);
     })
     .map_err(|e| Failure::run(format!("could not listen for Ctrl-C: {e}")))?;

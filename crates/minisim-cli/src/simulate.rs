@@ -109,7 +109,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         )));
     }
     let options = args.format.options(format, args.force)?;
-    let cancel = interrupt::cancel_on_signal()?;
+    let cancel = interrupt::cancel_on_signal(interrupt::NOTHING_WRITTEN)?;
     let make = || {
         let start = Instant::now();
         let sink = FileSink::create(&output, &options).map_err(Failure::run)?;
@@ -248,9 +248,9 @@ fn simulate<S: Sink>(spec: &Spec, sink: S, args: &Args, cancel: &Cancel) -> Resu
     let result = minisim::simulate_into(spec, sink, options);
     bar.finish_and_clear();
     result.map_err(|e| match e {
-        RunError::Cancelled => Failure::Interrupted,
+        RunError::Cancelled => Failure::Interrupted(interrupt::NOTHING_WRITTEN),
         // Its output was taken away under its hands.
-        _ if cancel.is_cancelled() => Failure::Interrupted,
+        _ if cancel.is_cancelled() => Failure::Interrupted(interrupt::NOTHING_WRITTEN),
         RunError::Spec(_) | RunError::UnknownStage { .. } => Failure::input(e),
         other => Failure::run(other),
     })

@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         eprintln!("no browser could be opened; open the address yourself");
     }
     // Ctrl-C ends the process; a recording that is being written leaves nothing behind.
-    let _cancel = crate::interrupt::cancel_on_signal()?;
+    let _cancel = crate::interrupt::cancel_on_signal("the studio has stopped")?;
     studio.wait();
     Ok(())
 }

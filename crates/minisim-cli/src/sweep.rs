@@ -208,6 +208,9 @@ fn shard(text: Option<&str>) -> Result<[usize; 2], Failure> {
     }
 }
 
+/// What there is to say when a sweep stops.
+const POINTS_STAY: &str = "stopped; the points that are done stay, and the same command goes on with the others";
+
 fn run_points(args: &RunArgs) -> Result<(), Failure> {
     let sweep = read(&args.sweep)?;
     let [part, parts] = shard(args.shard.as_deref())?;
@@ -216,7 +219,7 @@ fn run_points(args: &RunArgs) -> Result<(), Failure> {
     }
     fs::create_dir_all(&args.out)
         .map_err(|e| Failure::Run(format!("could not create {}: {e}; write elsewhere", args.out.display())))?;
-    let cancel = interrupt::cancel_on_signal()?;
+    let cancel = interrupt::cancel_on_signal(POINTS_STAY)?;
     let mine: Vec<&Point> = sweep.points.iter().skip(part).step_by(parts).collect();
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let failure: Mutex<Option<Failure>> = Mutex::new(None);
@@ -229,7 +232,7 @@ fn run_points(args: &RunArgs) -> Result<(), Failure> {
                     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(Failure::run)?;
                     while let Some(point) = mine.get(next.fetch_add(1, Ordering::Relaxed)) {
                         if cancel.is_cancelled() {
-                            return Err(Failure::Interrupted);
+                            return Err(Failure::Interrupted(POINTS_STAY));
                         }
                         let did = pool.install(|| one_point(args, &sweep, point, &cancel))?;
                         let n = 1 + done.fetch_add(1, Ordering::Relaxed);
@@ -276,8 +279,8 @@ fn one_point(args: &RunArgs, sweep: &Sweep, point: &Point, cancel: &Cancel) -> R
         let options =
             Options { cancel: cancel.clone(), memory_limit_bytes: available_memory_bytes(), ..Options::default() };
         simulate_into(&point.spec, sink, options).map_err(|e| match e {
-            RunError::Cancelled => Failure::Interrupted,
-            _ if cancel.is_cancelled() => Failure::Interrupted,
+            RunError::Cancelled => Failure::Interrupted(POINTS_STAY),
+            _ if cancel.is_cancelled() => Failure::Interrupted(POINTS_STAY),
             RunError::Spec(_) => Failure::Input(format!("point {key}: {e}")),
             e => Failure::Run(format!("point {key}: {e}")),
         })?;
