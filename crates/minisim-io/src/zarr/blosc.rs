@@ -22,6 +22,8 @@ const MAX_SPLITS: usize = 16;
 const MIN_SPLIT_BYTES: usize = 128;
 /// Bytes that are tried before a stream is compressed.
 const SAMPLE_BYTES: usize = 2048;
+/// Shorter streams are compressed without a look.
+const LEAST_SAMPLED: usize = 8 * SAMPLE_BYTES;
 /// Streams of runs are shorter than before by this factor, or compressed with a search.
 const MIN_RUNS_RATIO: usize = 4;
 /// LZ4 cannot shrink further than this, so a header that claims more is a lie.
@@ -62,6 +64,15 @@ impl Packer {
         out: &mut Aligned,
         mut fill: impl FnMut(Range<usize>, &mut [u8]),
     ) {
+        if typesize == 1 {
+            if !self.copy_noise(n_bytes, out, &mut fill) {
+                self.compress_planes(n_bytes, typesize, ZeroPlanes::default(), out, |range, planes| {
+                    fill(range, planes[0]);
+                    ZeroPlanes::default()
+                });
+            }
+            return;
+        }
         let mut raw = std::mem::take(&mut self.raw);
         raw.resize(BLOCK.min(n_bytes), 0);
         self.compress_planes(n_bytes, typesize, ZeroPlanes::default(), out, |range, planes| {
@@ -70,6 +81,30 @@ impl Packer {
             shuffle(raw, &mut planes[..typesize])
         });
         self.raw = raw;
+    }
+
+    /// Copies single bytes that are noise, as those of films are, to where they stay. Says whether they were; else there is nothing.
+    fn copy_noise(
+        &mut self,
+        n_bytes: usize,
+        out: &mut Aligned,
+        fill: &mut impl FnMut(Range<usize>, &mut [u8]),
+    ) -> bool {
+        let scratch = &mut self.compressor.packed;
+        scratch.resize(lz4_flex::block::get_maximum_output_size(BLOCK), 0);
+        let bytes = out.clear(HEADER + n_bytes);
+        for start in (0..n_bytes).step_by(BLOCK) {
+            let range = start..(start + BLOCK).min(n_bytes);
+            let block = &mut bytes[HEADER..][range.clone()];
+            fill(range, block);
+            let rest = start > 0 && block.len() < LEAST_SAMPLED;
+            if !rest && !matches!(outlook(block, scratch), Outlook::Noise) {
+                return false;
+            }
+        }
+        put_header(bytes, COPIED | LZ4 << 5, 1, n_bytes, HEADER + n_bytes);
+        out.set_len(HEADER + n_bytes);
+        true
     }
 
     /// The same, where `fill` writes the planes of a range, but for those that `zero` says are 0. It returns which others are, and need
@@ -113,10 +148,7 @@ impl Packer {
             }
             flags |= COPIED;
         }
-        bytes[..4].copy_from_slice(&[2, 1, flags, typesize as u8]);
-        put_word(bytes, 4, n_bytes);
-        put_word(bytes, 8, largest.max(1));
-        put_word(bytes, 12, end);
+        put_header(bytes, flags, typesize, n_bytes, end);
         out.set_len(end);
     }
 
@@ -191,6 +223,14 @@ fn whole_block<'a>(
     block
 }
 
+/// Writes the header of a container of `length` bytes that holds `n_bytes`.
+fn put_header(out: &mut [u8], flags: u8, typesize: usize, n_bytes: usize, length: usize) {
+    out[..4].copy_from_slice(&[2, 1, flags, typesize as u8]);
+    put_word(out, 4, n_bytes);
+    put_word(out, 8, BLOCK.min(n_bytes).max(1));
+    put_word(out, 12, length);
+}
+
 fn put_word(out: &mut [u8], at: usize, value: usize) {
     out[at..at + 4].copy_from_slice(&(value as u32).to_le_bytes());
 }
@@ -241,7 +281,7 @@ enum Outlook {
 }
 
 fn outlook(part: &[u8], scratch: &mut [u8]) -> Outlook {
-    if part.len() < 8 * SAMPLE_BYTES {
+    if part.len() < LEAST_SAMPLED {
         return Outlook::Unknown;
     }
     let mut sample = [0; SAMPLE_BYTES];
@@ -320,21 +360,9 @@ pub(crate) fn decompress(chunk: &[u8], expected: usize) -> Result<Vec<u8>, Strin
 /// Puts the first bytes of all elements into the first plane, the second ones into the second, and so on. Planes that are all 0 it
 /// names, and need not write.
 fn shuffle(raw: &[u8], planes: &mut [&mut [u8]]) -> ZeroPlanes {
-    let mut zero = ZeroPlanes::default();
     match planes.len() {
-        4 => {
-            let words: &[[u8; 4]] = raw.as_chunks().0;
-            let any = words.iter().fold(0, |any, word| any | u32::from_le_bytes(*word));
-            for (byte, plane) in planes.iter_mut().enumerate() {
-                zero[byte] = any >> (8 * byte) & 0xff == 0;
-                if !zero[byte] {
-                    plane
-                        .iter_mut()
-                        .zip(words)
-                        .for_each(|(o, word)| *o = (u32::from_le_bytes(*word) >> (8 * byte)) as u8);
-                }
-            }
-        }
+        2 => split(raw, planes, |word| u32::from(u16::from_le_bytes(word))),
+        4 => split(raw, planes, u32::from_le_bytes),
         8 => {
             let words: &[[u8; 8]] = raw.as_chunks().0;
             let (groups, rest) = words.as_chunks::<8>();
@@ -350,12 +378,25 @@ fn shuffle(raw: &[u8], planes: &mut [&mut [u8]]) -> ZeroPlanes {
                 any |= u64::from_le_bytes(*word);
                 planes.iter_mut().zip(word).for_each(|(plane, byte)| plane[8 * groups.len() + i] = *byte);
             }
-            zero = any.to_le_bytes().map(|byte| byte == 0);
+            any.to_le_bytes().map(|byte| byte == 0)
         }
-        n => {
-            for (byte, plane) in planes.iter_mut().enumerate() {
-                plane.iter_mut().zip(raw[byte..].iter().step_by(n)).for_each(|(o, r)| *o = *r);
-            }
+        // Elements of any other size are single bytes.
+        _ => {
+            planes.iter_mut().for_each(|plane| plane.copy_from_slice(raw));
+            ZeroPlanes::default()
+        }
+    }
+}
+
+/// Writes the planes of elements of `N` bytes but for those that are all 0, which it names.
+fn split<const N: usize>(raw: &[u8], planes: &mut [&mut [u8]], number: impl Fn([u8; N]) -> u32) -> ZeroPlanes {
+    let mut zero = ZeroPlanes::default();
+    let words: &[[u8; N]] = raw.as_chunks().0;
+    let any = words.iter().fold(0, |any, word| any | number(*word));
+    for (byte, plane) in planes.iter_mut().enumerate() {
+        zero[byte] = any >> (8 * byte) & 0xff == 0;
+        if !zero[byte] {
+            plane.iter_mut().zip(words).for_each(|(o, word)| *o = (number(*word) >> (8 * byte)) as u8);
         }
     }
     zero
@@ -377,6 +418,10 @@ fn transposed(mut words: [u64; 8]) -> [u64; 8] {
 }
 
 fn unshuffle(shuffled: &[u8], typesize: usize, out: &mut [u8]) {
+    if typesize == 1 {
+        out.copy_from_slice(shuffled);
+        return;
+    }
     let n = out.len() / typesize;
     for byte in 0..typesize.min(shuffled.len()) {
         let plane = &shuffled[byte * n..(byte + 1) * n];
@@ -411,7 +456,8 @@ mod tests {
             for typesize in [1, 2, 4, 8] {
                 let n = n / typesize * typesize;
                 let smooth: Vec<u8> = (0..n).map(|i| ((i / 97) % 5) as u8).collect();
-                for raw in [noise(n), smooth, vec![0; n]] {
+                let half = [noise(n - n / 2), vec![0; n / 2]].concat();
+                for raw in [noise(n), smooth, vec![0; n], half] {
                     let packed = compress(&raw, typesize);
                     assert!(packed.len() <= n + HEADER);
                     assert_eq!(decompress(&packed, n).as_deref(), Ok(raw.as_slice()), "{n} bytes of {typesize}");
