@@ -185,6 +185,13 @@ mod tests {
             }
             let mut out = vec![0; get_maximum_output_size(n)];
             let length = runs.pack(&bytes, &mut out);
+            if case % 100 == 0 {
+                minisim::at_every_level(|level| {
+                    let mut again = vec![0; out.len()];
+                    let n = runs.pack(&bytes, &mut again);
+                    assert_eq!(again[..n], out[..length], "case {case} at {level}");
+                });
+            }
             assert_eq!(decompress(&out[..length], n).expect("a block"), bytes, "case {case}");
             let repeated = n_repeated(&bytes);
             assert!(
