@@ -71,7 +71,7 @@ impl Aligned {
     fn new(len: usize) -> Self {
         let mut new = Self::default();
         new.clear(len);
-        new.len = len;
+        new.set_len(len);
         new
     }
 
@@ -336,13 +336,9 @@ impl LongFile {
     /// they will be in the file, so that they can go there from where they are.
     pub(crate) fn place(&mut self, end: u64, len: usize) -> (Vec<u8>, usize) {
         let before = (end % ALIGNMENT as u64) as usize;
-        let mut bytes = self.spare_places.pop().unwrap_or_default().bytes;
-        let most = 2 * ALIGNMENT + len;
-        if bytes.len() < most {
-            bytes = vec![0; most];
-        }
-        let first = to_aligned(&bytes) + before;
-        (bytes, first)
+        let mut place = self.spare_places.pop().unwrap_or_default();
+        place.clear(before + len);
+        (place.bytes, place.skip + before)
     }
 
     /// Appends `len` bytes that lie from `first` on in memory that [`Self::place`] gave.

@@ -109,7 +109,7 @@ impl MinianSink {
         let per_chunk = layout.chunks[0].max(1);
         for (i, first) in (0..shape[0]).step_by(per_chunk).enumerate() {
             let chunk: Vec<u8> = (first..(first + per_chunk).min(shape[0])).flat_map(&row).collect();
-            let start = layout.held(i, &(0..0)).start;
+            let start = layout.elements(i).start;
             self.0.bytes += layout.write_chunk(&chunks, &at, i, |range, out| {
                 let at = |element: usize| (element - start) * dtype.bytes();
                 out.copy_from_slice(&chunk[at(range.start)..at(range.end)]);

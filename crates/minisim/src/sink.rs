@@ -1,8 +1,8 @@
 //! Where rendered frames go: the push interface of the one loop in [`crate::run`].
 //!
 //! A sink knows files and nothing of physics. `begin` comes once, then consecutive frames, in blocks or in places that the
-//! sink gave for them, then `finish`. On an
-//! error or a cancellation `finish` is never called and the sink is dropped: a sink that writes files removes what it wrote.
+//! sink gave for them, then `finish`. On an error or a cancellation `finish` is never called and the sink is dropped: a sink
+//! that writes files removes what it wrote.
 
 use std::ops::Range;
 

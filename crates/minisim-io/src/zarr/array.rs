@@ -177,21 +177,15 @@ impl Layout {
         fill: impl Fn(Range<usize>, &mut [u8]),
     ) -> Result<u64, IoError> {
         let packed = chunks.pack(|packer, packed| {
-            packer.compress(self.chunk_bytes(), self.dtype.bytes(), packed, |range, out| {
-                let held = self.held(index, &range);
-                let (out, beyond) = out.split_at_mut(held.len() * self.dtype.bytes());
-                fill(held, out);
-                beyond.fill(0);
-            });
+            packer.compress(self.elements(index), self.chunk_bytes(), self.dtype.bytes(), packed, fill);
         });
         chunks.write(self.chunk_path(dir, index), packed)
     }
 
-    /// The elements, as numbered in the array, that a range of a chunk's bytes holds; fewer where the array ends.
-    pub(crate) fn held(&self, index: usize, bytes: &Range<usize>) -> Range<usize> {
-        let (width, first) = (self.dtype.bytes(), index * self.chunks.iter().product::<usize>());
-        let at = |byte: usize| (first + byte / width).min(self.shape.iter().product());
-        at(bytes.start)..at(bytes.end)
+    /// The elements of a chunk, as numbered in the array; fewer where that ends.
+    pub(crate) fn elements(&self, index: usize) -> Range<usize> {
+        let size: usize = self.chunks.iter().product();
+        index * size..((index + 1) * size).min(self.shape.iter().product())
     }
 }
 

@@ -55,22 +55,24 @@ pub(crate) struct Packer {
 }
 
 impl Packer {
-    /// Compresses `n_bytes`, at most [`MAX_BYTES`], of elements of `typesize` bytes, with byte shuffle, into `out`. `fill` writes the
-    /// bytes of a range of them; so they need never be in one place.
+    /// Compresses `n_bytes`, at most [`MAX_BYTES`], of elements of `typesize` bytes, with byte shuffle, into `out`: `elements`, as their
+    /// owner numbers them, and zeros if these are fewer. `fill` writes the bytes of a range of them; so they need never be in one
+    /// place.
     pub(crate) fn compress(
         &mut self,
+        elements: Range<usize>,
         n_bytes: usize,
         typesize: usize,
         out: &mut Aligned,
-        mut fill: impl FnMut(Range<usize>, &mut [u8]),
+        fill: impl Fn(Range<usize>, &mut [u8]),
     ) {
-        if typesize == 1 {
-            if !self.copy_noise(n_bytes, out, &mut fill) {
-                self.compress_planes(n_bytes, typesize, ZeroPlanes::default(), out, |range, planes| {
-                    fill(range, planes[0]);
-                    ZeroPlanes::default()
-                });
-            }
+        let fill = |bytes: Range<usize>, out: &mut [u8]| {
+            let held = held(&elements, typesize, &bytes);
+            let (out, beyond) = out.split_at_mut(held.len() * typesize);
+            fill(held, out);
+            beyond.fill(0);
+        };
+        if typesize == 1 && self.copy_noise(n_bytes, out, &fill) {
             return;
         }
         let mut raw = std::mem::take(&mut self.raw);
@@ -84,12 +86,7 @@ impl Packer {
     }
 
     /// Copies single bytes that are noise, as those of films are, to where they stay. Says whether they were; else there is nothing.
-    fn copy_noise(
-        &mut self,
-        n_bytes: usize,
-        out: &mut Aligned,
-        fill: &mut impl FnMut(Range<usize>, &mut [u8]),
-    ) -> bool {
+    fn copy_noise(&mut self, n_bytes: usize, out: &mut Aligned, fill: &impl Fn(Range<usize>, &mut [u8])) -> bool {
         let scratch = &mut self.compressor.packed;
         scratch.resize(lz4_flex::block::get_maximum_output_size(BLOCK), 0);
         let bytes = out.clear(HEADER + n_bytes);
@@ -201,6 +198,12 @@ impl Packer {
         }
         end
     }
+}
+
+/// The elements that a range of a container's bytes holds, where the container holds `elements`: fewer at their end.
+pub(crate) fn held(elements: &Range<usize>, typesize: usize, bytes: &Range<usize>) -> Range<usize> {
+    let at = |byte: usize| (elements.start + byte / typesize).min(elements.end);
+    at(bytes.start)..at(bytes.end)
 }
 
 /// Fills a block that is one stream, its planes one after the other.
@@ -418,10 +421,6 @@ fn transposed(mut words: [u64; 8]) -> [u64; 8] {
 }
 
 fn unshuffle(shuffled: &[u8], typesize: usize, out: &mut [u8]) {
-    if typesize == 1 {
-        out.copy_from_slice(shuffled);
-        return;
-    }
     let n = out.len() / typesize;
     for byte in 0..typesize.min(shuffled.len()) {
         let plane = &shuffled[byte * n..(byte + 1) * n];
@@ -436,7 +435,10 @@ mod tests {
 
     fn compress(raw: &[u8], typesize: usize) -> Vec<u8> {
         let mut out = Aligned::default();
-        Packer::default().compress(raw.len(), typesize, &mut out, |range, out| out.copy_from_slice(&raw[range]));
+        let fill = |range: Range<usize>, out: &mut [u8]| {
+            out.copy_from_slice(&raw[range.start * typesize..range.end * typesize]);
+        };
+        Packer::default().compress(0..raw.len() / typesize, raw.len(), typesize, &mut out, fill);
         out.get(0..out.len()).to_vec()
     }
 
@@ -457,7 +459,10 @@ mod tests {
                 let n = n / typesize * typesize;
                 let smooth: Vec<u8> = (0..n).map(|i| ((i / 97) % 5) as u8).collect();
                 let half = [noise(n - n / 2), vec![0; n / 2]].concat();
-                for raw in [noise(n), smooth, vec![0; n], half] {
+                // Planes that shrink before one that does not.
+                let by_turns = smooth.iter().zip(noise(n)).enumerate();
+                let mixed = by_turns.map(|(i, (s, n))| if i % typesize + 1 == typesize { n } else { *s }).collect();
+                for raw in [noise(n), smooth, vec![0; n], half, mixed] {
                     let packed = compress(&raw, typesize);
                     assert!(packed.len() <= n + HEADER);
                     assert_eq!(decompress(&packed, n).as_deref(), Ok(raw.as_slice()), "{n} bytes of {typesize}");

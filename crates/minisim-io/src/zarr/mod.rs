@@ -29,6 +29,7 @@ use serde_json::{Map, Value, json};
 use crate::{Written, atomic::Pending, disk::Aligned, error::IoError};
 pub(crate) use array::{Dtype, Element, Layout, write_json};
 use array::{ZERO_PLANES_OF_COUNTS, fill_from_pixels, fill_planes};
+use blosc::held;
 pub(crate) use chunks::Chunks;
 pub(crate) use reader::read_plain_array;
 pub use reader::{Loaded, Reader, load};
@@ -59,7 +60,7 @@ pub struct ZarrOptions {
 #[derive(Debug)]
 pub struct ZarrSink {
     target: PathBuf,
-    /// First, for it writes into the pending folder.
+    /// Before the pending folder, which is removed when that is dropped: until then this may write there.
     chunks: Chunks,
     pending: Pending,
     options: ZarrOptions,
@@ -347,22 +348,15 @@ impl TrackWriter {
         let size: usize = layout.chunks.iter().product();
         let (n_bytes, width) = (layout.chunk_bytes(), layout.dtype.bytes());
         let pack = |i: usize| {
-            // A short last chunk ends before the block.
-            let held = |bytes: &Range<usize>| {
-                let at = |byte: usize| (range.start + i * size + byte / width).min(range.end);
-                at(bytes.start)..at(bytes.end)
-            };
+            let elements = range.start + i * size..(range.start + (i + 1) * size).min(range.end);
             chunks.pack(|packer, packed| match (pixels, layout.dtype) {
                 (Pixels::U8(counts), Dtype::F4) => {
                     packer.compress_planes(n_bytes, width, ZERO_PLANES_OF_COUNTS, packed, |bytes, planes| {
-                        fill_planes(&counts[held(&bytes)], planes)
+                        fill_planes(&counts[held(&elements, width, &bytes)], planes)
                     });
                 }
-                _ => packer.compress(n_bytes, width, packed, |bytes, out| {
-                    let held = held(&bytes);
-                    let (out, beyond) = out.split_at_mut(held.len() * width);
-                    fill_from_pixels(pixels, held, layout.dtype, out);
-                    beyond.fill(0);
+                _ => packer.compress(elements, n_bytes, width, packed, |elements, out| {
+                    fill_from_pixels(pixels, elements, layout.dtype, out);
                 }),
             })
         };
