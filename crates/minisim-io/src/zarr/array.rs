@@ -431,10 +431,22 @@ impl Loops for UpperPlanes<'_> {
     #[inline(always)]
     fn run(self) {
         for ((count, third), fourth) in self.counts.iter().zip(self.third).zip(self.fourth) {
-            let bits = f32::from(*count).to_bits();
-            (*third, *fourth) = ((bits >> 16) as u8, (bits >> 24) as u8);
+            (*third, *fourth) = upper_bytes(*count);
         }
     }
+}
+
+/// The upper two bytes of a count as a 32-bit float, from bytes alone: four times as many fit into a vector as of floats.
+#[inline(always)]
+fn upper_bytes(count: u8) -> (u8, u8) {
+    // The fraction begins after the highest bit, which gives way to the exponent's lowest bit: 1 after an odd number of places.
+    let four = if count < 1 << 4 { count << 4 } else { count };
+    let six = if four < 1 << 6 { four << 2 } else { four };
+    let third = if six < 1 << 7 { six << 1 } else { six ^ 1 << 7 };
+    // The exponent's upper bits change with every second power of 2.
+    let of_one = if count > 0 { 0x3f } else { 0 };
+    let above = |least: u8| u8::from(count >= least);
+    (third, of_one + above(2) + above(8) + above(32) + above(128))
 }
 
 /// Writes pixels as little-endian bytes of an array's type, which can hold them.
@@ -501,6 +513,14 @@ mod tests {
                     assert_eq!(array.read_rows::<f64>(from..to).expect("read"), want, "{chunks:?} {from}..{to}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn upper_bytes_are_those_of_the_float() {
+        for count in 0..=u8::MAX {
+            let [first, second, third, fourth] = f32::from(count).to_le_bytes();
+            assert_eq!(([first, second], upper_bytes(count)), ([0, 0], (third, fourth)), "{count}");
         }
     }
 

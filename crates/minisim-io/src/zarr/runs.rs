@@ -8,15 +8,17 @@ use minisim::{Loops, at_best_level};
 
 /// Bytes that one mask tells of.
 const GROUP: usize = 64;
+/// Bytes that are compared with those before at once; they fit into a core's first-level cache.
+const PIECE: usize = 2048;
 /// Bytes at the end of a block that are no part of a match.
 const TAIL: usize = 12;
-/// The longest lengths that need no further byte, and one further byte.
+/// Lengths from which on one further byte is needed, and from which on three are.
 const SHORT: usize = 15;
-const LONG: usize = SHORT + 255;
+const LONG: usize = SHORT + 2 * 255;
 /// What a match adds to its length, the shortest one being this long.
 const MIN_MATCH: usize = 4;
 /// Literals that are copied at once, whether needed or not.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 64;
 /// Bounds of runs that are noted at once, whether there are so many in a group or not.
 const BOUNDS: usize = 4;
 
@@ -32,6 +34,8 @@ pub(crate) fn n_repeated(bytes: &[u8]) -> usize {
 /// Finds runs, in memory that it keeps.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
+    repeated: Vec<u8>,
+    six: Vec<u64>,
     masks: Vec<u64>,
     /// Where runs begin and end, by turns.
     bounds: Vec<u32>,
@@ -40,17 +44,19 @@ pub(crate) struct Runs {
 impl Runs {
     /// Writes the block of `bytes` into `out`, which must be as long as LZ4's longest block of so many; its length.
     pub(crate) fn pack(&mut self, bytes: &[u8], out: &mut [u8]) -> usize {
-        // One group more, where the last run ends.
-        self.masks.resize(bytes.len() / GROUP + 1, 0);
+        // One group more, where the last run ends, and what surrounds them.
+        let n_groups = bytes.len() / GROUP + 1;
+        self.repeated.resize((n_groups + 1) * GROUP / 8, 0);
+        self.six.resize(n_groups + 1, 0);
+        self.masks.resize(n_groups, 0);
         self.bounds.resize(bytes.len() + BOUNDS, 0);
-        at_best_level(Packing { bytes, masks: &mut self.masks, bounds: &mut self.bounds, out })
+        at_best_level(Packing { bytes, runs: self, out })
     }
 }
 
 struct Packing<'a> {
     bytes: &'a [u8],
-    masks: &'a mut [u64],
-    bounds: &'a mut [u32],
+    runs: &'a mut Runs,
     out: &'a mut [u8],
 }
 
@@ -59,11 +65,12 @@ impl Loops for Packing<'_> {
 
     #[inline(always)]
     fn run(self) -> usize {
-        let Self { bytes, masks, bounds, out } = self;
-        repeated(bytes, masks);
-        let n_bounds = find(masks, bounds);
+        let Self { bytes, runs, out } = self;
+        repeated(bytes, &mut runs.repeated);
+        long(&runs.repeated, &mut runs.six, &mut runs.masks);
+        let n_bounds = bounds_of(&runs.masks, &mut runs.bounds);
         let (mut anchor, mut end) = (0, 0);
-        for [from, to] in bounds[..n_bounds].as_chunks().0 {
+        for [from, to] in runs.bounds[..n_bounds].as_chunks().0 {
             let (from, to) = (*from as usize, *to as usize);
             let (literals, rest) = (from - anchor, to - from - MIN_MATCH);
             let token = (literals.min(SHORT) << 4 | rest.min(SHORT)) as u8;
@@ -73,8 +80,9 @@ impl Loops for Packing<'_> {
                 end += 1 + usize::from(literals >= SHORT);
                 out[end..end + AT_ONCE].copy_from_slice(&bytes[anchor..anchor + AT_ONCE]);
                 end += literals;
-                out[end..end + 3].copy_from_slice(&[1, 0, rest.wrapping_sub(SHORT) as u8]);
-                end += 2 + usize::from(rest >= SHORT);
+                let more = rest.wrapping_sub(SHORT);
+                out[end..end + 4].copy_from_slice(&[1, 0, more.min(255) as u8, more.wrapping_sub(255) as u8]);
+                end += 2 + usize::from(rest >= SHORT) + usize::from(rest >= SHORT + 255);
             } else {
                 out[end] = token;
                 end = put_literals(&bytes[anchor..from], out, end + 1);
@@ -88,42 +96,54 @@ impl Loops for Packing<'_> {
     }
 }
 
-/// Fills masks with which bytes, from the second on, repeat the byte before. In the end there are none.
+/// Fills bits with which bytes, from the second on, repeat the byte before. In the end there are none.
 #[inline(always)]
-fn repeated(bytes: &[u8], masks: &mut [u64]) {
-    masks.fill(0);
-    let before = bytes.as_chunks::<GROUP>().0;
-    let after = bytes.get(1..bytes.len().saturating_sub(TAIL)).unwrap_or_default().as_chunks::<GROUP>().0;
-    for ((mask, after), before) in masks.iter_mut().zip(after).zip(before) {
-        let mut same = [0; GROUP];
+fn repeated(bytes: &[u8], bits: &mut [u8]) {
+    bits.fill(0);
+    let whole = bytes.len().saturating_sub(1 + TAIL) / GROUP * GROUP;
+    let (before, after) = (&bytes[..whole], bytes.get(1..=whole).unwrap_or_default());
+    let mut same = [0; PIECE];
+    for ((bits, after), before) in bits.chunks_mut(PIECE / 8).zip(after.chunks(PIECE)).zip(before.chunks(PIECE)) {
         for ((same, after), before) in same.iter_mut().zip(after).zip(before) {
             *same = u8::from(after == before);
         }
-        // The product moves the lowest bits of eight bytes into the highest byte.
-        let bits = |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        *mask = same.as_chunks().0.iter().rev().fold(0, |mask, eight| mask << 8 | bits(eight));
+        for (bits, same) in bits.iter_mut().zip(same[..after.len()].as_chunks().0) {
+            // The lowest bits of eight bytes move next to each other.
+            let one = u64::from_le_bytes(*same);
+            let two = one | one >> 7;
+            let four = two | two >> 14;
+            *bits = (four | four >> 28) as u8;
+        }
     }
 }
 
-/// Notes where bytes begin to repeat the one before, and where they end to, if these are six or more; how many bounds there are.
+/// Fills masks with which bytes are among six or more on end that repeat the one before, if bits tell which repeat it.
 #[inline(always)]
-fn find(masks: &[u64], bounds: &mut [u32]) -> usize {
-    let mut n = 0;
-    // Places from which six repeat the one before, in the group before; and whether its last byte is in a run.
-    let (mut six_before, mut inside) = (0, 0);
-    for (group, same) in masks.iter().enumerate() {
-        let next = masks.get(group + 1).copied().unwrap_or(0);
-        // Bits that follow, `by` places on, in this group and the next one.
-        let ahead = |low: u64, high: u64, by: u32| low >> by | high << (64 - by);
-        let two = [same & ahead(*same, next, 1), next & next >> 1];
-        let four = two[0] & ahead(two[0], two[1], 2);
-        let six = four & ahead(two[0], two[1], 4);
-        // All six of each.
-        let behind = |low: u64, high: u64, by: u32| high << by | low >> (64 - by);
-        let two = [six_before | six_before << 1, six | behind(six_before, six, 1)];
-        let runs = two[1] | behind(two[0], two[1], 2) | behind(two[0], two[1], 4);
-        let mut changes = runs ^ (runs << 1 | inside);
-        (six_before, inside) = (six, runs >> 63);
+fn long(repeated: &[u8], six: &mut [u64], masks: &mut [u64]) {
+    let groups: &[[u8; 8]] = repeated.as_chunks().0;
+    // Where six begin; in the group before the first, nowhere.
+    six[0] = 0;
+    for ((six, group), next) in six[1..].iter_mut().zip(groups).zip(&groups[1..]) {
+        let (low, high) = (u64::from_le_bytes(*group), u64::from_le_bytes(*next));
+        let ahead = |[low, high]: [u64; 2], by: u32| low >> by | high << (64 - by);
+        let two = [low & ahead([low, high], 1), high & high >> 1];
+        *six = two[0] & ahead(two, 2) & ahead(two, 4);
+    }
+    // All six of each.
+    for ((mask, low), high) in masks.iter_mut().zip(&*six).zip(&six[1..]) {
+        let behind = |[low, high]: [u64; 2], by: u32| high << by | low >> (64 - by);
+        let two = [low | low << 1, high | behind([*low, *high], 1)];
+        *mask = two[1] | behind(two, 2) | behind(two, 4);
+    }
+}
+
+/// Notes where runs in masks begin and end; how many bounds there are.
+#[inline(always)]
+fn bounds_of(masks: &[u64], bounds: &mut [u32]) -> usize {
+    let (mut n, mut inside) = (0, 0);
+    for (group, mask) in masks.iter().enumerate() {
+        let mut changes = mask ^ (mask << 1 | inside);
+        inside = mask >> 63;
         let first = (1 + group * GROUP) as u32;
         let count = changes.count_ones() as usize;
         for bound in &mut bounds[n..n + BOUNDS] {
