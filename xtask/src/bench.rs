@@ -76,33 +76,30 @@ pub(crate) fn run(with_peer: bool, seconds: f64) -> Result {
     drop(large_scene);
 
     let threads = rayon::current_num_threads();
-    let film = |name: &str, seconds: f64, more: &[&str]| {
-        let measured = measure_run(&dir, name, seconds, more);
-        remove(&dir.join(name));
-        measured
-    };
     let (help_s, _) = best(10, || measure(Command::new(program()).arg("--help")))?;
-    let sides = ["acquisition.image_sensor.n_px_height=128", "acquisition.image_sensor.n_px_width=128"];
-    let (small_s, small_mb) = best(5, || film("small.zarr", 1.0, &["--set", sides[0], "--set", sides[1]]))?;
-    // By turns, for they are compared with each other. All are kept until the last: after hundreds of files were removed, a file
+    // By turns, for they are compared with each other. Those of many files are kept to the end: after hundreds were removed, a file
     // system takes longer to make others for a while.
-    let names = |turn: usize| ["avi", "zarr"].map(|format| format!("case{turn}.{format}"));
     let (mut avis, mut zarrs) = (Vec::new(), Vec::new());
     for turn in 0..TURNS {
-        let [avi, zarr] = names(turn);
-        avis.push(measure_run(&dir, &avi, seconds, &[])?);
-        zarrs.push(measure_run(&dir, &zarr, seconds, &[])?);
+        avis.push(measure_run(&dir, &format!("case{turn}.avi"), seconds, &[])?);
+        zarrs.push(measure_run(&dir, &format!("case{turn}.zarr"), seconds, &[])?);
     }
-    (0..TURNS).flat_map(names).for_each(|name| remove(&dir.join(name)));
     let [(avi_s, avi_mb), (zarr_s, zarr_mb)] = [avis, zarrs].map(|runs| middle(runs, by_time));
-    let (one_s, one_mb) = median_run(3, || film("one.avi", seconds, &["--threads", "1"]))?;
+    let (twice_s, twice_mb) = measure_run(&dir, "twice.zarr", 2.0 * seconds, &[])?;
+    let (one_s, one_mb) = median_run(3, || measure_run(&dir, "one.avi", seconds, &["--threads", "1"]))?;
     let (memory_s, memory_mb) =
         median_run(3, || measure(Command::new(std::env::current_exe()?).args(["in-memory", &seconds.to_string()])))?;
-    let (twice_s, twice_mb) = film("twice.zarr", 2.0 * seconds, &[])?;
-    let (long_s, long_mb) = film("long.avi", 10.0 * seconds, &[])?;
+    let (long_s, long_mb) = measure_run(&dir, "long.avi", 10.0 * seconds, &[])?;
+    let sides = ["acquisition.image_sensor.n_px_height=128", "acquisition.image_sensor.n_px_width=128"];
+    let mut n_small = 0;
+    let (small_s, small_mb) = best(5, || {
+        n_small += 1;
+        measure_run(&dir, &format!("small{n_small}.zarr"), 1.0, &["--set", sides[0], "--set", sides[1]])
+    })?;
 
     // Last, for the system is busy for a while with the gigabytes that it gives back.
     let peer = if with_peer { Some(measure_peer(&dir, seconds)?) } else { None };
+    std::fs::remove_dir_all(&dir)?;
     let of = |name: &str| peer.as_ref().and_then(|p| Some((p[name]["seconds"].as_f64()?, p[name]["peak_mb"].as_f64())));
     let per_frame = |v: Option<(f64, Option<f64>)>| v.map(|(s, m)| (s * 1e3 / n_frames, m));
 
@@ -249,12 +246,6 @@ fn measure_run(dir: &Path, name: &str, seconds: f64, more: &[&str]) -> Result<(f
         .arg(dir.join(name))
         .args(more);
     measure(&mut command)
-}
-
-/// Removes a film, with the spec beside it, if it is there.
-fn remove(film: &Path) {
-    let _ = std::fs::remove_dir_all(film).or_else(|_| std::fs::remove_file(film));
-    let _ = std::fs::remove_file(film.with_extension("spec.json"));
 }
 
 /// Runs a command; seconds and the largest resident memory seen (MB).
