@@ -183,15 +183,18 @@ impl AviSink {
         result.map_err(|e| e.named(&self.target))
     }
 
-    fn place_for(&mut self, frames: Range<usize>) -> Option<Place> {
-        let writer = self.writer.as_mut()?;
-        let offsets = self.frame_offsets.get(frames.clone())?;
-        let (stride, start) = (writer.frame_bytes(), *offsets.first()?);
+    fn place_for(&mut self, frames: Range<usize>) -> Result<Option<Place>, IoError> {
+        let (Some(writer), Some(offsets)) = (&mut self.writer, self.frame_offsets.get(frames.clone())) else {
+            return Ok(None);
+        };
+        let (stride, [start, ..]) = (writer.frame_bytes(), offsets) else { return Ok(None) };
         // Where a new list begins in between, frames go one by one.
-        (offsets.last()? - start == (stride * (frames.len() - 1)) as u64).then(|| {
-            let (bytes, first) = writer.file.place(start, stride * frames.len());
-            Place { bytes, first: first + CHUNK_HEADER, stride }
-        })
+        if offsets[offsets.len() - 1] - start != (stride * (frames.len() - 1)) as u64 {
+            return Ok(None);
+        }
+        let place = writer.file.place(*start, stride * frames.len());
+        let (bytes, first) = place.map_err(IoError::system("write", &self.target))?;
+        Ok(Some(Place { bytes, first: first + CHUNK_HEADER, stride }))
     }
 
     fn take_place(&mut self, n: usize, place: Place) -> Result<(), IoError> {
@@ -237,8 +240,8 @@ impl Sink for AviSink {
         Ok(())
     }
 
-    fn place(&mut self, frames: Range<usize>) -> Option<Place> {
-        self.place_for(frames)
+    fn place(&mut self, frames: Range<usize>) -> Result<Option<Place>, SinkError> {
+        Ok(self.place_for(frames)?)
     }
 
     fn placed(&mut self, frames: Range<usize>, place: Place) -> Result<(), SinkError> {

@@ -334,11 +334,14 @@ impl LongFile {
 
     /// Memory for `len` bytes that will be appended where the file's end is `end` then, and where in it they go: aligned as
     /// they will be in the file, so that they can go there from where they are.
-    pub(crate) fn place(&mut self, end: u64, len: usize) -> (Vec<u8>, usize) {
+    pub(crate) fn place(&mut self, end: u64, len: usize) -> io::Result<(Vec<u8>, usize)> {
+        // What is written by now is used again before memory is taken.
+        self.settle(MOST_WAITING)?;
         let before = (end % ALIGNMENT as u64) as usize;
         let mut place = self.spare_places.pop().unwrap_or_default();
-        place.clear(before + len);
-        (place.bytes, place.skip + before)
+        // Of one size wherever they begin, so that memory fits the next ones.
+        place.clear(ALIGNMENT + len);
+        Ok((place.bytes, place.skip + before))
     }
 
     /// Appends `len` bytes that lie from `first` on in memory that [`Self::place`] gave.

@@ -204,7 +204,7 @@ impl std::fmt::Debug for FileSink {
 trait AnySink: Send {
     fn begin(&mut self, header: &Header) -> Result<(), SinkError>;
     fn block(&mut self, block: &Block<'_>) -> Result<(), SinkError>;
-    fn place(&mut self, frames: Range<usize>) -> Option<Place>;
+    fn place(&mut self, frames: Range<usize>) -> Result<Option<Place>, SinkError>;
     fn placed(&mut self, frames: Range<usize>, place: Place) -> Result<(), SinkError>;
     fn finish(self: Box<Self>, truth: GroundTruth) -> Result<Written, SinkError>;
 }
@@ -218,7 +218,7 @@ impl<S: Sink<Output = Written>> AnySink for S {
         Sink::block(self, block)
     }
 
-    fn place(&mut self, frames: Range<usize>) -> Option<Place> {
+    fn place(&mut self, frames: Range<usize>) -> Result<Option<Place>, SinkError> {
         Sink::place(self, frames)
     }
 
@@ -279,7 +279,7 @@ impl Sink for FileSink {
         self.0.block(block)
     }
 
-    fn place(&mut self, frames: Range<usize>) -> Option<Place> {
+    fn place(&mut self, frames: Range<usize>) -> Result<Option<Place>, SinkError> {
         self.0.place(frames)
     }
 

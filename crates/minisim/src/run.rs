@@ -209,9 +209,9 @@ fn render_into<S: Sink>(
     let cancel = options.cancel.clone();
     rayon::in_place_scope(|scope| {
         // Says whether the sink has a place for the pass.
-        let spawn = |number: usize, sink: &mut S| {
+        let spawn = |number: usize, sink: &mut S| -> Result<bool, RunError> {
             let (sender, renderer, cancel, frames) = (sender.clone(), &renderer, &cancel, passes[number].clone());
-            let place = if counts_alone { sink.place(frames.clone()) } else { None };
+            let place = if counts_alone { sink.place(frames.clone()).map_err(RunError::Sink)? } else { None };
             let place = place.filter(|place| place.holds(frames.len(), scene.canvas.fov.iter().product()));
             let placed = place.is_some();
             scope.spawn(move |_| {
@@ -227,16 +227,17 @@ fn render_into<S: Sink>(
                     let _ = sender.send((number, pass));
                 }
             });
-            placed
+            Ok(placed)
         };
         let (mut next, mut most) = (0, 1);
-        let mut spawn_after = |done: usize, sink: &mut S| {
+        let mut spawn_after = |done: usize, sink: &mut S| -> Result<(), RunError> {
             while next < passes.len().min(done + most) {
-                most = in_flight(spawn(next, sink));
+                most = in_flight(spawn(next, sink)?);
                 next += 1;
             }
+            Ok(())
         };
-        spawn_after(0, sink);
+        spawn_after(0, sink)?;
         let mut early: BTreeMap<usize, Pass> = BTreeMap::new();
         for (number, frames) in passes.iter().enumerate() {
             let pass = loop {
@@ -250,7 +251,7 @@ fn render_into<S: Sink>(
                     early.insert(number, pass);
                 }
             };
-            spawn_after(number + 1, sink);
+            spawn_after(number + 1, sink)?;
             match pass {
                 Pass::Placed(place) => sink.placed(frames.clone(), place).map_err(RunError::Sink)?,
                 Pass::Movies(movies) => {

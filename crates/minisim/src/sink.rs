@@ -108,8 +108,11 @@ pub trait Sink: Send {
     /// Memory for `frames` of the observed movie, which are about to be rendered, if the sink wants them in a place of its own;
     /// they then come by [`Sink::placed`], in their turn, and not by [`Sink::block`]. Asked for in order, in runs that deliver
     /// 8-bit counts and nothing else. A place that is too small for them is not used; they come as a block, then.
-    fn place(&mut self, _frames: Range<usize>) -> Option<Place> {
-        None
+    ///
+    /// # Errors
+    /// When frames that came before cannot be stored.
+    fn place(&mut self, _frames: Range<usize>) -> Result<Option<Place>, SinkError> {
+        Ok(None)
     }
 
     /// Takes the next frames, in the place that was given for them.
