@@ -67,7 +67,7 @@ impl Loops for Packing<'_> {
     fn run(self) -> usize {
         let Self { bytes, runs, out } = self;
         repeated(bytes, &mut runs.repeated);
-        long(&runs.repeated, &mut runs.six, &mut runs.masks);
+        in_long_runs(&runs.repeated, &mut runs.six, &mut runs.masks);
         let n_bounds = bounds_of(&runs.masks, &mut runs.bounds);
         let (mut anchor, mut end) = (0, 0);
         for [from, to] in runs.bounds[..n_bounds].as_chunks().0 {
@@ -119,7 +119,7 @@ fn repeated(bytes: &[u8], bits: &mut [u8]) {
 
 /// Fills masks with which bytes are among six or more on end that repeat the one before, if bits tell which repeat it.
 #[inline(always)]
-fn long(repeated: &[u8], six: &mut [u64], masks: &mut [u64]) {
+fn in_long_runs(repeated: &[u8], six: &mut [u64], masks: &mut [u64]) {
     let groups: &[[u8; 8]] = repeated.as_chunks().0;
     // Where six begin; in the group before the first, nowhere.
     six[0] = 0;
