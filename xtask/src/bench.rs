@@ -77,25 +77,27 @@ pub(crate) fn run(with_peer: bool, seconds: f64) -> Result {
 
     let threads = rayon::current_num_threads();
     let (help_s, _) = best(10, || measure(Command::new(program()).arg("--help")))?;
-    // By turns, for they are compared with each other. Those of many files are kept to the end: after hundreds were removed, a file
-    // system takes longer to make others for a while.
+    // Each film is new, and all are kept to the end: after hundreds of files were removed, a file system takes longer to make others
+    // for a while.
+    let mut n_films = 0;
+    let mut film = |format: &str, seconds: f64, more: &[&str]| {
+        n_films += 1;
+        measure_run(&dir.join(format!("{n_films}.{format}")), seconds, more)
+    };
+    // By turns, for they are compared with each other.
     let (mut avis, mut zarrs) = (Vec::new(), Vec::new());
-    for turn in 0..TURNS {
-        avis.push(measure_run(&dir, &format!("case{turn}.avi"), seconds, &[])?);
-        zarrs.push(measure_run(&dir, &format!("case{turn}.zarr"), seconds, &[])?);
+    for _ in 0..TURNS {
+        avis.push(film("avi", seconds, &[])?);
+        zarrs.push(film("zarr", seconds, &[])?);
     }
     let [(avi_s, avi_mb), (zarr_s, zarr_mb)] = [avis, zarrs].map(|runs| middle(runs, by_time));
-    let (twice_s, twice_mb) = measure_run(&dir, "twice.zarr", 2.0 * seconds, &[])?;
-    let (one_s, one_mb) = median_run(3, || measure_run(&dir, "one.avi", seconds, &["--threads", "1"]))?;
+    let (twice_s, twice_mb) = film("zarr", 2.0 * seconds, &[])?;
+    let (one_s, one_mb) = median_run(3, || film("avi", seconds, &["--threads", "1"]))?;
     let (memory_s, memory_mb) =
         median_run(3, || measure(Command::new(std::env::current_exe()?).args(["in-memory", &seconds.to_string()])))?;
-    let (long_s, long_mb) = measure_run(&dir, "long.avi", 10.0 * seconds, &[])?;
+    let (long_s, long_mb) = film("avi", 10.0 * seconds, &[])?;
     let sides = ["acquisition.image_sensor.n_px_height=128", "acquisition.image_sensor.n_px_width=128"];
-    let mut n_small = 0;
-    let (small_s, small_mb) = best(5, || {
-        n_small += 1;
-        measure_run(&dir, &format!("small{n_small}.zarr"), 1.0, &["--set", sides[0], "--set", sides[1]])
-    })?;
+    let (small_s, small_mb) = best(5, || film("zarr", 1.0, &["--set", sides[0], "--set", sides[1]]))?;
 
     // Last, for the system is busy for a while with the gigabytes that it gives back.
     let peer = if with_peer { Some(measure_peer(&dir, seconds)?) } else { None };
@@ -237,13 +239,13 @@ fn median(n: usize, mut work: impl FnMut() -> std::result::Result<(), String>) -
     Ok(middle(times, f64::total_cmp))
 }
 
-/// Seconds and peak memory (MB) of the command line program writing `name`.
-fn measure_run(dir: &Path, name: &str, seconds: f64, more: &[&str]) -> Result<(f64, f64)> {
+/// Seconds and peak memory (MB) of the command line program writing a film.
+fn measure_run(film: &Path, seconds: f64, more: &[&str]) -> Result<(f64, f64)> {
     let mut command = Command::new(program());
     command
         .args(["simulate", "--preset", "v4-ca1", "--with", "brain_motion", "--with", "bleaching", "--force"])
         .args(["--no-picture", "--quiet", "--duration", &seconds.to_string(), "-o"])
-        .arg(dir.join(name))
+        .arg(film)
         .args(more);
     measure(&mut command)
 }

@@ -34,6 +34,7 @@ pub(crate) fn n_repeated(bytes: &[u8]) -> usize {
 /// Finds runs, in memory that it keeps.
 #[derive(Debug, Default)]
 pub(crate) struct Runs {
+    /// A bit a byte, from the second on: whether it repeats the one before, whether six do so from there on, and whether it is one of six.
     repeated: Vec<u8>,
     six: Vec<u64>,
     masks: Vec<u64>,
@@ -99,8 +100,9 @@ impl Loops for Packing<'_> {
 /// Fills bits with which bytes, from the second on, repeat the byte before. In the end there are none.
 #[inline(always)]
 fn repeated(bytes: &[u8], bits: &mut [u8]) {
-    bits.fill(0);
     let whole = bytes.len().saturating_sub(1 + TAIL) / GROUP * GROUP;
+    let (bits, end) = bits.split_at_mut(whole / 8);
+    end.fill(0);
     let (before, after) = (&bytes[..whole], bytes.get(1..=whole).unwrap_or_default());
     let mut same = [0; PIECE];
     for ((bits, after), before) in bits.chunks_mut(PIECE / 8).zip(after.chunks(PIECE)).zip(before.chunks(PIECE)) {
