@@ -13,15 +13,22 @@ fn main() {
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let web = root.join("web");
-    for watched in ["src", "index.html", "package.json", "package-lock.json", "vite.config.ts", "tsconfig.json", "dist"]
-    {
-        println!("cargo:rerun-if-changed={}", web.join(watched).display());
+    let from_sources = web.join("package.json").is_file();
+    // Only what the page is made from is watched: cargo takes a watched path that is missing for one that has changed.
+    let watched: &[&str] = if from_sources {
+        &["src", "index.html", "package.json", "package-lock.json", "vite.config.ts", "tsconfig.json"]
+    } else {
+        &["dist"]
+    };
+    for path in watched.iter().map(|name| web.join(name)).filter(|path| path.exists()) {
+        println!("cargo:rerun-if-changed={}", path.display());
     }
+    println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=MINISIM_NO_PAGE");
     println!("cargo:rerun-if-env-changed=MINISIM_REQUIRE_PAGE");
     let built = if env::var_os("MINISIM_NO_PAGE").is_some() {
         None
-    } else if web.join("package.json").is_file() {
+    } else if from_sources {
         build(&web, &out.join("page"))
             .map_err(|why| println!("cargo:warning=the studio's page is not built: {why}"))
             .ok()
