@@ -175,13 +175,13 @@ impl PyScene {
     /// Frames of the film; 0 where no step makes one.
     #[getter]
     fn n_frames(&self) -> usize {
-        if self.0.stages.is_empty() { 0 } else { self.0.n_frames }
+        if self.0.plan.stages.is_empty() { 0 } else { self.0.n_frames }
     }
 
     /// Stages that make a film, in the order of light.
     #[getter]
     fn stages(&self) -> Vec<&'static str> {
-        self.0.stages.iter().map(|s| s.name).collect()
+        self.0.plan.stages.iter().map(|s| s.name).collect()
     }
 
     /// Frames `start` to `stop` after `stage` (the observed film if None) on the field of view: (frame, height, width).

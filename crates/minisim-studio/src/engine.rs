@@ -104,7 +104,7 @@ impl Engine {
         }
         let fps = short.acquisition.fps.get();
         let n = ((view.seconds.clamp(0.0, SCENE_S) * fps).round() as usize).clamp(1, MAX_FRAMES).min(scene.n_frames);
-        let stage = view.stage.as_deref().filter(|name| scene.stages.iter().any(|s| s.name == *name));
+        let stage = view.stage.as_deref().filter(|name| scene.plan.stages.iter().any(|s| s.name == *name));
         let mut film = match self.film.take() {
             Some(film)
                 if Arc::ptr_eq(&film.scene, &scene)
@@ -117,7 +117,7 @@ impl Engine {
             _ => Film::new(&scene, stage, view.frames),
         };
         let is_counts =
-            scene.stages.last().is_some_and(|s| s.name == "sensor" && stage.is_none_or(|name| name == s.name));
+            scene.plan.stages.last().is_some_and(|s| s.name == "sensor" && stage.is_none_or(|name| name == s.name));
         let max_count = is_counts.then(|| short.acquisition.image_sensor.max_count());
         let picture = |film: &Film| {
             let header = json!({
@@ -538,7 +538,7 @@ fn describe(scene: &Scene, spec: &Spec, n_frames: usize) -> Json {
         "vessels_um": vessels,
         "vessel_edge": mask,
         "path_px": path,
-        "stages": scene.stages.iter().map(|s| s.name).collect::<Vec<_>>(),
+        "stages": scene.plan.stages.iter().map(|s| s.name).collect::<Vec<_>>(),
         "cells": cells,
         "warnings": warnings,
     })

@@ -56,7 +56,7 @@ fn render(criterion: &mut Criterion) {
             spec = spec.without_step(step).expect("a step").spec;
         }
         let scene = Scene::new(&spec).expect("simulable");
-        let last = scene.stages.last().map_or("nothing", |stage| stage.name);
+        let last = scene.plan.stages.last().map_or("nothing", |stage| stage.name);
         group.bench_function(format!("up to {last}"), |bench| {
             bench.iter(|| render_range(black_box(&scene), 0..FRAMES));
         });

@@ -10,13 +10,13 @@
 
 pub mod cells;
 pub mod footprint;
-pub mod layer;
 mod level;
 pub mod math;
 pub mod memo;
 pub mod metrics;
 pub mod pair;
 pub mod physics;
+pub mod plan;
 pub mod presets;
 pub mod progress;
 pub mod recording;

@@ -118,7 +118,7 @@ pub fn simulate_into<S: Sink>(
     }
     let mut scene = Scene::new(spec)?;
     options.check()?;
-    let n_stages = scene.stages.iter().filter(|s| until.is_none_or(|u| s.rank <= u)).count();
+    let n_stages = scene.plan.stages.iter().filter(|s| until.is_none_or(|u| s.rank <= u)).count();
     let n_frames = if n_stages == 0 { 0 } else { scene.n_frames };
     options.tell(Event::Built { n_frames });
     render_into(&scene, n_stages, 0..n_frames, spec.output.save_intermediates, &mut sink, &mut options)?;
@@ -142,12 +142,12 @@ pub fn simulate_into<S: Sink>(
 /// When `stage` names no movie stage of the scene.
 pub fn render(scene: &Scene, frames: Range<usize>, stage: Option<&str>) -> Result<Pixels, RunError> {
     let n_stages = match stage {
-        None => scene.stages.len(),
+        None => scene.plan.stages.len(),
         Some(name) => {
             let name = steps::stage_name(name);
-            1 + scene.stages.iter().position(|s| s.name == name).ok_or_else(|| RunError::UnknownStage {
+            1 + scene.plan.stages.iter().position(|s| s.name == name).ok_or_else(|| RunError::UnknownStage {
                 name: name.to_owned(),
-                stages: scene.stages.iter().map(|s| s.name).collect(),
+                stages: scene.plan.stages.iter().map(|s| s.name).collect(),
             })?
         }
     };
@@ -188,7 +188,7 @@ fn render_into<S: Sink>(
 ) -> Result<(), RunError> {
     let renderer = Renderer::new(scene, n_stages, snapshots);
     let tracks = renderer.tracks();
-    let digitised = scene.stages[..n_stages].iter().any(|s| s.name == <steps::Sensor as steps::Step>::KIND);
+    let digitised = scene.plan.reached(n_stages).exposed;
     let counts_alone = matches!(tracks.as_slice(), [track] if digitised && track.rendered == SampleType::U8);
     let header = Header {
         spec: scene.spec.clone(),
@@ -301,7 +301,7 @@ pub fn movie_stages(spec: &Spec) -> Vec<&'static str> {
 /// # Errors
 /// Never for a scene that was built; the type is shared with [`render`].
 pub fn render_range(scene: &Scene, frames: Range<usize>) -> Result<(), RunError> {
-    let renderer = Renderer::new(scene, scene.stages.len(), false);
+    let renderer = Renderer::new(scene, scene.plan.stages.len(), false);
     renderer.passes(frames.clone()).into_par_iter().for_each(|pass| renderer.recycle(renderer.pass(pass)));
     Ok(())
 }

@@ -11,7 +11,6 @@ use rayon::prelude::*;
 use crate::{
     cells::Cells,
     footprint::{FootprintStack, Patch},
-    layer::{Layer, Map, Path, Scope, ScopeLayer, Tissue, TissueLayer},
     memo::Memo,
     physics::{
         blur::degrade_footprint,
@@ -19,7 +18,8 @@ use crate::{
         focus::{Voter, best_yield_depth_um, median_effective_depth_um},
         optics::{OpticalModel, PointSpread},
     },
-    render::kernels::tiles::Tiles,
+    plan::{Act, Asked, Leg, Map, Op, Plan, Reached, Scope, Sizes, Tissue},
+    render::kernels::{digitise::Digitiser, tiles::Tiles},
     rng::Key,
     spec::{Acquisition, Auto, Finding, Report, Spec},
     steps::{self, Domain, Step},
@@ -106,16 +106,18 @@ pub struct Scene {
     pub canvas: Canvas,
     /// Frames of the recording.
     pub n_frames: usize,
-    /// The movie steps in the order of light; a step that is present but changes nothing has no layer.
-    pub stages: Vec<Stage>,
+    /// What happens to light, and the movies on its way.
+    pub plan: Plan,
     /// Warnings met while building, such as a density that could not be reached.
     pub warnings: Vec<Finding>,
     /// Who asked a question that whom answered: (asking kind, answering kind).
     pub couplings: BTreeSet<(&'static str, &'static str)>,
     truth: GroundTruth,
     ranks: Vec<usize>,
-    /// The footprints of the sparse layer, laid out for rendering.
+    /// The cells' footprints, laid out for rendering.
     tiles: Option<Arc<Tiles>>,
+    /// The camera's tables.
+    digitiser: Option<Arc<Digitiser>>,
 }
 
 /// The cells' activity.
@@ -133,17 +135,6 @@ pub struct Activity {
     pub busiest: Vec<(usize, Vec<f64>)>,
 }
 
-/// A movie step of the scene.
-#[derive(Clone, Debug)]
-pub struct Stage {
-    /// Stage name (`cells_only` for composite, else the step's kind).
-    pub name: &'static str,
-    /// Position in the chain.
-    pub rank: usize,
-    /// What it does to a frame.
-    pub layer: Option<Layer>,
-}
-
 /// What the steps are built with.
 #[derive(Debug)]
 pub struct Builder<'a> {
@@ -152,7 +143,7 @@ pub struct Builder<'a> {
     canvas: Canvas,
     step: &'static str,
     rank: usize,
-    layers: Vec<(&'static str, Layer)>,
+    acts: Vec<(&'static str, Act)>,
     truth: Vec<(usize, TruthArray)>,
     cells: Cells,
     observed: Option<Arc<Vec<Patch>>>,
@@ -177,7 +168,7 @@ impl<'a> Builder<'a> {
             },
             step: "",
             rank: 0,
-            layers: Vec::new(),
+            acts: Vec::new(),
             truth: Vec::new(),
             cells: Cells::default(),
             observed: None,
@@ -263,7 +254,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// A field of the scope over the field of view, as a layer's map and as the truth; kept like a [`part`](Self::part).
+    /// A field of the scope over the field of view, as a map for the plan and as the truth; kept like a [`part`](Self::part).
     pub fn scope_field(
         &self,
         name: &'static str,
@@ -277,9 +268,9 @@ impl<'a> Builder<'a> {
         (Arc::clone(&made.0), Arc::clone(&made.1))
     }
 
-    /// Adds the step's layer.
-    pub fn push(&mut self, layer: Layer) {
-        self.layers.push((self.step, layer));
+    /// Adds to the plan, after what the step has added so far.
+    pub fn push(&mut self, act: impl Into<Act>) {
+        self.acts.push((self.step, act.into()));
     }
 
     /// Records a declared array of the ground truth. Arrays over units hold all cells of the canvas; those that the field of
@@ -317,24 +308,24 @@ impl<'a> Builder<'a> {
         &mut self.cells
     }
 
-    /// Share of the excitation light that reaches the place (y, x), µm: the product of all layers on that path.
+    /// Share of the excitation light that reaches the place (y, x), µm: the product of all factors on that leg.
     pub fn excitation_at(&mut self, y_um: f64, x_um: f64) -> f64 {
-        self.scope_transmission(y_um, x_um, |path| path == Path::Excitation)
+        self.scope_transmission(y_um, x_um, |leg| leg == Leg::Excitation)
     }
 
-    /// Share of light that the scope's layers leave of a cell at (y, x), µm, on both paths.
+    /// Share of light that the scope leaves of a cell at (y, x), µm, on both legs.
     pub fn scope_transmission_at(&mut self, y_um: f64, x_um: f64) -> f64 {
         self.scope_transmission(y_um, x_um, |_| true)
     }
 
-    fn scope_transmission(&mut self, y_um: f64, x_um: f64, counts: impl Fn(Path) -> bool) -> f64 {
+    fn scope_transmission(&mut self, y_um: f64, x_um: f64, counts: impl Fn(Leg) -> bool) -> f64 {
         let [row, col] = self.canvas.fov_px_from_um(y_um, x_um);
         let mut product = 1.0;
-        for (by, layer) in &self.layers {
-            if let Layer::Scope(ScopeLayer::Transmission { map, path }) = layer
-                && counts(*path)
+        for (by, act) in &self.acts {
+            if let Act::Scope(Op::Multiply(field, leg)) = act
+                && counts(*leg)
             {
-                product *= sample_field_at(&map.data, map.shape, row, col);
+                product *= field.expected_at(|map| sample_field_at(&map.data, map.shape, row, col));
                 self.couplings.insert((self.step, by));
             }
         }
@@ -472,7 +463,7 @@ impl Scene {
         }
         (b.step, b.rank) = ("", 0);
         record_visibility(&mut b);
-        Ok(b.freeze())
+        b.freeze()
     }
 
     /// The activity of a spec's cells, without the rest of the scene: all spikes, and the traces of the `n_busiest` busiest
@@ -497,19 +488,27 @@ impl Scene {
         }
     }
 
-    /// The cells that shine: their footprints, and their brightness `(unit, frame)`.
-    pub(crate) fn cells(&self) -> Option<(&Tiles, &[f32])> {
-        self.tiles.as_deref().zip(sparse(&self.stages).map(|(_, courses)| courses))
+    /// The footprints of the cells that shine, laid out for rendering.
+    pub(crate) fn tiles(&self) -> Option<&Tiles> {
+        self.tiles.as_deref()
     }
 
-    /// Size (height, width) of the film after `stage`: that of the canvas before the brain moves, of the field of view from
-    /// then on. The observed film's for `None` and for names of no stage.
+    /// The camera, with its tables.
+    pub(crate) fn digitiser(&self) -> Option<&Digitiser> {
+        self.digitiser.as_deref()
+    }
+
+    /// Size (height, width) of the image when light has come that far: that of the canvas before the brain moves, of the field
+    /// of view from then on.
+    pub(crate) fn shape_when(&self, reached: Reached) -> [usize; 2] {
+        if reached.in_scope { self.canvas.fov } else { self.canvas.shape() }
+    }
+
+    /// Size (height, width) of the film after `stage`, the observed film's for `None` and for names of no stage.
     #[must_use]
     pub fn shape_of(&self, stage: Option<&str>) -> [usize; 2] {
-        let at = stage.and_then(|name| self.stages.iter().position(|s| s.name == crate::steps::stage_name(name)));
-        let Some(at) = at else { return self.canvas.fov };
-        let moved = |s: &Stage| matches!(s.layer, Some(Layer::Shift { .. } | Layer::Scope(_)));
-        if self.stages[..=at].iter().any(moved) { self.canvas.fov } else { self.canvas.shape() }
+        let named = |name| self.plan.stages.iter().find(|s| s.name == crate::steps::stage_name(name));
+        stage.and_then(named).map_or(self.canvas.fov, |stage| self.shape_when(stage.reached))
     }
 
     /// What the steps recorded of the truth, without a copy; arrays of steps that are absent are missing.
@@ -620,24 +619,30 @@ fn record_visibility(b: &mut Builder<'_>) {
 }
 
 impl Builder<'_> {
-    fn freeze(mut self) -> Scene {
-        let mut layers = std::mem::take(&mut self.layers);
-        let stages: Vec<Stage> = self
-            .spec
-            .steps
-            .iter()
-            .filter(|s| s.domain() != Domain::Cell)
-            .map(|s| {
-                let layer = layers.iter().position(|(kind, _)| *kind == s.kind()).map(|i| layers.swap_remove(i).1);
-                Stage { name: s.stage(), rank: s.rank(), layer }
-            })
-            .collect();
-        let tiles = sparse(&stages).map(|(patches, _)| {
+    fn freeze(mut self) -> Result<Scene, Report> {
+        let n_frames = self.spec.acquisition.n_frames();
+        let mut acts = std::mem::take(&mut self.acts);
+        let asked = self.spec.steps.iter().filter_map(|step| {
+            let of_step = acts.extract_if(.., |(kind, _)| *kind == step.kind()).map(|(_, act)| act).collect::<Vec<_>>();
+            let in_scope = match step.domain() {
+                // The cell steps have no movie; what they ask for all the same comes too early, and is seen there.
+                Domain::Cell if of_step.is_empty() => return None,
+                Domain::Cell | Domain::Tissue => false,
+                Domain::Motion | Domain::Sensor => true,
+            };
+            Some(Asked { kind: step.kind(), stage: step.stage(), rank: step.rank(), in_scope, acts: of_step })
+        });
+        let sizes = Sizes { canvas: self.canvas.shape(), fov: self.canvas.fov, n_frames };
+        let plan = Plan::new(asked.collect(), sizes)?;
+        let tiles = plan.cells.as_ref().map(|cells| {
+            let patches = &cells.patches;
             let made = self.part("tiles", 0, &Arc::as_ptr(patches), || {
                 (Arc::clone(patches), Arc::new(Tiles::new(self.canvas.shape(), patches)))
             });
             Arc::clone(&made.1)
         });
+        let digitiser =
+            plan.camera.map(|camera| self.part("camera", 0, &camera, || Digitiser::new(camera.model, camera.key)));
         let stack = FootprintStack {
             canvas_shape: self.canvas.shape(),
             fov_offset: [self.canvas.margin; 2],
@@ -655,7 +660,7 @@ impl Builder<'_> {
         // The traces and the pools were needed until here; now they move into the truth without a copy.
         self.cells.intact = None;
         if let (Some(traces), Some(declared)) = (self.cells.traces, steps::declared("C")) {
-            let shape = vec![self.cells.ids.len(), self.spec.acquisition.n_frames()];
+            let shape = vec![self.cells.ids.len(), n_frames];
             let rank = steps::rank_of(steps::CellActivity::KIND);
             truth.push((rank, TruthArray { declared, shape, data: TruthData::F64(traces.c) }));
         }
@@ -663,37 +668,17 @@ impl Builder<'_> {
             ranks.push(rank);
             arrays.push(if array.declared.dims.first() == Some(&Dim::Unit) { array.with_units(&shown) } else { array });
         }
-        Scene {
-            n_frames: self.spec.acquisition.n_frames(),
+        Ok(Scene {
+            n_frames,
             spec: self.spec.clone(),
             canvas: self.canvas,
-            stages,
+            plan,
             warnings: self.warnings,
             couplings: self.couplings,
             truth: GroundTruth { planted, focal_depth_um: self.focal_depth_um, arrays },
             ranks,
             tiles,
-        }
-    }
-}
-
-/// Footprints and courses of the cells that shine.
-fn sparse(stages: &[Stage]) -> Option<(&Arc<Vec<Patch>>, &[f32])> {
-    stages.iter().find_map(|s| match &s.layer {
-        Some(Layer::Tissue(TissueLayer::Sparse { patches, courses })) => Some((patches, courses.as_slice())),
-        _ => None,
-    })
-}
-
-/// Layers of the tissue, wrapped.
-impl From<TissueLayer> for Layer {
-    fn from(layer: TissueLayer) -> Self {
-        Self::Tissue(layer)
-    }
-}
-
-impl From<ScopeLayer> for Layer {
-    fn from(layer: ScopeLayer) -> Self {
-        Self::Scope(layer)
+            digitiser,
+        })
     }
 }

@@ -124,7 +124,7 @@ fn compare(level: &str, renew: bool) {
         let scene = Scene::new(&spec).expect("a valid spec");
         let mut hashes = hash_truth(&scene.ground_truth(None));
         let mut frames = Map::new();
-        for stage in &scene.stages {
+        for stage in &scene.plan.stages {
             let movie = render(&scene, 0..scene.n_frames, Some(stage.name)).expect("a stage of the scene");
             hashes.insert(format!("stage {}", stage.name), hash_pixels(&movie).into());
             let frame = render(&scene, KEPT_FRAME..KEPT_FRAME + 1, Some(stage.name)).expect("a stage of the scene");

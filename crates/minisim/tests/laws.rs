@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use minisim::{
     GroundTruth, MemorySink, Options, Scene,
     footprint::Patch,
-    layer::{Layer, ScopeLayer, TissueLayer},
+    plan::{Component, Course, Field, Op, Reached, Spread},
     recording::{Pixels, Recording},
     render,
     render::Renderer,
@@ -79,7 +79,7 @@ fn any_split_and_any_thread_count_give_the_same_bytes() {
     let n = scene.n_frames;
     let all = render(&scene, 0..n, None).expect("stages exist");
     assert_eq!(bytes(&all.clone().converted(one.observed.pixels.sample())), bytes(&one.observed.pixels));
-    for (i, stage) in scene.stages.iter().map(|s| s.name).enumerate() {
+    for (i, stage) in scene.plan.stages.iter().map(|s| s.name).enumerate() {
         let all = bytes(&render(&scene, 0..n, Some(stage)).expect("stages exist"));
         // A canvas is worked on in several bands of rows, and a long pass in several groups of frames.
         let pass = Renderer::new(&scene, i + 1, false).pass(0..n);
@@ -127,26 +127,49 @@ fn longer_is_a_continuation() {
     }
 }
 
-/// A layer as it acts on the field of view: canvas maps and footprints are cropped to it.
-fn in_fov(scene: &Scene, layer: &Layer) -> String {
-    let canvas = scene.canvas;
-    let stack = |p: &Patch| {
-        let m = canvas.margin as i32;
-        p.cropped(m, m, canvas.fov[0], canvas.fov[1])
+/// What stage number `i` adds to the plan, as it acts on the field of view: canvas maps and footprints are cropped to it.
+fn asked_in_fov(scene: &Scene, i: usize) -> String {
+    let (canvas, plan) = (scene.canvas, &scene.plan);
+    let before = i.checked_sub(1).map_or(Reached::default(), |before| plan.stages[before].reached);
+    let now = plan.stages[i].reached;
+    let mut text = String::new();
+    if now.cells && !before.cells {
+        let cells = plan.cells.as_ref().expect("reached");
+        for (unit, patch) in cells.patches.iter().enumerate() {
+            let m = canvas.margin as i32;
+            let patch: Patch = patch.cropped(m, m, canvas.fov[0], canvas.fov[1]);
+            text += &format!("{patch:?} {:?}\n", cells.of_unit(unit, 0..scene.n_frames));
+        }
+    }
+    for op in &plan.tissue[before.tissue..now.tissue] {
+        text += &op_text(op, |map| canvas.crop(map));
+    }
+    if now.in_scope && !before.in_scope {
+        text += &format!("{:?}\n", plan.warp);
+    }
+    for op in &plan.scope[before.scope..now.scope] {
+        text += &op_text(op, <[f32]>::to_vec);
+    }
+    if now.exposed && !before.exposed {
+        text += &format!("{:?}\n", plan.camera);
+    }
+    text
+}
+
+/// An operation with its maps as `cropped` shows them.
+fn op_text<F: std::fmt::Debug>(op: &Op<F>, cropped: impl Fn(&[f32]) -> Vec<f32>) -> String {
+    let component = |c: &Component<F>| {
+        let map = match &c.spread {
+            Spread::Even => None,
+            Spread::Map(map) => Some(cropped(&map.data)),
+        };
+        let course: (&Course, _) = (&c.course, c.course.expected());
+        format!("{map:?} {course:?}\n")
     };
-    match layer {
-        Layer::Tissue(TissueLayer::Sparse { patches, courses }) => {
-            let n = courses.len() / patches.len().max(1);
-            let cells = patches.iter().zip(courses.chunks_exact(n.max(1))).map(|(p, c)| (stack(p), c.to_vec()));
-            format!("{:?}", cells.collect::<Vec<_>>())
-        }
-        Layer::Tissue(TissueLayer::LowRank { maps, courses }) => {
-            format!("{:?} {courses:?}", maps.iter().map(|m| canvas.crop(&m.data)).collect::<Vec<_>>())
-        }
-        Layer::Tissue(TissueLayer::Transmission { map }) => format!("{:?}", canvas.crop(&map.data)),
-        Layer::Shift { px } => format!("{px:?}"),
-        Layer::Scope(ScopeLayer::Digitise(d)) => format!("{:?} {:?}", d.model(), d.key()),
-        Layer::Scope(layer) => format!("{layer:?}"),
+    let field = |field: &Field<F>| field.components.iter().map(component).collect::<String>();
+    match op {
+        Op::Add(added) => format!("add {}", field(added)),
+        Op::Multiply(factor, leg) => format!("multiply {leg:?} {}", field(factor)),
     }
 }
 
@@ -172,13 +195,15 @@ fn removing_a_step_changes_nothing_that_did_not_ask_for_it() {
     let margin_only = |asker: &str, answerer: &str| answerer == "brain_motion" && asker != "composite";
     for kind in KINDS {
         let less = Scene::new(&without(&spec, kind)).expect("valid");
-        for stage in &less.stages {
+        for (i, stage) in less.plan.stages.iter().enumerate() {
             let asker = if stage.name == "cells_only" { "composite" } else { stage.name };
             if depends.contains(&(asker, *kind)) && !margin_only(asker, kind) {
                 continue;
             }
-            let before = whole.stages.iter().find(|s| s.name == stage.name).and_then(|s| s.layer.as_ref());
-            let (before, after) = (before.map(|l| in_fov(&whole, l)), stage.layer.as_ref().map(|l| in_fov(&less, l)));
+            let same = whole.plan.stages.iter().position(|s| s.name == stage.name).expect("a step of both");
+            // Where the motion is removed, the next step is the first that shows what the scope sees.
+            let still = |text: String| text.replace("Still\n", "");
+            let (before, after) = (still(asked_in_fov(&whole, same)), still(asked_in_fov(&less, i)));
             assert!(before == after, "removing {kind} changed {}", stage.name);
         }
     }
@@ -265,7 +290,7 @@ fn snapshots_are_the_stages() {
     let recording = simulate(&spec).expect("valid");
     let scene = Scene::new(&spec).expect("valid");
     let names: Vec<&str> = recording.snapshots.iter().map(|(n, _)| n.as_str()).collect();
-    assert_eq!(names, scene.stages.iter().map(|s| s.name).collect::<Vec<_>>());
+    assert_eq!(names, scene.plan.stages.iter().map(|s| s.name).collect::<Vec<_>>());
     let observed = recording.observed.pixels.to_f32(0..recording.observed.pixels.len());
     assert_eq!(recording.stage("sensor").expect("kept").frame(3), recording.observed.frame(3));
     // Keeping snapshots does not change the film.
@@ -360,7 +385,7 @@ proptest! {
         prop_assert_eq!(format!("{one:?}"), format!("{two:?}"));
         let longer = Scene::new(&set(&spec, "acquisition.duration_s", "2.9")).expect("valid");
         let n = one.observed.pixels.len();
-        if longer.stages.is_empty() {
+        if longer.plan.stages.is_empty() {
             return Ok(());
         }
         let first = render(&longer, 0..one.observed.shape[0], None).expect("stages exist");

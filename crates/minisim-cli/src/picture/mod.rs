@@ -72,7 +72,7 @@ fn draw_spec(path: &Path, output: &Path, force: bool) -> Result<(), Failure> {
     }
     let scene = Scene::new(&spec).map_err(Failure::input)?;
     scene.warnings.iter().for_each(|w| eprintln!("warning: {w}"));
-    let stages = !scene.stages.is_empty();
+    let stages = !scene.plan.stages.is_empty();
     let [height, width] = spec.acquisition.fov_px();
     let shape = [if stages { scene.n_frames } else { 0 }, height, width];
     let film = Film::gather(title(path), spec.clone(), scene.ground_truth(None), shape, |t| {

@@ -13,12 +13,12 @@ use std::{
 };
 
 use crate::{
-    layer::{Layer, ScopeLayer, TissueLayer},
+    plan::{self, Course, Reached, Spread, Stage},
     recording::{Pixels, SampleType},
-    scene::{Scene, Stage},
+    scene::Scene,
 };
 use kernels::{
-    arithmetic::{Op, Program},
+    arithmetic::{Op, run_row},
     digitise::{Count, Digitiser},
     shift::{Edges, View},
     tiles::Tiles,
@@ -42,10 +42,10 @@ const BAND_BYTES: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct Renderer<'a> {
     scene: &'a Scene,
-    /// The stages to run, a prefix of the scene's.
+    /// The stages to run, a prefix of the plan's.
     stages: &'a [Stage],
-    /// Those of them that work on the canvas.
-    n_tissue: usize,
+    /// What is done by the end of them.
+    reached: Reached,
     /// Stages whose movie is kept besides the last one.
     snapshots: bool,
     /// Buffers of finished passes, for the next ones.
@@ -75,28 +75,26 @@ impl<'a> Renderer<'a> {
     /// A renderer of the first `n_stages` movie stages; with `snapshots`, the movie after each of them is kept.
     #[must_use]
     pub fn new(scene: &'a Scene, n_stages: usize, snapshots: bool) -> Self {
-        let stages = &scene.stages[..n_stages];
-        let leaves_canvas = |s: &Stage| matches!(s.layer, Some(Layer::Shift { .. } | Layer::Scope(_)));
-        let n_tissue = stages.iter().position(leaves_canvas).unwrap_or(n_stages);
-        Self { scene, stages, n_tissue, snapshots, scratch: Mutex::default(), spent: Mutex::default() }
+        let stages = &scene.plan.stages[..n_stages];
+        let reached = scene.plan.reached(n_stages);
+        Self { scene, stages, reached, snapshots, scratch: Mutex::default(), spent: Mutex::default() }
     }
 
     /// Size and sample type of the observed movie and of each snapshot.
     #[must_use]
     pub fn tracks(&self) -> Vec<crate::sink::Track> {
-        let mut rendered = SampleType::F32;
-        let mut tracks = vec![];
-        for stage in self.stages {
-            if let Some(Layer::Scope(ScopeLayer::Digitise(digitiser))) = &stage.layer {
-                rendered = sample_for(digitiser.model().max_count);
-            }
-            let [height, width] = self.scene.shape_of(Some(stage.name));
-            tracks.push(crate::sink::Track { stage: Some(stage.name), height, width, rendered });
-        }
+        let rendered = |reached: Reached| match self.scene.digitiser().filter(|_| reached.exposed) {
+            Some(digitiser) => sample_for(digitiser.model().max_count),
+            None => SampleType::F32,
+        };
+        let track = |stage: &Stage| {
+            let [height, width] = self.scene.shape_when(stage.reached);
+            crate::sink::Track { stage: Some(stage.name), height, width, rendered: rendered(stage.reached) }
+        };
         let [height, width] = self.scene.canvas.fov;
-        let mut all = vec![crate::sink::Track { stage: None, height, width, rendered }];
+        let mut all = vec![crate::sink::Track { stage: None, height, width, rendered: rendered(self.reached) }];
         if self.snapshots {
-            all.append(&mut tracks);
+            all.extend(self.stages.iter().map(track));
         }
         all
     }
@@ -160,10 +158,7 @@ impl<'a> Renderer<'a> {
 
     /// The sensor, if the stages reach it.
     fn digitiser(&self) -> Option<&Digitiser> {
-        self.stages.iter().find_map(|s| match &s.layer {
-            Some(Layer::Scope(ScopeLayer::Digitise(digitiser))) => Some(digitiser.as_ref()),
-            _ => None,
-        })
+        self.scene.digitiser().filter(|_| self.reached.exposed)
     }
 
     /// Hands the buffers of a pass back, for passes to come.
@@ -201,7 +196,7 @@ impl<'a> Renderer<'a> {
         let canvas = self.scene.canvas;
         let ([height, _], [_, fov_width]) = (canvas.shape(), canvas.fov);
         let mut scratch = lock(&self.scratch).pop().unwrap_or_default();
-        let mut groups: Vec<Group> = frames
+        let mut groups: Vec<Group<'_>> = frames
             .clone()
             .step_by(FRAMES_AT_ONCE)
             .map(|first| self.group(first..(first + FRAMES_AT_ONCE).min(frames.end), rows.start))
@@ -238,7 +233,11 @@ impl<'a> Renderer<'a> {
                     fov.resize(ready.len() * fov_width, 0.0);
                     for (r, line) in ready.zip(fov.chunks_exact_mut(fov_width.max(1))) {
                         let from = view.row(r, &mut scratch.edges, |row| band.row(f, row));
-                        self.scope(t, r * fov_width, Program::new(Some(from)), line, kept);
+                        let (mut from, first) = (Some(from), r * fov_width);
+                        for leg in &group.scope[f] {
+                            run_row(from.take(), &leg.ops, first, line);
+                            kept.put(leg.kept, t, first, line);
+                        }
                     }
                     let at = (t - frames.start) * stride + first - rows.start * fov_width;
                     let n = fov.len();
@@ -252,104 +251,134 @@ impl<'a> Renderer<'a> {
     }
 
     /// What is to be known of some frames, at most [`FRAMES_AT_ONCE`], to begin with row `first_row` of the field of view.
-    fn group(&self, frames: Range<usize>, first_row: usize) -> Group {
+    fn group(&self, frames: Range<usize>, first_row: usize) -> Group<'a> {
         let canvas = self.scene.canvas;
-        let shifts =
-            self.stages.iter().find_map(|s| if let Some(Layer::Shift { px }) = &s.layer { Some(px) } else { None });
-        let view = |t| View::new(canvas.shape(), canvas.fov, shifts.map_or([0.0; 2], |px| px[t]));
+        let view = |t| {
+            let shift_px = if self.reached.in_scope { self.scene.plan.warp.shift_px(t) } else { [0.0; 2] };
+            View::new(canvas.shape(), canvas.fov, shift_px)
+        };
         let mut group = Group {
             views: frames.clone().map(view).collect(),
             next: vec![first_row; frames.len()],
-            frames,
+            scope: frames.clone().map(|t| self.scope_legs(t)).collect(),
             ..Group::default()
         };
-        if let Some((_, all)) = self.scene.cells() {
-            let frames = &group.frames;
-            let units = all.chunks_exact(self.scene.n_frames.max(1));
+        let cells = self.scene.plan.cells.as_ref().filter(|_| self.reached.cells);
+        // Where no movie is kept on the way, the operations follow the cells' light while it is in registers.
+        let together = cells.is_some() && !self.snapshots;
+        let all = || if together { &self.scene.plan.tissue[..self.reached.tissue] } else { &[] };
+        if let Some(cells) = cells {
             if frames.len() == FRAMES_AT_ONCE {
-                group.courses = units.map(|course| std::array::from_fn(|f| course[frames.start + f])).collect();
+                group.light = Light::Together(cells.block(frames.start), lowered(all(), frames.start));
             } else {
-                group.single_courses =
-                    frames.clone().map(|t| units.clone().map(|course| [course[t]]).collect()).collect();
+                group.light = Light::Single(frames.clone().map(|t| (cells.block(t), lowered(all(), t))).collect());
             }
         }
+        if !together {
+            group.tissue = frames.clone().map(|t| self.tissue_legs(t)).collect();
+        }
+        group.frames = frames;
         group
     }
 
-    /// Carries out the layers of the canvas on a band of it.
-    fn tissue(&self, band: &mut Band<'_>, group: &Group, kept: &mut Kept) {
-        let stages = &self.stages[..self.n_tissue];
-        let lit = |s: &Stage| matches!(s.layer, Some(Layer::Tissue(TissueLayer::Sparse { .. })));
-        let tiles = band.tiles.filter(|_| stages.iter().any(lit));
-        // Without snapshots, the layers follow the cells' light while it is in registers.
-        let (together, apart) = if tiles.is_some() && !self.snapshots { (stages, &[][..]) } else { (&[][..], stages) };
-        for row in band.rows.clone() {
-            let width = band.width;
-            let here = row * width..(row + 1) * width;
-            match tiles {
-                None => band.lines(group.frames.len(), row).for_each(|line| line.fill(0.0)),
-                Some(tiles) if group.frames.len() == FRAMES_AT_ONCE => {
-                    let ops: Vec<Op<'_, FRAMES_AT_ONCE>> = canvas_ops(together, &here, group.frames.start).collect();
-                    let mut lines = band.lines(FRAMES_AT_ONCE, row);
-                    let lines = std::array::from_fn(|_| lines.next().unwrap_or_default());
-                    tiles.write_row(row, &group.courses, &ops, lines);
-                }
-                Some(tiles) => {
-                    let lines = band.lines(group.frames.len(), row);
-                    for ((t, courses), line) in group.frames.clone().zip(&group.single_courses).zip(lines) {
-                        let ops: Vec<Op<'_, 1>> = canvas_ops(together, &here, t).collect();
-                        tiles.write_row(row, courses, &ops, [line]);
-                    }
-                }
-            }
-            for (t, line) in group.frames.clone().zip(band.lines(group.frames.len(), row)) {
-                let (line, mut program) = (&mut line[..width], Program::new(None));
-                for (i, stage) in apart.iter().enumerate() {
-                    canvas_ops(std::slice::from_ref(stage), &here, t).for_each(|op| program.push(op, line));
-                    kept.put(i, t, here.start, &mut program, line);
-                }
-                program.run(line);
-            }
+    /// What happens on the canvas after the cells have shone, in frame `t`.
+    fn tissue_legs(&self, t: usize) -> Vec<Leg<'a>> {
+        let all = &self.scene.plan.tissue;
+        if !self.snapshots {
+            return vec![Leg { ops: lowered(&all[..self.reached.tissue], t), kept: None }];
         }
+        let mut done = 0;
+        let mut leg = |(i, stage): (usize, &Stage)| {
+            let ops = lowered(&all[done..stage.reached.tissue], t);
+            done = stage.reached.tissue;
+            Leg { ops, kept: Some(i) }
+        };
+        self.stages.iter().enumerate().take_while(|(_, s)| !s.reached.in_scope).map(&mut leg).collect()
     }
 
-    /// Carries out the layers of the scope on a line of the field of view, from pixel `first` on, in frame `t`.
-    fn scope<'p>(&'p self, t: usize, first: usize, mut program: Program<'p>, line: &mut [f32], kept: &mut Kept) {
-        let here = first..first + line.len();
-        for (i, stage) in self.stages.iter().enumerate().skip(self.n_tissue) {
-            match &stage.layer {
-                Some(Layer::Scope(ScopeLayer::Transmission { map, .. })) => {
-                    program.push(Op::Multiply(&map.data[here.clone()]), line);
-                }
-                Some(Layer::Scope(ScopeLayer::Glow { map })) => program.push(Op::Add(&map.data[here.clone()]), line),
-                _ => {}
-            }
-            kept.put(i, t, first, &mut program, line);
+    /// What happens on the field of view in frame `t`.
+    fn scope_legs(&self, t: usize) -> Vec<Leg<'a>> {
+        let all = &self.scene.plan.scope;
+        if !self.snapshots {
+            return vec![Leg { ops: lowered(&all[..self.reached.scope], t), kept: None }];
         }
-        program.run(line);
+        let mut done = 0;
+        let mut leg = |(i, stage): (usize, &Stage)| {
+            let ops = lowered(&all[done..stage.reached.scope], t);
+            done = stage.reached.scope;
+            Leg { ops, kept: Some(i) }
+        };
+        let mut legs: Vec<Leg<'a>> =
+            self.stages.iter().enumerate().skip_while(|(_, s)| !s.reached.in_scope).map(&mut leg).collect();
+        if legs.is_empty() {
+            // The observed film is the field of view's part of the canvas.
+            legs.push(Leg::default());
+        }
+        legs
+    }
+
+    /// Makes the light of a band of the canvas.
+    fn tissue(&self, band: &mut Band<'_>, group: &Group<'_>, kept: &mut Kept) {
+        for row in band.rows.clone() {
+            let width = band.width;
+            match (&group.light, band.tiles) {
+                (Light::Together(brightness, ops), Some(tiles)) => {
+                    let mut lines = band.lines(FRAMES_AT_ONCE, row);
+                    let lines = std::array::from_fn(|_| lines.next().unwrap_or_default());
+                    tiles.write_row(row, brightness, ops, lines);
+                }
+                (Light::Single(frames), Some(tiles)) => {
+                    for ((brightness, ops), line) in frames.iter().zip(band.lines(frames.len(), row)) {
+                        tiles.write_row(row, brightness, ops, [line]);
+                    }
+                }
+                (Light::Dark | Light::Together(..) | Light::Single(_), _) => {
+                    band.lines(group.frames.len(), row).for_each(|line| line.fill(0.0));
+                }
+            }
+            for ((t, legs), line) in group.frames.clone().zip(&group.tissue).zip(band.lines(group.frames.len(), row)) {
+                for leg in legs {
+                    run_row(None, &leg.ops, row * width, &mut line[..width]);
+                    kept.put(leg.kept, t, row * width, &line[..width]);
+                }
+            }
+        }
     }
 }
 
-/// What the layers of the canvas, but for the cells, do to its pixels `here` in the `F` frames from `t` on.
-fn canvas_ops<'s, const F: usize>(
-    stages: &'s [Stage],
-    here: &Range<usize>,
-    t: usize,
-) -> impl Iterator<Item = Op<'s, F>> {
-    let here = here.clone();
-    stages.iter().flat_map(move |stage| {
-        let (maps, courses, passes) = match &stage.layer {
-            Some(Layer::Tissue(TissueLayer::LowRank { maps, courses })) => (maps.as_slice(), courses.as_slice(), None),
-            Some(Layer::Tissue(TissueLayer::Transmission { map })) => (&[][..], &[][..], Some(map)),
-            _ => (&[][..], &[][..], None),
-        };
-        let here = here.clone();
-        let multiply = passes.map(|map| Op::Multiply(&map.data[here.clone()]));
-        let scaled = maps.iter().zip(courses);
-        scaled
-            .map(move |(map, course)| Op::AddScaled(&map.data[here.clone()], std::array::from_fn(|f| course[t + f])))
-            .chain(multiply)
-    })
+/// What the plan's operations come to in the `F` frames from `t` on.
+fn lowered<'p, S, const F: usize>(ops: &'p [plan::Op<S>], t: usize) -> Vec<Op<'p, F>> {
+    let mut lowered = Vec::with_capacity(ops.len());
+    for op in ops {
+        match op {
+            plan::Op::Add(field) => lowered.extend(field.components.iter().map(|c| match (&c.spread, &c.course) {
+                (Spread::Map(map), Course::Still) => Op::Add(&map.data),
+                (Spread::Map(map), course @ Course::Varying { .. }) => Op::AddScaled(&map.data, course.block(t)),
+                (Spread::Even, course) => Op::AddEven(course.block(t)),
+            })),
+            plan::Op::Multiply(field, _) => match field.components.as_slice() {
+                [c] => {
+                    if let Spread::Map(map) = &c.spread {
+                        lowered.push(Op::Multiply(&map.data));
+                    }
+                    match (&c.spread, &c.course) {
+                        (Spread::Map(_) | Spread::Even, Course::Still) => {}
+                        (Spread::Map(_) | Spread::Even, course @ Course::Varying { .. }) => {
+                            lowered.push(Op::Scale(course.block(t)));
+                        }
+                    }
+                }
+                several => {
+                    lowered.extend(several.iter().map(|c| match &c.spread {
+                        Spread::Map(map) => Op::Collect(&map.data, c.course.block(t)),
+                        Spread::Even => Op::CollectEven(c.course.block(t)),
+                    }));
+                    lowered.push(Op::MultiplyCollected);
+                }
+            },
+        }
+    }
+    lowered
 }
 
 /// A digitiser as a pass uses it.
@@ -357,17 +386,40 @@ fn counts<T: Count>(digitiser: &Digitiser) -> impl FnMut(usize, usize, &mut [f32
     move |t, first, light, out| digitiser.digitise(t as u64, first as u64, light, out)
 }
 
+/// Operations on one frame's pixels, and the stage whose movie is kept after them.
+#[derive(Debug, Default)]
+struct Leg<'a> {
+    ops: Vec<Op<'a, 1>>,
+    kept: Option<usize>,
+}
+
+/// The brightness of each cell in `F` frames, and what follows their light at once.
+type Shining<'a, const F: usize> = (Vec<[f32; F]>, Vec<Op<'a, F>>);
+
+/// Where the light of a group's canvas begins.
+#[derive(Debug, Default)]
+enum Light<'a> {
+    /// No cell shines.
+    #[default]
+    Dark,
+    /// In as many frames as a group has.
+    Together(Vec<[f32; FRAMES_AT_ONCE]>, Vec<Op<'a, FRAMES_AT_ONCE>>),
+    /// Frame by frame, for fewer.
+    Single(Vec<Shining<'a, 1>>),
+}
+
 /// Frames of a pass that are worked on together.
 #[derive(Debug, Default)]
-struct Group {
+struct Group<'a> {
     frames: Range<usize>,
     views: Vec<View>,
     /// The next row of the field of view of each.
     next: Vec<usize>,
-    /// Brightness of each cell, if there are as many frames as a group has.
-    courses: Vec<[f32; FRAMES_AT_ONCE]>,
-    /// The same frame by frame, for fewer.
-    single_courses: Vec<Vec<[f32; 1]>>,
+    light: Light<'a>,
+    /// What happens on the canvas apart from the cells' light, frame by frame.
+    tissue: Vec<Vec<Leg<'a>>>,
+    /// What happens on the field of view, frame by frame.
+    scope: Vec<Vec<Leg<'a>>>,
     /// The last canvas row so far, frame by frame.
     last_rows: Vec<f32>,
 }
@@ -389,7 +441,7 @@ struct Band<'a> {
 impl<'a> Band<'a> {
     fn new(scene: &'a Scene, mut pixels: Vec<f32>, first_row: usize) -> Self {
         let width = scene.canvas.shape()[1];
-        let tiles = scene.cells().map(|(tiles, _)| tiles);
+        let tiles = scene.tiles();
         let stride = tiles.map_or(width, Tiles::stride);
         let max_rows = (BAND_BYTES / (4 * stride.max(1) * FRAMES_AT_ONCE)).clamp(8, 32);
         pixels.resize(FRAMES_AT_ONCE * (max_rows + 1) * stride, 0.0);
@@ -407,7 +459,7 @@ impl<'a> Band<'a> {
     }
 
     /// Makes room for the rows of `group`: the last ones of the band before, where it had one, are those above.
-    fn resume(&mut self, group: &Group) {
+    fn resume(&mut self, group: &Group<'_>) {
         let frames = self.pixels.chunks_exact_mut((self.max_rows + 1) * self.stride);
         for (frame, row) in frames.zip(group.last_rows.chunks_exact(self.stride)) {
             frame[..self.stride].copy_from_slice(row);
@@ -415,7 +467,7 @@ impl<'a> Band<'a> {
     }
 
     /// Keeps the last row of `group`.
-    fn suspend(&self, group: &mut Group) {
+    fn suspend(&self, group: &mut Group<'_>) {
         group.last_rows.clear();
         if let Some(last) = self.rows.clone().next_back() {
             for f in 0..group.frames.len() {
@@ -452,15 +504,16 @@ struct Kept {
 impl Kept {
     fn new(renderer: &Renderer<'_>, frames: Range<usize>) -> Self {
         let stages = if renderer.snapshots { renderer.stages } else { &[] };
-        let sizes: Vec<usize> = stages.iter().map(|s| renderer.scene.shape_of(Some(s.name)).iter().product()).collect();
+        let sizes: Vec<usize> = stages.iter().map(|s| renderer.scene.shape_when(s.reached).iter().product()).collect();
         let movies = sizes.iter().map(|n| Pixels::F32(vec![0.0; n * frames.len()])).collect();
         Self { first_frame: frames.start, sizes, movies }
     }
 
-    /// Keeps a line of frame `t` after stage `i`, if that one is kept; what waits to be done to it is done first.
-    fn put(&mut self, i: usize, t: usize, first: usize, program: &mut Program<'_>, line: &mut [f32]) {
-        if let Some(Pixels::F32(movie)) = self.movies.get_mut(i) {
-            program.run(line);
+    /// Keeps a line of frame `t` after stage `i`, if that one is kept.
+    fn put(&mut self, i: Option<usize>, t: usize, first: usize, line: &[f32]) {
+        if let Some(i) = i
+            && let Some(Pixels::F32(movie)) = self.movies.get_mut(i)
+        {
             let at = (t - self.first_frame) * self.sizes[i] + first;
             movie[at..at + line.len()].copy_from_slice(line);
         }

@@ -19,7 +19,7 @@
 use rayon::prelude::*;
 
 use super::{Domain, Step};
-use crate::{layer::TissueLayer, scene::Builder, spec::record::record};
+use crate::{plan::Emitters, scene::Builder, spec::record::record};
 
 record! {
     /// Adds the cells' light to the movie.
@@ -33,13 +33,14 @@ impl Step for Composite {
 
     fn build(&self, scene: &mut Builder<'_>) {
         let patches = scene.observed_footprints();
+        let n_frames = scene.n_frames();
         let cells = scene.cells();
         // A cell without a trace is dark.
         let Some(traces) = &cells.traces else { return };
-        let courses = match &cells.intact {
+        let brightness = match &cells.intact {
             None => traces.c.par_iter().map(|c| *c as f32).collect(),
             Some(intact) => traces.c.par_iter().zip(intact.par_iter()).map(|(c, b)| (c * b) as f32).collect(),
         };
-        scene.push(TissueLayer::Sparse { patches, courses }.into());
+        scene.push(Emitters::new(patches, n_frames, brightness));
     }
 }

@@ -20,7 +20,7 @@ use rayon::prelude::*;
 
 use super::{Domain, Step};
 use crate::{
-    layer::ScopeLayer,
+    plan::{Field, Op},
     math,
     scene::Builder,
     spec::{
@@ -84,6 +84,6 @@ impl Step for Leakage {
         };
         let (map, field) = scene.scope_field("leakage", self, make);
         scene.record("leakage", &canvas.fov, TruthData::F64(field));
-        scene.push(ScopeLayer::Glow { map }.into());
+        scene.push(Op::Add(Field::still(map)));
     }
 }

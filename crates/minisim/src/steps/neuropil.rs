@@ -28,12 +28,12 @@ use rayon::prelude::*;
 use super::{Domain, Step};
 use crate::{
     cells::range_of,
-    layer::{Map, Tissue, TissueLayer},
     math,
     physics::{
         lowpass::{UnitOu, one_pole},
         noise::{Lattice, smooth_noise},
     },
+    plan::{Course, Field, Map, Op, Tissue},
     scene::{Builder, Canvas},
     spec::{Count, Fraction, Positive, record::record},
     truth::{Declared, Dim, Stored, TruthData},
@@ -97,12 +97,12 @@ impl Step for Neuropil {
         let [rows, cols] =
             [0, 1].map(|axis| canvas.fov_indices(axis).map(|i| canvas.um_from_fov_px(axis, i)).collect::<Vec<_>>());
         let maps = scene.part("neuropil", 0, &(n, self.spatial_sigma_um), || {
-            let fields: Vec<Field> = (0..n)
-                .map(|k| Field::new(canvas, smooth_noise(key, k as u64, &lattice, &rows, &cols)))
+            let fields: Vec<Blobs> = (0..n)
+                .map(|k| Blobs::new(canvas, smooth_noise(key, k as u64, &lattice, &rows, &cols)))
                 .collect();
             let scales = equal_means(canvas, &fields);
             let mut shown = vec![0.0; n * canvas.fov[0] * canvas.fov[1]];
-            let layers: Vec<Map<Tissue>> = fields
+            let layers: Vec<Arc<Map<Tissue>>> = fields
                 .iter()
                 .zip(scales)
                 .zip(shown.chunks_exact_mut(canvas.fov[0] * canvas.fov[1]))
@@ -110,10 +110,10 @@ impl Step for Neuropil {
                     let value = |v: &f64| field.value(*v) * scale;
                     let lines = shown.par_chunks_exact_mut(canvas.fov[1]).zip(canvas.fov_rows(&field.raw));
                     lines.for_each(|(to, from)| to.iter_mut().zip(from).for_each(|(to, from)| *to = value(from)));
-                    Map::from_fn(canvas.shape(), |i| value(&field.raw[i]))
+                    Arc::new(Map::from_fn(canvas.shape(), |i| value(&field.raw[i])))
                 })
                 .collect();
-            (Arc::new(layers), Arc::new(shown))
+            (layers, Arc::new(shown))
         });
 
         let driver = population_driver(scene, self.population_tau_s.get() * fps);
@@ -142,26 +142,25 @@ impl Step for Neuropil {
             scene.record("neuropil_population", &[n_frames], TruthData::F64(driver.into()));
         }
         let share = self.amplitude.get() / n as f64;
-        scene.push(
-            TissueLayer::LowRank {
-                maps: Arc::clone(&maps.0),
-                courses: courses.iter().map(|c| c.iter().map(|v| (share * v) as f32).collect()).collect(),
-            }
-            .into(),
-        );
+        let course = |course: &Vec<f64>| Course::Varying {
+            factors: Arc::new(course.iter().map(|v| (share * v) as f32).collect()),
+            // Both parts of a course have mean 1.
+            expected: share,
+        };
+        scene.push(Op::Add(Field::sum(maps.0.iter().cloned().zip(courses.iter().map(course)))));
     }
 }
 
 /// A field shifted to minimum 0 and scaled to peak 1 over the field of view. In the margin a value may lie outside; there it is
 /// held at 0 from below, as light cannot be negative.
-struct Field {
+struct Blobs {
     /// As drawn, over the canvas.
     raw: Vec<f64>,
     low: f64,
     scale: f64,
 }
 
-impl Field {
+impl Blobs {
     fn new(canvas: Canvas, raw: Vec<f64>) -> Self {
         let wider = |a: [f64; 2], b: [f64; 2]| [a[0].min(b[0]), a[1].max(b[1])];
         let [low, high] =
@@ -177,9 +176,9 @@ impl Field {
 }
 
 /// Factors that give all fields the same mean over the field of view: the average of their means.
-fn equal_means(canvas: Canvas, fields: &[Field]) -> Vec<f64> {
+fn equal_means(canvas: Canvas, fields: &[Blobs]) -> Vec<f64> {
     let n_pixels = (canvas.fov[0] * canvas.fov[1]) as f64;
-    let mean = |field: &Field| {
+    let mean = |field: &Blobs| {
         let rows = (0..canvas.fov[0]).flat_map(|row| canvas.fov_row(&field.raw, row));
         rows.map(|v| field.value(*v)).sum::<f64>() / n_pixels
     };

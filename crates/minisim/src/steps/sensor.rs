@@ -18,9 +18,8 @@
 
 use super::{Domain, Step};
 use crate::{
-    layer::ScopeLayer,
     physics::detection::NoiseFloor,
-    render::kernels::digitise::{DigitiseModel, Digitiser},
+    plan::{Camera, DigitiseModel},
     scene::Builder,
     spec::{Positive, record::record},
 };
@@ -49,6 +48,6 @@ impl Step for Sensor {
         };
         scene.set_noise_floor(NoiseFloor { electrons_per_unit, read_noise_e });
         let key = scene.key("noise");
-        scene.push(ScopeLayer::Digitise(Box::new(Digitiser::new(model, key))).into());
+        scene.push(Camera { model, key });
     }
 }

@@ -29,9 +29,9 @@ use rayon::prelude::*;
 use super::{Domain, Step};
 use crate::{
     footprint::Patch,
-    layer::{Map, Tissue, TissueLayer},
     level::{Kernel, Level, Wide},
     physics::blur::{Border, blur_field},
+    plan::{Field, Leg, Map, Op, Tissue},
     rng::Key,
     scene::{Builder, Canvas},
     spec::{Checker, Count, FractionBelowOne, MajorShare, NonNegative, Positive, PositiveFraction, record::record},
@@ -139,7 +139,7 @@ impl Step for Vasculature {
             scene.record("vessel_overlap_fraction", &[overlap.len()], TruthData::F64(overlap.into()));
         }
         scene.set_tissue_transmission(Arc::clone(map));
-        scene.push(TissueLayer::Transmission { map: Arc::clone(map) }.into());
+        scene.push(Op::Multiply(Field::still(Arc::clone(map)), Leg::Emission));
     }
 }
 

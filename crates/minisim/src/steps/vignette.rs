@@ -18,7 +18,7 @@
 
 use super::{Domain, Step};
 use crate::{
-    layer::{Path, ScopeLayer},
+    plan::{Field, Leg, Op},
     physics::falloff::radial_falloff,
     scene::Builder,
     spec::{Checker, Fraction, Positive, record::record},
@@ -59,6 +59,6 @@ impl Step for Vignette {
             radial_falloff(canvas.fov, canvas.fov_px_from_um(dy, dx), self.falloff.get(), self.exponent.get())
         });
         scene.record("vignette", &canvas.fov, TruthData::F64(field));
-        scene.push(ScopeLayer::Transmission { map, path: Path::Emission }.into());
+        scene.push(Op::Multiply(Field::still(map), Leg::Emission));
     }
 }

@@ -32,6 +32,7 @@
 //! instructions.
 #![expect(unsafe_code, reason = "conversions to integers that vectorise")]
 
+pub use crate::plan::DigitiseModel;
 use crate::{
     level::{Ints, Kernel, Level, Mask, Wide},
     math,
@@ -132,19 +133,6 @@ impl Generators {
 
 /// λ (e⁻) from which counts are drawn by rejection.
 const TABLE_LIMIT: f32 = 1_048_576.0;
-
-/// A sensor's numbers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DigitiseModel {
-    /// Detected electrons per fluorescence unit: photons per unit times quantum efficiency.
-    pub electrons_per_unit: f64,
-    /// Standard deviation of the read noise (e⁻).
-    pub read_noise_e: f64,
-    /// Counts per electron.
-    pub gain_adu_per_e: f64,
-    /// Largest count, where the sensor clips; taken as 2³¹ - 1 if larger.
-    pub max_count: u32,
-}
 
 impl DigitiseModel {
     /// λ beyond which a pixel reads `max_count` with a probability above 1 - 10⁻³⁰: even 12 standard deviations below the

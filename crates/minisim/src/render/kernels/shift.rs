@@ -1,6 +1,6 @@
 //! The canvas moves under the scope.
 
-use super::arithmetic::{Between, Program};
+use super::arithmetic::{Between, run_row};
 
 /// Where the field of view lies on the canvas in one frame: content moves towards higher indices for positive shifts, by
 /// bilinear interpolation; beyond the canvas it is dark.
@@ -74,7 +74,7 @@ pub fn shift_and_crop(image: &[f32], canvas: [usize; 2], fov: [usize; 2], shift_
     let (view, mut edges) = (View::new(canvas, fov, shift_px), Edges::default());
     for (r, line) in out.chunks_exact_mut(fov[1].max(1)).enumerate() {
         let from = view.row(r, &mut edges, |row| &image[row * canvas[1]..(row + 1) * canvas[1]]);
-        Program::new(Some(from)).run(line);
+        run_row(Some(from), &[], 0, line);
     }
     out
 }

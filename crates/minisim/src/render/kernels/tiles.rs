@@ -8,10 +8,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::arithmetic::Op;
+use super::arithmetic::{Op, apply};
 use crate::{
     footprint::Patch,
-    level::{Kernel, Level, Vector, Wide},
+    level::{Kernel, Level, Wide},
 };
 
 /// Pixels of a strip.
@@ -27,7 +27,9 @@ struct Weights([f32; STRIP]);
 /// Footprints of all cells on a canvas, strip by strip.
 #[derive(Clone, Debug)]
 pub struct Tiles {
-    /// Strips in a canvas row.
+    /// Pixels of a canvas row.
+    width: usize,
+    /// Strips in it.
     strips: usize,
     n_units: usize,
     /// [`BAND`] canvas rows each.
@@ -101,7 +103,7 @@ impl Tiles {
         let strips = canvas[1].div_ceil(STRIP);
         let band = |i: usize| Band::new(i * BAND..((i + 1) * BAND).min(canvas[0]), strips, patches);
         let bands = (0..canvas[0].div_ceil(BAND)).into_par_iter().map(band).collect();
-        Self { strips, n_units: patches.len(), bands }
+        Self { width: canvas[1], strips, n_units: patches.len(), bands }
     }
 
     /// Cells.
@@ -118,7 +120,7 @@ impl Tiles {
 
     /// Writes canvas row `row` of `F` frames into `lines`, one a frame, each [`Self::stride`] long. `courses` holds the
     /// brightness of each cell in these frames. Every pixel sums its cells in unit order, starting from darkness, and then goes
-    /// through `ops`, whose maps are as long as the canvas is wide.
+    /// through `ops`, whose maps are images of the canvas. What lies beyond the canvas in the last strip means nothing.
     pub fn write_row<const F: usize>(
         &self,
         row: usize,
@@ -150,63 +152,30 @@ struct WriteRow<'a, const F: usize> {
     lines: [&'a mut [f32]; F],
 }
 
-/// A register of a map from pixel `at` on; beyond its end there is nothing.
-#[inline(always)]
-fn load<V: Vector>(map: &[f32], at: usize) -> V {
-    if at + V::LANES <= map.len() {
-        return V::load(&map[at..]);
-    }
-    let mut part = [0.0; STRIP];
-    let rest = &map[at.min(map.len())..];
-    part[..rest.len()].copy_from_slice(rest);
-    V::load(&part)
-}
-
 impl<const F: usize> Kernel for WriteRow<'_, F> {
     type Output = ();
 
     #[inline(always)]
     fn run<V: Wide>(self) {
         let Self { tiles, row, courses, ops, mut lines } = self;
-        let (band, row) = (&tiles.bands[row / BAND], row % BAND);
+        let (band, image_row, row) = (&tiles.bands[row / BAND], row, row % BAND);
         let starts = &band.starts[row * tiles.strips..=(row + 1) * tiles.strips];
         for (strip, ends) in starts.windows(2).enumerate() {
             let entries = ends[0] as usize..ends[1] as usize;
             let (units, weights) = (&band.units[entries.clone()], &band.weights[entries]);
             for first in (0..STRIP).step_by(V::LANES) {
-                let mut sums = [V::splat(0.0); F];
+                let mut sums = [[V::splat(0.0)]; F];
                 for (unit, weights) in units.iter().zip(weights) {
                     let course = &courses[*unit as usize];
                     let weights = V::load(&weights.0[first..]);
                     for f in 0..F {
-                        sums[f] = V::splat(course[f]).mul_add(weights, sums[f]);
+                        sums[f][0] = V::splat(course[f]).mul_add(weights, sums[f][0]);
                     }
                 }
                 let at = strip * STRIP + first;
-                for op in ops {
-                    match op {
-                        Op::AddScaled(map, scales) => {
-                            let map = load::<V>(map, at);
-                            for f in 0..F {
-                                sums[f] = V::splat(scales[f]).mul_add(map, sums[f]);
-                            }
-                        }
-                        Op::Add(map) => {
-                            let map = load::<V>(map, at);
-                            for sum in &mut sums {
-                                *sum = sum.add(map);
-                            }
-                        }
-                        Op::Multiply(map) => {
-                            let map = load::<V>(map, at);
-                            for sum in &mut sums {
-                                *sum = sum.mul(map);
-                            }
-                        }
-                    }
-                }
+                apply(ops, image_row * tiles.width + at, &mut sums);
                 for (line, sum) in lines.iter_mut().zip(&sums) {
-                    sum.store(&mut line[at..]);
+                    sum[0].store(&mut line[at..]);
                 }
             }
         }
@@ -231,15 +200,16 @@ mod tests {
         let tiles = Tiles::new(canvas, &patches);
         assert_eq!(tiles.stride(), 48);
         let courses = [[1.0, 0.5, 3.0], [2.0, 0.1, 0.0], [0.3, 7.0, 1.0], [9.0; 3]];
-        let map: Vec<f32> = (0..canvas[1]).map(|col| 0.5 + col as f32 * 0.125).collect();
-        let ops = [Op::AddScaled(&map, [0.5, 1.5, 0.0]), Op::Multiply(&map), Op::Add(&map)];
+        let image: Vec<f32> = (0..canvas[0] * canvas[1]).map(|i| 0.5 + i as f32 * 0.125).collect();
+        let ops = [Op::AddScaled(&image, [0.5, 1.5, 0.0]), Op::Multiply(&image), Op::Add(&image)];
         for row in 0..canvas[0] {
+            let map = &image[row * canvas[1]..(row + 1) * canvas[1]];
             for level in Level::available() {
                 let mut lines = [[f32::NAN; 48]; 3];
                 let [a, b, c] = &mut lines;
                 tiles.write_row_at(level, row, &courses, &ops, [a, b, c]);
                 for (f, line) in lines.iter().enumerate() {
-                    for (col, (made, map)) in line.iter().zip(&map).enumerate() {
+                    for (col, (made, map)) in line.iter().zip(map).enumerate() {
                         let mut sum = 0.0;
                         for (p, course) in patches.iter().zip(&courses) {
                             let (r, c) = (row.wrapping_sub(p.row as usize), col.wrapping_sub(p.col as usize));

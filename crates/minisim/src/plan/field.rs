@@ -1,0 +1,191 @@
+//! Light that varies over the image and over time: `Σ_k map_k(y, x) · course_k(t)`.
+
+use std::{marker::PhantomData, ops::Range, sync::Arc};
+
+use rayon::prelude::*;
+
+/// Marks what lies on the canvas, which moves with the brain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tissue {}
+/// Marks what lies on the field of view, fixed to the scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {}
+
+/// A `(height, width)` map of light, row-major, in the frame of reference `F`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Map<F> {
+    /// (height, width) px.
+    pub shape: [usize; 2],
+    /// Values, row-major.
+    pub data: Vec<f32>,
+    frame: PhantomData<F>,
+}
+
+impl<F> Map<F> {
+    /// A map from double-precision values; pixels are single precision.
+    #[must_use]
+    pub fn new(shape: [usize; 2], values: &[f64]) -> Self {
+        debug_assert_eq!(values.len(), shape[0] * shape[1]);
+        Self::from_fn(shape, |i| values[i])
+    }
+
+    /// A map of `value(row * width + col)`.
+    #[must_use]
+    pub fn from_fn(shape: [usize; 2], value: impl Fn(usize) -> f64 + Sync) -> Self {
+        let [height, width] = shape;
+        let data = (0..height * width).into_par_iter().with_min_len(width.max(1)).map(|i| value(i) as f32).collect();
+        Self { shape, data, frame: PhantomData }
+    }
+}
+
+/// How light is spread over the image.
+#[derive(Clone, Debug)]
+pub enum Spread<F> {
+    /// The same everywhere: 1.
+    Even,
+    /// A value a pixel.
+    Map(Arc<Map<F>>),
+}
+
+/// How light changes from frame to frame.
+#[derive(Clone, Debug)]
+pub enum Course {
+    /// Not at all: 1 in every frame.
+    Still,
+    /// A factor a frame.
+    Varying {
+        /// The factors of all frames.
+        factors: Arc<Vec<f32>>,
+        /// The factor to be expected of any frame, for those who ask how bright it is in general.
+        expected: f64,
+    },
+}
+
+impl Course {
+    /// The factors of `F` frames from `start` on.
+    #[inline]
+    #[must_use]
+    pub fn block<const F: usize>(&self, start: usize) -> [f32; F] {
+        match self {
+            Self::Still => [1.0; F],
+            Self::Varying { factors, .. } => std::array::from_fn(|f| factors[start + f]),
+        }
+    }
+
+    /// The factor to be expected of any frame.
+    #[must_use]
+    pub fn expected(&self) -> f64 {
+        match self {
+            Self::Still => 1.0,
+            Self::Varying { expected, .. } => *expected,
+        }
+    }
+
+    /// Frames that it is known for; `None` for any.
+    fn n_frames(&self) -> Option<usize> {
+        match self {
+            Self::Still => None,
+            Self::Varying { factors, .. } => Some(factors.len()),
+        }
+    }
+}
+
+/// One term of a field.
+#[derive(Clone, Debug)]
+pub struct Component<F> {
+    /// Where the light is.
+    pub spread: Spread<F>,
+    /// When.
+    pub course: Course,
+}
+
+/// A sum of components, in the frame of reference `F`. Without a component it is dark.
+#[derive(Clone, Debug)]
+pub struct Field<F> {
+    /// The terms, added in this order.
+    pub components: Vec<Component<F>>,
+}
+
+impl<F> Field<F> {
+    /// A map that never changes.
+    #[must_use]
+    pub fn still(map: Arc<Map<F>>) -> Self {
+        Self { components: vec![Component { spread: Spread::Map(map), course: Course::Still }] }
+    }
+
+    /// The same everywhere, changing in time.
+    #[must_use]
+    pub fn even(course: Course) -> Self {
+        Self { components: vec![Component { spread: Spread::Even, course }] }
+    }
+
+    /// Several maps with a course each.
+    #[must_use]
+    pub fn sum(components: impl IntoIterator<Item = (Arc<Map<F>>, Course)>) -> Self {
+        let component = |(map, course)| Component { spread: Spread::Map(map), course };
+        Self { components: components.into_iter().map(component).collect() }
+    }
+
+    /// What is to be expected at a place: `at` samples a map there.
+    #[must_use]
+    pub fn expected_at(&self, at: impl Fn(&Map<F>) -> f64) -> f64 {
+        let term = |c: &Component<F>| match &c.spread {
+            Spread::Even => c.course.expected(),
+            Spread::Map(map) => at(map) * c.course.expected(),
+        };
+        self.components.iter().map(term).sum()
+    }
+
+    /// Says what keeps a renderer from using the field on images of this shape, in films of that many frames.
+    pub(super) fn fault(&self, shape: [usize; 2], n_frames: usize) -> Option<String> {
+        self.components.iter().enumerate().find_map(|(k, component)| {
+            let size = match &component.spread {
+                Spread::Even => None,
+                Spread::Map(map) if map.shape != shape || map.data.len() != shape[0] * shape[1] => {
+                    Some(format!("component {k} is a map of {:?} px, the image has {shape:?}", map.shape))
+                }
+                Spread::Map(_) => None,
+            };
+            let short = component.course.n_frames().filter(|n| *n < n_frames);
+            size.or_else(|| short.map(|n| format!("component {k} knows {n} of {n_frames} frames")))
+        })
+    }
+}
+
+/// Light that comes from small patches, each with a brightness of its own in every frame: cells.
+#[derive(Clone, Debug)]
+pub struct Emitters {
+    /// One patch a cell, canvas coordinates.
+    pub patches: Arc<Vec<crate::footprint::Patch>>,
+    /// Brightness of each, `(unit, frame)`.
+    brightness: Vec<f32>,
+    n_frames: usize,
+}
+
+impl Emitters {
+    /// Patches with the brightness of each in all frames, `(unit, frame)`.
+    #[must_use]
+    pub fn new(patches: Arc<Vec<crate::footprint::Patch>>, n_frames: usize, brightness: Vec<f32>) -> Self {
+        Self { patches, brightness, n_frames }
+    }
+
+    /// Brightness of each patch in the `F` frames from `start` on.
+    #[must_use]
+    pub fn block<const F: usize>(&self, start: usize) -> Vec<[f32; F]> {
+        let rows = self.brightness.chunks_exact(self.n_frames.max(1));
+        rows.map(|row| std::array::from_fn(|f| row[start + f])).collect()
+    }
+
+    /// Brightness of patch `unit` in `frames`.
+    #[must_use]
+    pub fn of_unit(&self, unit: usize, frames: Range<usize>) -> &[f32] {
+        &self.brightness[unit * self.n_frames..][frames]
+    }
+
+    /// Says what keeps a renderer from using them in films of that many frames.
+    pub(super) fn fault(&self, n_frames: usize) -> Option<String> {
+        let (n, known) = (self.patches.len(), self.brightness.len());
+        (self.n_frames < n_frames || known != n * self.n_frames)
+            .then(|| format!("{n} cells have {known} values of brightness, {n_frames} frames need {}", n * n_frames))
+    }
+}
