@@ -6,11 +6,9 @@ use std::{
 };
 
 use minisim_tour::{CHAPTERS, Chapter, Figure, chapter};
+use serde_json::json;
 
-use crate::{
-    exit::{Failure, print},
-    picture::figure,
-};
+use crate::{exit::Failure, picture::figure, talk::Talk};
 
 /// Arguments of `minisim anatomy`.
 #[derive(Debug, clap::Args)]
@@ -31,14 +29,17 @@ pub(crate) struct Args {
     /// Replace figures that are there.
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    talk: Talk,
 }
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let Some(dir) = args.output.as_ref().filter(|_| !args.list) else {
         let width = CHAPTERS.iter().map(|c| c.name.len()).max().unwrap_or(0);
-        let lines: Vec<String> = CHAPTERS.iter().map(|c| format!("{:width$}  {}\n", c.name, c.title)).collect();
-        return print(&lines.concat());
+        let line = |c: &Chapter| format!("{:width$}  {}\n", c.name, c.title);
+        let facts = || CHAPTERS.iter().map(|c| json!({ "name": c.name, "title": c.title })).collect();
+        return args.talk.say(|| CHAPTERS.iter().map(line).collect(), facts);
     };
     let chosen = chosen(&args.chapters)?;
     let file = |c: &Chapter| {
@@ -53,7 +54,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     std::fs::create_dir_all(dir).map_err(|e| Failure::Run(format!("cannot make the folder {}: {e}", dir.display())))?;
     let mut page = String::from(HEAD);
-    for chapter in chosen {
+    for chapter in &chosen {
         let figure = chapter.figure(&[]).map_err(Failure::input)?;
         let png = figure::draw(chapter, &figure).map_err(Failure::Run)?;
         minisim_io::write_file(dir.join(file(chapter)), &png, args.force).map_err(Failure::run)?;
@@ -61,7 +62,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     }
     page += "</body></html>\n";
     minisim_io::write_file(&index, page.as_bytes(), args.force).map_err(Failure::run)?;
-    print(&said(dir, &index))
+    let pictures: Vec<PathBuf> = chosen.iter().map(|c| dir.join(file(c))).collect();
+    args.talk.say(|| said(dir, &index), || json!({ "output": dir, "page": index, "pictures": pictures }))
 }
 
 fn said(dir: &Path, index: &Path) -> String {

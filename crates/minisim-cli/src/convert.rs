@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use minisim_io::{IoError, Reader, convert};
+use serde_json::json;
 
 use crate::{
-    exit::{Failure, print},
+    exit::Failure,
     interrupt,
     output::{self, OutputArgs},
+    talk::Talk,
     text,
 };
 
@@ -31,9 +33,8 @@ pub(crate) struct Args {
     /// Replace what is there, once the new one is complete.
     #[arg(long)]
     force: bool,
-    /// Say nothing.
-    #[arg(short, long)]
-    quiet: bool,
+    #[command(flatten)]
+    talk: Talk,
 }
 
 /// Runs the subcommand.
@@ -48,9 +49,9 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         IoError::UnknownFormat { .. } => Failure::input(e),
         e => Failure::run(e),
     })?;
-    if args.quiet {
-        return Ok(());
-    }
-    let next = output::next(format, &written.path, None);
-    print(&format!("{}\n  {}\n{next}", written.path.display(), text::bytes(written.bytes)))
+    let words = || {
+        let next = output::next(format, &written.path, None);
+        format!("{}\n  {}\n{next}", written.path.display(), text::bytes(written.bytes))
+    };
+    args.talk.say(words, || json!({ "output": written.path, "format": format.name(), "bytes": written.bytes }))
 }

@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 use minisim_io::Reader;
 
-use crate::{
-    exit::{Failure, print},
-    text,
-};
+use crate::{exit::Failure, talk::Talk, text};
 
 /// Arguments of `minisim info`.
 #[derive(Debug, clap::Args)]
@@ -15,9 +12,8 @@ use crate::{
 pub(crate) struct Args {
     /// The recording directory.
     recording: PathBuf,
-    /// Print as JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    talk: Talk,
 }
 
 /// Runs the subcommand.
@@ -29,7 +25,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let [n_frames, height, width] = reader.shape();
     let detectable = truth.detectable().iter().filter(|d| **d).count();
     let in_focus = truth.in_focus().iter().filter(|d| **d).count();
-    if args.json {
+    let facts = || {
         let arrays: serde_json::Map<_, _> = truth
             .arrays
             .iter()
@@ -40,28 +36,28 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
                 (d.name.to_owned(), about)
             })
             .collect();
-        return print(&format!(
-            "{:#}\n",
-            serde_json::json!({
-                "path": args.recording,
-                "spec_cache_key": spec.cache_key(),
-                "observed": { "shape": [n_frames, height, width], "sample": format!("{:?}", reader.sample()) },
-                "fps": spec.acquisition.fps.get(),
-                "pixel_size_um": spec.acquisition.pixel_size_um(),
-                "steps": spec.steps.iter().map(|s| s.kind()).collect::<Vec<_>>(),
-                "n_cells": truth.n_units(),
-                "n_detectable": detectable,
-                "n_in_focus": in_focus,
-                "focal_depth_um": truth.focal_depth_um,
-                "ground_truth": arrays,
-                "snapshots": reader.snapshot_names(),
-            })
-        ));
+        serde_json::json!({
+            "path": args.recording,
+            "spec_cache_key": spec.cache_key(),
+            "observed": { "shape": [n_frames, height, width], "sample": format!("{:?}", reader.sample()) },
+            "fps": spec.acquisition.fps.get(),
+            "pixel_size_um": spec.acquisition.pixel_size_um(),
+            "steps": spec.steps.iter().map(|s| s.kind()).collect::<Vec<_>>(),
+            "n_cells": truth.n_units(),
+            "n_detectable": detectable,
+            "n_in_focus": in_focus,
+            "focal_depth_um": truth.focal_depth_um,
+            "ground_truth": arrays,
+            "snapshots": reader.snapshot_names(),
+        })
+    };
+    if !args.talk.is_for_people() {
+        return args.talk.say(String::new, facts);
     }
     let a = &spec.acquisition;
     let [fov_h, fov_w] = a.fov_um();
     let mut rows = vec![
-        ("film".to_owned(), format!("{n_frames} frames of {height} × {width} px, stored as {:?}", reader.sample())),
+        ("film".to_owned(), format!("{n_frames} frames of {height} × {width} px, stored as {}", stored(&reader)?)),
         ("duration".to_owned(), format!("{} s at {} fps", a.duration_s.get(), a.fps.get())),
         ("field of view".to_owned(), format!("{fov_h:.0} × {fov_w:.0} µm, {:.3} µm/px", a.pixel_size_um())),
         ("steps".to_owned(), spec.steps.iter().map(|s| s.kind()).collect::<Vec<_>>().join(", ")),
@@ -85,5 +81,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             (d.name.to_owned(), format!("({}){unit}  {}", dims.join(", "), d.doc))
         })
         .collect();
-    print(&format!("{}\n{}ground truth\n{}", args.recording.display(), text::table(&rows), text::table(&arrays)))
+    let words =
+        || format!("{}\n{}ground truth\n{}", args.recording.display(), text::table(&rows), text::table(&arrays));
+    args.talk.say(words, facts)
+}
+
+/// What a pixel of the film is, in words.
+fn stored(reader: &Reader) -> Result<String, Failure> {
+    let first = reader.frames(0..1).map_err(Failure::run)?.pixels;
+    let values = first.to_f32(0..first.len());
+    let max_count = text::max_count(reader.spec(), &values);
+    let holds = max_count.map_or("intensities".to_owned(), |max| format!("counts 0 to {max}"));
+    Ok(format!("{}, {holds}", text::sample(reader.sample())))
 }

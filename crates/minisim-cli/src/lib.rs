@@ -16,6 +16,7 @@ mod simulate;
 mod spec;
 mod studio;
 mod sweep;
+mod talk;
 mod text;
 
 use clap::{Parser, Subcommand};
@@ -102,5 +103,36 @@ where
     match result {
         Ok(()) => 0,
         Err(failure) => failure.report(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    /// Subcommands that print what they are asked for and nothing about it.
+    const PRINTERS: [&str; 4] = ["spec key", "spec show", "spec schema", "completions"];
+
+    #[test]
+    fn whatever_talks_can_be_quiet_and_gives_its_facts_as_json() {
+        fn leaves(command: &clap::Command, path: &str, found: &mut Vec<(String, bool)>) {
+            for sub in command.get_subcommands() {
+                let path = format!("{path} {}", sub.get_name()).trim().to_owned();
+                if sub.has_subcommands() {
+                    leaves(sub, &path, found);
+                } else {
+                    let has = |name: &str| sub.get_arguments().any(|a| a.get_long() == Some(name));
+                    found.push((path, has("quiet") && has("json")));
+                }
+            }
+        }
+        let mut found = Vec::new();
+        leaves(&Cli::command(), "", &mut found);
+        assert!(found.len() > PRINTERS.len());
+        for (path, talks) in found {
+            assert_eq!(talks, !PRINTERS.contains(&path.as_str()), "{path}");
+        }
     }
 }

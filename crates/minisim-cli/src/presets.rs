@@ -2,7 +2,12 @@
 
 use minisim::presets::{PRESETS, preset};
 
-use crate::exit::{Failure, print};
+use serde_json::json;
+
+use crate::{
+    exit::{Failure, print},
+    talk::Talk,
+};
 
 /// Arguments of `minisim presets`.
 #[derive(Debug, clap::Args)]
@@ -10,6 +15,8 @@ use crate::exit::{Failure, print};
 pub(crate) struct Args {
     /// Print this preset as a spec.
     name: Option<String>,
+    #[command(flatten)]
+    talk: Talk,
 }
 
 /// Lists the presets, or prints one.
@@ -20,12 +27,16 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             let width = PRESETS.iter().map(|p| p.name.len()).max().unwrap_or(0);
             let lines: Vec<String> =
                 PRESETS.iter().map(|p| format!("{:width$}  {}\n", p.name, p.description)).collect();
-            print(&format!(
-                "{}\nprint one as a spec:  minisim presets {}\nsimulate one:         minisim simulate --preset {}\n",
-                lines.concat(),
-                PRESETS[0].name,
-                PRESETS[0].name
-            ))
+            let words = || {
+                format!(
+                    "{}\nprint one as a spec:  minisim presets {}\nsimulate one:         minisim simulate --preset {}\n",
+                    lines.concat(),
+                    PRESETS[0].name,
+                    PRESETS[0].name
+                )
+            };
+            let fact = |p: &minisim::presets::Preset| json!({ "name": p.name, "description": p.description });
+            args.talk.say(words, || PRESETS.iter().map(fact).collect())
         }
     }
 }

@@ -9,28 +9,31 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use minisim::{
     Cancel, Event, Facts, Outcome, RunError, Sink,
     pair::{clean_twin, white_level},
-    presets::preset,
+    presets::{preset, starting_points},
     spec::{Checked, Spec},
 };
 use minisim_io::{FileOptions, FileSink, Format};
 use serde_json::Value as Json;
 
 use crate::{
-    exit::{Failure, print},
+    exit::Failure,
     input, interrupt,
     output::{self, OutputArgs, finite},
-    picture, text,
+    picture,
+    talk::Talk,
+    text,
 };
 
-/// The preset and duration of a bare `minisim simulate`.
-const DEFAULT_PRESET: &str = "v4-ca1";
+/// What a recording is called that has no better name.
+const DEFAULT_NAME: &str = "recording";
+/// Length of a recording that is made from no spec of the user's.
 const DEFAULT_DURATION_S: f64 = 30.0;
 
 /// Arguments of `minisim simulate`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  minisim simulate                                          v4-ca1, 30 s, to v4-ca1.zarr, and a picture of it
+  minisim simulate                                          v4-ca1 with brain motion, 30 s, to v4-ca1.zarr, and a picture
   minisim simulate --preset v4-cortex-l23 --duration 60 --with brain_motion --with bleaching -o cortex.zarr
   minisim simulate mine.json --set acquisition.optics.na=0.25 --set steps.sensor.photons_per_unit=300 -o dim.zarr
   minisim simulate mine.json --without neuropil --without vasculature -o clean.zarr
@@ -85,12 +88,8 @@ pub(crate) struct Args {
     /// Do not draw the picture beside the recording.
     #[arg(long)]
     no_picture: bool,
-    /// No progress bar and no summary.
-    #[arg(short, long)]
-    quiet: bool,
-    /// Print the summary as JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    talk: Talk,
 }
 
 /// Runs the subcommand.
@@ -113,7 +112,15 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let make = || {
         let start = Instant::now();
         let sink = FileSink::create(&output, &options).map_err(Failure::run)?;
-        let Outcome { output: written, warnings, facts } = simulate(&spec, sink, args, &cancel)?;
+        let (written, drawn, warnings, facts) = if picture.is_some() {
+            let title = output.file_name().unwrap_or(output.as_os_str()).to_string_lossy().into_owned();
+            let Outcome { output: (written, png), warnings, facts } =
+                simulate(&spec, picture::Watched::new(sink, title), args, &cancel)?;
+            (written, Some(png), warnings, facts)
+        } else {
+            let Outcome { output: written, warnings, facts } = simulate(&spec, sink, args, &cancel)?;
+            (written, None, warnings, facts)
+        };
         warnings.iter().for_each(|w| eprintln!("warning: {w}"));
         let mut done = Summary {
             spec: &spec,
@@ -127,20 +134,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         if args.pair.is_some() {
             done.twin = Some(write_twin(&spec, done.facts.focal_depth_um, &output, &options, args, &cancel)?);
         }
-        if let Some(path) = &picture {
-            picture::draw_recording(&output, path, args.force)?;
+        if let (Some(path), Some(png)) = (&picture, drawn) {
+            minisim_io::write_file(path, &png.map_err(Failure::Run)?, args.force).map_err(Failure::run)?;
             done.picture = Some(path.clone());
         }
         Ok(done)
     };
     let done: Summary<'_> = on_threads(args.threads, make)?;
-    if args.json {
-        print(&format!("{:#}\n", done.json()))
-    } else if args.quiet {
-        Ok(())
-    } else {
-        print(&done.text(format))
-    }
+    args.talk.say(|| done.text(format), || done.json())
 }
 
 /// Writes the same cells without background: no haze, vessels, stray light or noise; where it is.
@@ -171,14 +172,20 @@ fn write_twin(
 fn assemble(args: &Args) -> Result<(Spec, String), Failure> {
     let (mut checked, name, from) = match &args.spec {
         Some(path) => {
-            let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or("recording");
-            let stem = if stem == "-" { "recording" } else { stem.trim_end_matches(".spec") };
+            let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or(DEFAULT_NAME);
+            let stem = if stem == "-" { DEFAULT_NAME } else { stem.trim_end_matches(".spec") };
             (input::check_spec(path)?, stem.to_owned(), Some(path))
         }
         None => {
-            let name = args.preset.as_deref().unwrap_or(DEFAULT_PRESET);
-            let spec = preset(name).map_err(Failure::input)?;
-            (Checked { spec, warnings: Vec::new() }, name.to_owned(), None)
+            let (spec, name) = match &args.preset {
+                Some(name) => (preset(name).map_err(Failure::input)?, name.clone()),
+                // What the studio begins with, too: every real film moves.
+                None => {
+                    let start = starting_points().map_err(Failure::input)?.swap_remove(0);
+                    (start.spec, start.preset.unwrap_or(DEFAULT_NAME).to_owned())
+                }
+            };
+            (Checked { spec, warnings: Vec::new() }, name, None)
         }
     };
     for kind in &args.with {
@@ -227,7 +234,7 @@ fn on_threads<T: Send>(threads: Option<usize>, f: impl FnOnce() -> Result<T, Fai
 }
 
 fn simulate<S: Sink>(spec: &Spec, sink: S, args: &Args, cancel: &Cancel) -> Result<Outcome<S::Output>, Failure> {
-    let bar = progress_bar(args.quiet || args.json);
+    let bar = progress_bar(!args.talk.is_for_people());
     let mut on_event = |event: Event| match event {
         Event::Building => bar.set_message("building cells, traces and fields"),
         Event::Built { n_frames } => {

@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
-use minisim::spec::{self, Format, Spec};
+use minisim::spec::{self, Difference, Format, Spec};
+use serde_json::json;
 
 use crate::{
     exit::{Failure, print},
     input,
+    talk::Talk,
 };
 
 /// Subcommands of `minisim spec`.
@@ -17,9 +19,8 @@ pub(crate) enum Command {
     Check {
         /// The spec file.
         spec: PathBuf,
-        /// Print the findings as JSON.
-        #[arg(long)]
-        json: bool,
+        #[command(flatten)]
+        talk: Talk,
     },
     /// Print the cache key: 16 hex digits that name the recording.
     #[command(after_help = "Example:\n  minisim spec key mine.json")]
@@ -46,25 +47,27 @@ pub(crate) enum Command {
         left: PathBuf,
         /// The other.
         right: PathBuf,
+        #[command(flatten)]
+        talk: Talk,
     },
 }
 
 /// Runs the subcommand.
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::Check { spec, json } => check(spec, *json),
+        Command::Check { spec, talk } => check(spec, *talk),
         Command::Key { spec } => print(&format!("{}\n", input::read_spec(spec)?.cache_key())),
         Command::Show { spec, compact } => {
             let spec = input::read_spec(spec)?;
             print(&format!("{}\n", if *compact { spec.canonical_json() } else { spec.pretty_json() }))
         }
         Command::Schema => print(&format!("{:#}\n", spec::schema())),
-        Command::Diff { left, right } => diff(&input::read_spec(left)?, &input::read_spec(right)?),
+        Command::Diff { left, right, talk } => diff(&input::read_spec(left)?, &input::read_spec(right)?, *talk),
     }
 }
 
-fn check(path: &std::path::Path, json: bool) -> Result<(), Failure> {
-    if json {
+fn check(path: &std::path::Path, talk: Talk) -> Result<(), Failure> {
+    if talk.json {
         let text = std::fs::read_to_string(path).map_err(|e| Failure::input(format!("{}: {e}", path.display())))?;
         let (ok, findings) = match Spec::from_text(&text, Format::from_path(path)) {
             Ok(checked) => (checked.spec.cost().check_simulable(&checked.spec).err(), checked.warnings),
@@ -85,22 +88,20 @@ fn check(path: &std::path::Path, json: bool) -> Result<(), Failure> {
         1 => ", 1 warning".to_owned(),
         n => format!(", {n} warnings"),
     };
-    print(&format!(
-        "{}: valid{warned}, cache key {}\n{}",
-        path.display(),
-        checked.spec.cache_key(),
-        checked.spec.cost()
-    ))
+    let (key, cost) = (checked.spec.cache_key(), checked.spec.cost());
+    if talk.quiet { Ok(()) } else { print(&format!("{}: valid{warned}, cache key {key}\n{cost}", path.display())) }
 }
 
-fn diff(left: &Spec, right: &Spec) -> Result<(), Failure> {
+fn diff(left: &Spec, right: &Spec, talk: Talk) -> Result<(), Failure> {
     let differences = spec::diff(left, right);
+    let fact = |d: &Difference| json!({ "path": d.path, "left": d.left, "right": d.right });
+    let facts = || differences.iter().map(fact).collect();
     if differences.is_empty() {
-        return print("the specs are equal\n");
+        return talk.say(|| "the specs are equal\n".to_owned(), facts);
     }
     let shown = |v: &Option<String>| v.clone().unwrap_or_else(|| "(absent)".to_owned());
     let lines: Vec<String> =
         differences.iter().map(|d| format!("{}: {} → {}\n", d.path, shown(&d.left), shown(&d.right))).collect();
-    print(&lines.concat())?;
+    talk.say(|| lines.concat(), facts)?;
     Err(Failure::Run(format!("{} difference{}", lines.len(), if lines.len() == 1 { "" } else { "s" })))
 }

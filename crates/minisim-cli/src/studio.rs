@@ -5,11 +5,9 @@ use std::path::{Path, PathBuf};
 use minisim::{Spec, presets::starting_points};
 use minisim_io::Reader;
 use minisim_studio::{Options, Studio};
+use serde_json::json;
 
-use crate::{
-    exit::{Failure, print},
-    input,
-};
+use crate::{exit::Failure, input, talk::Talk};
 
 /// Arguments of `minisim studio`.
 #[derive(Debug, clap::Args)]
@@ -37,6 +35,8 @@ pub(crate) struct Args {
     /// Print the address, open no browser.
     #[arg(long)]
     no_open: bool,
+    #[command(flatten)]
+    talk: Talk,
 }
 
 /// Runs the subcommand.
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let options = Options { spec, dir: args.dir.clone(), port: args.port };
     let studio = Studio::start(options).map_err(Failure::run)?;
     let url = if args.tour { studio.tour_url() } else { studio.url() };
-    print(&format!("the studio is open at {url}\nCtrl-C ends it\n"))?;
+    args.talk.say(|| format!("the studio is open at {url}\nCtrl-C ends it\n"), || json!({ "url": url }))?;
     if !args.no_open && !open(&url) {
         eprintln!("no browser could be opened; open the address yourself");
     }

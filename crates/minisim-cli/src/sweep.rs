@@ -22,10 +22,7 @@ use minisim::{
 use minisim_io::{Reader, ZarrOptions, ZarrSink, available_memory_bytes, read_estimate, write_file};
 use serde_json::{Map, Value as Json, json};
 
-use crate::{
-    exit::{Failure, print},
-    input, interrupt, score,
-};
+use crate::{exit::Failure, input, interrupt, score, talk::Talk};
 
 /// Subcommands of `minisim sweep`.
 #[derive(Debug, clap::Subcommand)]
@@ -60,6 +57,8 @@ run left half written is done again. DIR/results.csv has a row for every point t
     List {
         /// The sweep.
         sweep: PathBuf,
+        #[command(flatten)]
+        talk: Talk,
     },
 }
 
@@ -77,9 +76,8 @@ pub(crate) struct RunArgs {
     /// Points at a time; each gets an equal share of the cores.
     #[arg(long, value_name = "N", default_value_t = 1)]
     jobs: usize,
-    /// No line for each point.
-    #[arg(short, long)]
-    quiet: bool,
+    #[command(flatten)]
+    talk: Talk,
 }
 
 /// What a SWEEP.toml says.
@@ -97,7 +95,7 @@ struct Analysis {
 /// Runs the subcommand.
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::List { sweep } => {
+        Command::List { sweep, talk } => {
             let sweep = read(sweep)?;
             let lines: Vec<String> = sweep
                 .points
@@ -108,7 +106,11 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
                     format!("{}  {}\n", p.spec.cache_key(), values.join("  "))
                 })
                 .collect();
-            print(&lines.concat())
+            let fact = |p: &Point| {
+                let values = sweep.axes.iter().zip(&p.values).map(|(a, v)| (a.path.clone(), v.clone()));
+                json!({ "spec_cache_key": p.spec.cache_key(), "values": values.collect::<Map<String, Json>>() })
+            };
+            talk.say(|| lines.concat(), || sweep.points.iter().map(fact).collect())
         }
         Command::Run(args) => run_points(args),
     }
@@ -208,6 +210,9 @@ fn shard(text: Option<&str>) -> Result<[usize; 2], Failure> {
     }
 }
 
+/// The table of all points that are done.
+const RESULTS: &str = "results.csv";
+
 /// What there is to say when a sweep stops.
 const POINTS_STAY: &str = "stopped; the points that are done stay, and the same command goes on with the others";
 
@@ -236,7 +241,7 @@ fn run_points(args: &RunArgs) -> Result<(), Failure> {
                         }
                         let did = pool.install(|| one_point(args, &sweep, point, &cancel))?;
                         let n = 1 + done.fetch_add(1, Ordering::Relaxed);
-                        if !args.quiet {
+                        if args.talk.is_for_people() {
                             let what = if did { "done" } else { "was there" };
                             eprintln!("{n}/{}  {}  {what}", mine.len(), point.spec.cache_key());
                         }
@@ -255,12 +260,11 @@ fn run_points(args: &RunArgs) -> Result<(), Failure> {
     if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
         return Err(error);
     }
-    print(&format!(
-        "{} of {} points are done; the table is {}\n",
-        rows,
-        sweep.points.len(),
-        args.out.join("results.csv").display()
-    ))
+    let table = args.out.join(RESULTS);
+    args.talk.say(
+        || format!("{rows} of {} points are done; the table is {}\n", sweep.points.len(), table.display()),
+        || json!({ "n_points": sweep.points.len(), "n_done": rows, "table": table }),
+    )
 }
 
 /// Does one point unless it is done; whether there was anything to do.
@@ -367,7 +371,7 @@ fn write_table(args: &RunArgs, sweep: &Sweep) -> Result<usize, Failure> {
         cells.extend(columns.values().map(|name| row.get(name).map(cell).unwrap_or_default()));
         text += &(cells.join(",") + "\n");
     }
-    write_file(args.out.join("results.csv"), text.as_bytes(), true).map_err(Failure::run)?;
+    write_file(args.out.join(RESULTS), text.as_bytes(), true).map_err(Failure::run)?;
     Ok(rows.len())
 }
 

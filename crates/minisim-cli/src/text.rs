@@ -1,5 +1,24 @@
 //! Numbers and tables for people.
 
+use minisim::{Spec, recording::SampleType};
+
+/// How a pixel is held, in words.
+pub(crate) fn sample(sample: SampleType) -> &'static str {
+    match sample {
+        SampleType::F32 => "32-bit floats",
+        SampleType::F64 => "64-bit floats",
+        SampleType::U8 => "8-bit integers",
+        SampleType::U16 => "16-bit integers",
+    }
+}
+
+/// The largest count of a film with these values; `None` where they are intensities: a run may have stopped before its sensor.
+/// Counts are whole.
+pub(crate) fn max_count(spec: &Spec, values: &[f32]) -> Option<u64> {
+    let digitised = spec.has("sensor") && values.iter().all(|v| v.fract() == 0.0) && !values.is_empty();
+    digitised.then(|| spec.acquisition.image_sensor.max_count())
+}
+
 /// A byte count such as `12.3 MB` (decimal units).
 pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];

@@ -98,6 +98,9 @@ fn a_bare_run_ends_with_a_recording_a_picture_and_what_to_do_next() {
     assert_eq!(info["observed"]["shape"], json!([20, 96, 112]));
     let table = done(&run(dir.path(), &["info", "v4-ca1.zarr"]));
     assert!(table.contains("detectable") && table.contains("neuropil_spatial"), "{table}");
+    assert!(table.contains("32-bit floats, counts 0 to 255"), "{table}");
+    // A real film moves; the preset itself holds still.
+    assert_eq!(info["ground_truth"]["shifts"]["shape"], json!([20, 2]));
     // Again: nothing is replaced unasked.
     let before = content(dir.path());
     refused(&simulate(dir.path(), &[]), 2, &["exists", "--force"]);
@@ -122,6 +125,69 @@ fn the_summary_as_json_agrees_with_the_recording() {
     assert!(info["ground_truth"]["shifts"]["shape"] == json!([20, 2]));
     let quiet = simulate(dir.path(), &["--quiet", "-o", "b.zarr"]);
     assert!(done(&quiet).is_empty() && quiet.stderr.is_empty());
+}
+
+#[test]
+fn a_picture_drawn_while_the_film_is_written_is_the_one_drawn_from_the_recording() {
+    let dir = folder();
+    // More frames than are looked at, and one whose film stops before the motion.
+    for (name, more) in [("a", &["--duration", "8"][..]), ("b", &["--until", "neuropil"])] {
+        let zarr = format!("{name}.zarr");
+        let mut args = vec!["simulate"];
+        args.extend(SMALL);
+        args.extend(more.iter().copied().chain(["--with", "bleaching", "-o", &zarr]));
+        // The last of two durations would be an error.
+        if more[0] == "--duration" {
+            args.drain(1..3);
+        }
+        done(&run(dir.path(), &args));
+        let again = dir.path().join("again.png");
+        done(&run(dir.path(), &["picture", &zarr, "-o", "again.png", "--force", "--quiet"]));
+        let drawn = fs::read(dir.path().join(format!("{name}.png"))).expect("a picture");
+        assert!(drawn == fs::read(again).expect("a picture"), "{name}");
+    }
+}
+
+#[test]
+fn every_subcommand_can_be_quiet_or_give_its_facts() {
+    let dir = folder();
+    done(&simulate(dir.path(), &["-o", "a.zarr", "--no-picture"]));
+    let commands: [&[&str]; 6] = [
+        &["info", "a.zarr"],
+        &["picture", "a.zarr", "--force"],
+        &["convert", "a.zarr", "-o", "a.tif", "--force"],
+        &["anatomy", "edges", "-o", "figures", "--force"],
+        &["presets"],
+        &["spec", "diff", "a.zarr/spec.json", "a.zarr/spec.json"],
+    ];
+    for command in commands {
+        let with = |flag: &str| done(&run(dir.path(), &[command, &[flag]].concat()));
+        assert_eq!(with("-q"), "", "{command:?}");
+        assert!(serde_json::from_str::<Value>(&with("--json")).is_ok(), "{command:?}");
+    }
+}
+
+#[test]
+fn a_path_that_leads_nowhere_is_refused_in_plain_words() {
+    let dir = folder();
+    let set = |path: &str, more: &[&str]| {
+        let assignment = format!("{path}=3");
+        simulate(dir.path(), &[&["--preset", "v4-ca1", "--set", &assignment][..], more].concat())
+    };
+    let absent = set("steps.brain_motion.amp", &[]);
+    refused(
+        &absent,
+        2,
+        &["steps.brain_motion.amp: this spec has no step brain_motion", "add the step brain_motion first"],
+    );
+    let mistyped = set("steps.brain_motion.amp", &["--with", "brain_motion"]);
+    refused(&mistyped, 2, &["steps.brain_motion has no field \"amp\"", "did you mean \"motion_amplitude_um\"?"]);
+    refused(
+        &set("steps.brainmotion.x", &[]),
+        2,
+        &["\"brainmotion\" is no kind of step", "did you mean \"brain_motion\"?"],
+    );
+    refused(&set("acquisition.frames", &[]), 2, &["acquisition has no field \"frames\""]);
 }
 
 #[test]

@@ -314,6 +314,8 @@ pub fn preset(name: &str) -> Result<Spec, Report> {
 pub struct StartingPoint {
     /// A title for people.
     pub title: &'static str,
+    /// The preset that it comes from, if it is one with motion added.
+    pub preset: Option<&'static str>,
     /// Its spec.
     pub spec: Spec,
 }
@@ -342,10 +344,13 @@ pub fn starting_points() -> Result<Vec<StartingPoint>, Report> {
         ("steps.vignette.falloff", 0.5.into()),
         ("steps.leakage.level", 0.1.into()),
     ])?;
+    let of_preset = |title, name| -> Result<StartingPoint, Report> {
+        Ok(StartingPoint { title, preset: Some(name), spec: moving(&preset(name)?)?.spec })
+    };
     Ok(vec![
-        StartingPoint { title: "Miniscope V4 — CA1", spec: moving(&preset("v4-ca1")?)?.spec },
-        StartingPoint { title: "Miniscope V4 — cortex L2/3", spec: moving(&preset("v4-cortex-l23")?)?.spec },
-        StartingPoint { title: "Generic 1p scope", spec: moving(&generic.spec)?.spec },
+        of_preset("Miniscope V4 — CA1", "v4-ca1")?,
+        of_preset("Miniscope V4 — cortex L2/3", "v4-cortex-l23")?,
+        StartingPoint { title: "Generic 1p scope", preset: None, spec: moving(&generic.spec)?.spec },
     ])
 }
 

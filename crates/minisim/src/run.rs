@@ -121,6 +121,7 @@ pub fn simulate_into<S: Sink>(
     let n_stages = scene.plan.stages.iter().filter(|s| until.is_none_or(|u| s.rank <= u)).count();
     let n_frames = if n_stages == 0 { 0 } else { scene.n_frames };
     options.tell(Event::Built { n_frames });
+    sink.scene(&scene, until);
     render_into(&scene, n_stages, 0..n_frames, spec.output.save_intermediates, &mut sink, &mut options)?;
     options.tell(Event::Finishing);
     let warnings = std::mem::take(&mut scene.warnings);

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use crate::{
     recording::{Movie, Pixels, Recording, SampleType},
+    scene::Scene,
     spec::Spec,
     truth::GroundTruth,
 };
@@ -92,6 +93,10 @@ impl Place {
 pub trait Sink: Send {
     /// What a finished run yields.
     type Output;
+
+    /// The scene that the frames will come from, before [`Sink::begin`]; the run stops after the step of rank `until`, after all
+    /// steps if `None`. For those who need to know something of the truth before the end.
+    fn scene(&mut self, _scene: &Scene, _until: Option<usize>) {}
 
     /// Opens the output.
     ///

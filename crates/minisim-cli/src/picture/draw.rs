@@ -28,6 +28,12 @@ fn font(bytes: &[u8]) -> Font {
     Font::from_bytes(bytes, FontSettings::default()).expect("the bundled font is valid")
 }
 
+/// Reads the letters, which are read once.
+pub(super) fn read_fonts() {
+    LazyLock::force(&REGULAR);
+    LazyLock::force(&BOLD);
+}
+
 /// Where a text stands relative to its anchor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Align {
@@ -112,9 +118,21 @@ impl Canvas {
         Some(Self { pixmap })
     }
 
-    /// The picture as PNG.
+    /// The picture as PNG, coded quickly: a sheet is made far more often than it is sent anywhere.
     pub(super) fn png(&self) -> Result<Vec<u8>, String> {
-        self.pixmap.encode_png().map_err(|e| e.to_string())
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, self.pixmap.width(), self.pixmap.height());
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_compression(png::Compression::Fast);
+        // Canvases are opaque, so their colours are as they were drawn.
+        let rgb: Vec<u8> = self.pixmap.pixels().iter().flat_map(|p| [p.red(), p.green(), p.blue()]).collect();
+        let written = encoder.write_header().and_then(|mut writer| {
+            writer.write_image_data(&rgb)?;
+            writer.finish()
+        });
+        written.map_err(|e| e.to_string())?;
+        Ok(bytes)
     }
 
     pub(super) fn fill(&mut self, area: Area, color: Rgb) {

@@ -6,16 +6,18 @@ mod draw;
 pub(crate) mod figure;
 pub(crate) mod scale;
 mod sheet;
+mod watch;
 
 use std::path::{Path, PathBuf};
 
 use minisim::{GroundTruth, Scene, Spec, render};
 use minisim_io::Reader;
+use rayon::prelude::*;
+use serde_json::json;
 
-use crate::{
-    exit::{Failure, print},
-    input,
-};
+pub(crate) use watch::Watched;
+
+use crate::{exit::Failure, input, talk::Talk, text};
 
 /// Frames looked at, evenly over the film: enough for a projection, few enough for an hour of film.
 const MAX_FRAMES: usize = 120;
@@ -41,6 +43,8 @@ pub(crate) struct Args {
     /// Replace an existing picture.
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    talk: Talk,
 }
 
 /// Runs the subcommand.
@@ -54,7 +58,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     } else {
         draw_spec(&args.source, &output, args.force)?;
     }
-    print(&format!("{}\n", output.display()))
+    args.talk.say(|| format!("{}\n", output.display()), || json!({ "output": output }))
 }
 
 /// Draws the recording at `recording`.
@@ -120,52 +124,103 @@ impl Film {
         Ok((sheet::grey_png(&self.projection, [height, width])?, [height, width]))
     }
 
-    /// Looks at a film through `fetch`, which yields one frame.
+    /// Looks at a film through `fetch`, which yields one frame; several at a time.
     fn gather(
         title: String,
         spec: Spec,
         truth: GroundTruth,
         shape: [usize; 3],
-        mut fetch: impl FnMut(usize) -> Result<Vec<f32>, Failure>,
+        fetch: impl Fn(usize) -> Result<Vec<f32>, Failure> + Sync,
     ) -> Result<Self, Failure> {
-        let [n_frames, height, width] = shape;
-        let n_seen = n_frames.min(MAX_FRAMES);
-        let seen: Vec<usize> = (0..n_seen).map(|i| (2 * i + 1) * n_frames / (2 * n_seen)).collect();
-        let liveliest = seen.iter().copied().max_by(|a, b| light_at(&truth, *a).total_cmp(&light_at(&truth, *b)));
-        let shifts = truth.f64s("shifts").unwrap_or_default();
-        let mut projection = vec![f32::NAN; height * width];
-        let mut frame = None;
-        let mut values: Vec<f32> = Vec::new();
-        let stride = (n_seen * height * width / MAX_VALUES).max(1);
-        for t in seen {
-            let pixels = fetch(t)?;
-            // Content moved by (dy, dx) is brought back by whole pixels; finer would blur the noise.
-            let shift = |axis: usize| shifts.get(2 * t + axis).map_or(0, |s| s.round() as isize);
-            let (dy, dx) = (shift(0), shift(1));
-            for (r, row) in projection.chunks_exact_mut(width).enumerate() {
-                let Some(from) = r.checked_add_signed(dy).filter(|r| *r < height) else { continue };
-                for (c, out) in row.iter_mut().enumerate() {
-                    if let Some(c) = c.checked_add_signed(dx).filter(|c| *c < width) {
-                        *out = out.max(pixels[from * width + c]);
-                    }
-                }
-            }
-            // Another offset in every frame, so that no column is favoured.
-            values.extend(pixels.iter().skip(t % stride).step_by(stride));
-            if Some(t) == liveliest {
-                frame = Some((t, pixels));
+        let mut looking = Looking::new(&truth, shape);
+        let seen = looking.seen.clone();
+        for frames in seen.chunks(4 * rayon::current_num_threads()) {
+            let fetched: Vec<Result<Vec<f32>, Failure>> = frames.par_iter().map(|t| fetch(*t)).collect();
+            for (t, pixels) in frames.iter().zip(fetched) {
+                looking.take(*t, pixels?);
             }
         }
-        // A run may have stopped before its sensor; counts are whole, intensities are not.
-        let digitised = spec.has("sensor") && values.iter().all(|v| v.fract() == 0.0) && !values.is_empty();
-        let max_count = digitised.then(|| spec.acquisition.image_sensor.max_count());
-        Ok(Self { title, spec, truth, shape, frame, projection, n_seen, values, max_count })
+        Ok(looking.film(title, spec, truth))
     }
 
     fn write(&self, output: &Path, force: bool) -> Result<(), Failure> {
         let png = sheet::draw(self).map_err(Failure::Run)?;
         minisim_io::write_file(output, &png, force).map_err(Failure::run)?;
         Ok(())
+    }
+}
+
+/// What has been seen of a film so far.
+#[derive(Debug)]
+pub(crate) struct Looking {
+    shape: [usize; 3],
+    /// The frames to look at, in order.
+    seen: Vec<usize>,
+    /// The one of them to show.
+    liveliest: Option<usize>,
+    /// The true path of the brain in those frames, in whole pixels: finer would blur the noise.
+    shifts_px: Vec<[isize; 2]>,
+    frame: Option<(usize, Vec<f32>)>,
+    projection: Vec<f32>,
+    values: Vec<f32>,
+    stride: usize,
+}
+
+impl Looking {
+    /// Nothing so far of a film of this shape.
+    fn new(truth: &GroundTruth, shape: [usize; 3]) -> Self {
+        let [n_frames, height, width] = shape;
+        let n_seen = n_frames.min(MAX_FRAMES);
+        let seen: Vec<usize> = (0..n_seen).map(|i| (2 * i + 1) * n_frames / (2 * n_seen)).collect();
+        let shifts = truth.f64s("shifts").unwrap_or_default();
+        let shift = |t: usize, axis: usize| shifts.get(2 * t + axis).map_or(0, |s| s.round() as isize);
+        Self {
+            shape,
+            liveliest: seen.iter().copied().max_by(|a, b| light_at(truth, *a).total_cmp(&light_at(truth, *b))),
+            shifts_px: seen.iter().map(|t| [shift(*t, 0), shift(*t, 1)]).collect(),
+            seen,
+            frame: None,
+            projection: vec![f32::NAN; height * width],
+            values: Vec::new(),
+            stride: (n_seen * height * width / MAX_VALUES).max(1),
+        }
+    }
+
+    /// Takes frame `t` in, if it is one of those to look at.
+    fn take(&mut self, t: usize, pixels: Vec<f32>) {
+        let Ok(i) = self.seen.binary_search(&t) else { return };
+        let [_, height, width] = self.shape;
+        // Content moved by (dy, dx) is brought back.
+        let [dy, dx] = self.shifts_px[i];
+        let (to, from) = (0.max(-dx) as usize, 0.max(dx) as usize);
+        let shared = width.saturating_sub(dx.unsigned_abs());
+        for (r, row) in self.projection.chunks_exact_mut(width).enumerate() {
+            if let Some(above) = r.checked_add_signed(dy).filter(|r| *r < height && shared > 0) {
+                let moved = &pixels[above * width + from..][..shared];
+                row[to..to + shared].iter_mut().zip(moved).for_each(|(out, v)| *out = out.max(*v));
+            }
+        }
+        // Another offset in every frame, so that no column is favoured.
+        self.values.extend(pixels.iter().skip(t % self.stride).step_by(self.stride));
+        if Some(t) == self.liveliest {
+            self.frame = Some((t, pixels));
+        }
+    }
+
+    /// All that a sheet shows.
+    fn film(self, title: String, spec: Spec, truth: GroundTruth) -> Film {
+        let max_count = text::max_count(&spec, &self.values);
+        Film {
+            title,
+            spec,
+            truth,
+            shape: self.shape,
+            frame: self.frame,
+            projection: self.projection,
+            n_seen: self.seen.len(),
+            values: self.values,
+            max_count,
+        }
     }
 }
 

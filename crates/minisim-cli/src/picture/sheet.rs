@@ -1,16 +1,18 @@
 //! The contact sheet: which panels there are, and what each draws.
 
-use minisim::{recording::SampleType, steps::AnyStep};
+use minisim::steps::AnyStep;
 
 use super::{
     Film,
     axes::{Axes, LABEL},
     contour::{self, Line},
     draw::{
-        Align, Area, BLACK, BLUE, Canvas, Colors, FAINT_INK, GRID, INK, ORANGE, PAPER, Rgb, SKY, VERMILLION, text_width,
+        self, Align, Area, BLACK, BLUE, Canvas, Colors, FAINT_INK, GRID, INK, ORANGE, PAPER, Rgb, SKY, VERMILLION,
+        text_width,
     },
     scale::{Window, fixed, round_length, short, ticks},
 };
+use crate::text::sample;
 
 const WIDTH: f32 = 1840.0;
 const MARGIN: f32 = 36.0;
@@ -28,12 +30,19 @@ const MAX_TRACES: usize = 10;
 /// Percentiles between which images are stretched.
 const STRETCH: [f64; 2] = [0.5, 99.8];
 
+/// Does beforehand what takes long and is the same for all sheets.
+pub(super) fn prepare() {
+    draw::read_fonts();
+}
+
 /// Draws the sheet as PNG.
 pub(super) fn draw(film: &Film) -> Result<Vec<u8>, String> {
     let top = HEAD;
     let second = top + IMAGE + 92.0;
     let third = second + TRACES_HEIGHT + 62.0;
-    let height = third + FIELDS_HEIGHT + MARGIN;
+    let fields_shown = static_fields(film);
+    // What the recording does not have gets no panel.
+    let height = if fields_shown.is_empty() { third - 20.0 } else { third + FIELDS_HEIGHT + MARGIN };
     let mut canvas = Canvas::new(WIDTH as u32, height as u32).ok_or("the picture is too large for memory")?;
     let active = most_active(film);
 
@@ -47,10 +56,13 @@ pub(super) fn draw(film: &Film) -> Result<Vec<u8>, String> {
     facts(&mut canvas, film, Area::new(right, top, column, 300.0));
     histogram(&mut canvas, film, Area::new(right, top + 330.0, column, IMAGE - 330.0 + 30.0));
 
-    let path_left = WIDTH - MARGIN - TRACES_HEIGHT - 60.0;
+    let path = path_um(film);
+    let path_left = if path.is_empty() { WIDTH - MARGIN + GAP } else { WIDTH - MARGIN - TRACES_HEIGHT - 60.0 };
     traces(&mut canvas, film, &active, Area::new(MARGIN, second, path_left - GAP - MARGIN, TRACES_HEIGHT));
-    motion(&mut canvas, film, Area::new(path_left, second, WIDTH - MARGIN - path_left, TRACES_HEIGHT));
-    fields(&mut canvas, film, Area::new(MARGIN, third, WIDTH - 2.0 * MARGIN, FIELDS_HEIGHT));
+    if !path.is_empty() {
+        motion(&mut canvas, film, &path, Area::new(path_left, second, WIDTH - MARGIN - path_left, TRACES_HEIGHT));
+    }
+    fields(&mut canvas, film, &fields_shown, Area::new(MARGIN, third, WIDTH - 2.0 * MARGIN, FIELDS_HEIGHT));
     canvas.png()
 }
 
@@ -228,7 +240,7 @@ fn facts(canvas: &mut Canvas, film: &Film, area: Area) {
         rows.push(("sensor", format!("{} bit, 0 to {max} counts", a.image_sensor.bit_depth)));
     }
     rows.push(("optics", format!("NA {}, ×{}", short(a.optics.na.get()), short(a.optics.magnification.get()))));
-    rows.push(("stored as", stored(film).to_owned()));
+    rows.push(("stored as", sample(film.spec.output.store_dtype.into()).to_owned()));
     let kinds: Vec<&str> = film.spec.steps.iter().map(AnyStep::kind).collect();
     let mut y = area.y + 14.0;
     let value_x = area.x + 84.0;
@@ -241,15 +253,6 @@ fn facts(canvas: &mut Canvas, film: &Film, area: Area) {
     for line in wrapped(&kinds, area.w - 84.0) {
         canvas.text(&line, value_x, y, LABEL, INK, Align::Left);
         y += 19.0;
-    }
-}
-
-fn stored(film: &Film) -> &'static str {
-    match SampleType::from(film.spec.output.store_dtype) {
-        SampleType::F32 => "32-bit floats",
-        SampleType::F64 => "64-bit floats",
-        SampleType::U8 => "8-bit integers",
-        SampleType::U16 => "16-bit integers",
     }
 }
 
@@ -373,15 +376,14 @@ fn traces(canvas: &mut Canvas, film: &Film, active: &[usize], area: Area) {
     axes.x_ticks(canvas, "time (s)");
 }
 
-fn motion(canvas: &mut Canvas, film: &Film, area: Area) {
-    let shifts = film.truth.f64s("shifts").unwrap_or_default();
+/// The path of the brain, (x, y) in µm a frame; empty where it holds still.
+fn path_um(film: &Film) -> Vec<[f64; 2]> {
     let px_um = film.spec.acquisition.pixel_size_um();
-    let path: Vec<[f64; 2]> = shifts.chunks_exact(2).map(|s| [s[1] * px_um, s[0] * px_um]).collect();
-    if path.is_empty() {
-        let area = panel(canvas, area, "Path of the brain", "");
-        let area = area.inset(52.0, 4.0, 8.0, 44.0);
-        return empty(canvas, area, "held still: the spec has no brain_motion step");
-    }
+    film.truth.f64s("shifts").unwrap_or_default().chunks_exact(2).map(|s| [s[1] * px_um, s[0] * px_um]).collect()
+}
+
+fn motion(canvas: &mut Canvas, film: &Film, path: &[[f64; 2]], area: Area) {
+    let px_um = film.spec.acquisition.pixel_size_um();
     let furthest = path.iter().map(|[x, y]| x.hypot(*y)).fold(0.0, f64::max);
     let remark = format!("up to {} µm from rest; dark first, light last", short(furthest));
     let area = panel(canvas, area, "Path of the brain", &remark);
@@ -417,9 +419,12 @@ fn motion(canvas: &mut Canvas, film: &Film, area: Area) {
     canvas.text("down", note_x, area.y + 32.0, LABEL, FAINT_INK, Align::Left);
 }
 
-/// Fields that do not change with time, each on its own scale.
-fn fields(canvas: &mut Canvas, film: &Film, area: Area) {
-    let mut found: Vec<(String, &'static str, &[f64])> = Vec::new();
+/// A field that does not change with time: its label, unit and values.
+type StaticField<'a> = (String, &'static str, &'a [f64]);
+
+/// Those that the recording has.
+fn static_fields(film: &Film) -> Vec<StaticField<'_>> {
+    let mut found = Vec::new();
     for (name, label) in [
         ("illumination", "Illumination"),
         ("vignette", "Vignette"),
@@ -440,10 +445,11 @@ fn fields(canvas: &mut Canvas, film: &Film, area: Area) {
             found.push((label, array.declared.unit, first));
         }
     }
-    if found.is_empty() {
-        let area = panel(canvas, area, "Static fields", "");
-        return empty(canvas, area, "the spec has no illumination, vignette, vessels, neuropil or leakage");
-    }
+    found
+}
+
+/// Fields that do not change with time, each on its own scale.
+fn fields(canvas: &mut Canvas, film: &Film, found: &[StaticField<'_>], area: Area) {
     let slot = (area.w + GAP) / 5.0;
     let [_, height, width] = film.shape;
     for (k, (label, unit, values)) in found.iter().enumerate() {

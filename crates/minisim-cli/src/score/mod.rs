@@ -11,11 +11,7 @@ use minisim::{
 use minisim_io::{EstimateFile, Numbers, Reader, read_estimate};
 use serde_json::{Value, json};
 
-use crate::{
-    exit::{Failure, print},
-    picture::Film,
-    text,
-};
+use crate::{exit::Failure, picture::Film, talk::Talk, text};
 
 /// Arguments of `minisim score`.
 #[derive(Debug, clap::Args)]
@@ -51,9 +47,8 @@ pub(crate) struct Args {
     /// Replace an existing page.
     #[arg(long)]
     force: bool,
-    /// Print the scores as JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    talk: Talk,
 }
 
 /// Runs the subcommand.
@@ -76,14 +71,14 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let page = html::page(&html::Case { args, film: &film, truth: &truth, estimate: &estimate, score: &score })?;
         minisim_io::write_file(path, page.as_bytes(), args.force).map_err(Failure::run)?;
     }
-    if args.json {
-        return print(&format!("{:#}\n", as_json(&score)));
-    }
-    let mut out = format!("{}\n{}", args.estimate.display(), table(&score, &options));
-    if let Some(path) = &args.html {
-        out += &format!("{}\n", path.display());
-    }
-    print(&out)
+    let words = || {
+        let mut out = format!("{}\n{}", args.estimate.display(), table(&score, &options));
+        if let Some(path) = &args.html {
+            out += &format!("{}\n", path.display());
+        }
+        out
+    };
+    args.talk.say(words, || as_json(&score))
 }
 
 /// The stored numbers as an estimate.

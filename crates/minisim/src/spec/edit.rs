@@ -138,10 +138,7 @@ fn descend<'t>(tree: &'t mut Json, path: &str) -> Result<&'t mut Json, Report> {
     let dotted = path.replace('[', ".").replace(']', "");
     let mut node = tree;
     let mut done: Vec<&str> = Vec::new();
-    let fail = |part: &str, done: &[&str], rule: String, remedy: String| {
-        let rule = if done.is_empty() { rule } else { format!("{rule} in {}", done.join(".")) };
-        Err(Finding::error(path, format!("part {part:?}"), rule, remedy).into())
-    };
+    let fail = |rule: String, remedy: String| Err(Finding::error(path, "", rule, remedy).into());
     for part in dotted.split('.') {
         let index = match node {
             Json::Object(map) if map.contains_key(part) => None,
@@ -152,7 +149,8 @@ fn descend<'t>(tree: &'t mut Json, path: &str) -> Result<&'t mut Json, Report> {
                     ([], Ok(kind)) => format!("write steps.{kind}.…"),
                     _ => unknown_name_remedy(part, &known, "fields"),
                 };
-                return fail(part, &done, "there is no such field".to_owned(), remedy);
+                let owner = if done.is_empty() { "a spec".to_owned() } else { done.join(".") };
+                return fail(format!("{owner} has no field {part:?}"), remedy);
             }
             Json::Array(items) => {
                 let is_steps = done == ["steps"];
@@ -167,28 +165,34 @@ fn descend<'t>(tree: &'t mut Json, path: &str) -> Result<&'t mut Json, Report> {
                     Some(i) => Some(i),
                     None if is_steps => {
                         let kinds: Vec<&str> = items.iter().filter_map(|s| s["kind"].as_str()).collect();
-                        let remedy = match known_kind(part) {
-                            Ok(kind) => format!("add the step {kind} first; the spec's steps are {}", kinds.join(", ")),
-                            Err(_) => match closest(part, KINDS.iter().copied()) {
-                                Some(k) => format!("did you mean {k:?}? the spec's steps are {}", kinds.join(", ")),
-                                None => format!("the spec's steps are {}", kinds.join(", ")),
-                            },
+                        let there = format!("the spec's steps are {}", kinds.join(", "));
+                        return match known_kind(part) {
+                            Ok(kind) => fail(
+                                format!("this spec has no step {kind}, so nothing of it can be set"),
+                                format!("add the step {kind} first; {there}"),
+                            ),
+                            Err(_) => fail(
+                                format!("{part:?} is no kind of step"),
+                                match closest(part, KINDS.iter().copied()) {
+                                    Some(kind) => format!("did you mean {kind:?}? {there}"),
+                                    None => there,
+                                },
+                            ),
                         };
-                        return fail(part, &done, "there is no such step".to_owned(), remedy);
                     }
                     None => {
                         let remedy = match items.len() {
                             0 => "the list is empty; set the whole list".to_owned(),
                             n => format!("write an index from 0 to {}", n - 1),
                         };
-                        return fail(part, &done, "there is no such element".to_owned(), remedy);
+                        return fail(format!("{} has no element {part:?}", done.join(".")), remedy);
                     }
                 }
             }
             other => {
                 let is = Node::from_json(other).value.shown();
                 let rule = format!("{} is {is} and has no parts", done.join("."));
-                return fail(part, &[], rule, "stop the path before this part".to_owned());
+                return fail(rule, format!("stop the path before {part:?}"));
             }
         };
         node = match index {

@@ -213,12 +213,16 @@ pub(crate) fn unknown_name_remedy(name: &str, known: &[&str], what: &str) -> Str
 pub(crate) fn closest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // Nobody means a name several times longer than any field.
     let short: String = name.chars().take(80).collect();
-    known
-        .into_iter()
+    let known: Vec<&str> = known.into_iter().collect();
+    let alike = known
+        .iter()
         .map(|k| (strsim::jaro_winkler(&short.to_lowercase(), k), k))
         .filter(|(similarity, _)| *similarity > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, k)| k)
+        .map(|(_, k)| *k);
+    // A part of a long name, such as `amp` of `motion_amplitude_um`.
+    let holds = |k: &&&str| short.chars().count() >= 3 && k.contains(&short.to_lowercase());
+    alike.or_else(|| known.iter().find(holds).copied())
 }
 
 /// The text of doc comments: lines joined, the blank after `///` removed.
