@@ -4,6 +4,7 @@
 mod bench;
 mod codegen;
 mod models;
+mod needs;
 mod python;
 mod test;
 
@@ -77,11 +78,17 @@ fn root() -> PathBuf {
 
 /// Runs a command in the repository's root, showing it first.
 fn run(command: &mut Command) -> Result {
-    let shown: Vec<String> =
-        std::iter::once(command.get_program()).chain(command.get_args()).map(|a| a.to_string_lossy().into()).collect();
-    println!("$ {}", shown.join(" "));
-    let status = command.current_dir(root()).status().map_err(|e| format!("could not start {}: {e}", shown[0]))?;
-    if status.success() { Ok(()) } else { Err(format!("{} failed: {status}", shown.join(" ")).into()) }
+    let shown = show(command);
+    let status = command.current_dir(root()).status().map_err(|e| format!("could not start {shown}: {e}"))?;
+    if status.success() { Ok(()) } else { Err(format!("{shown} failed: {status}").into()) }
+}
+
+/// Prints a command as a shell has it.
+fn show(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let shown = words.map(std::ffi::OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
+    println!("$ {shown}");
+    shown
 }
 
 /// `cargo` with arguments.

@@ -88,7 +88,8 @@ fn class(out: &mut String, name: &str, def: &Value) -> Result<(), String> {
 }
 
 /// Classes with methods of their own.
-const EXTENDED: [&str; 5] = ["Acquisition", "Optics", "Tissue", "PlaceNeurons", "Spec"];
+const EXTENDED: [&str; 8] =
+    ["Acquisition", "Optics", "ImageSensor", "Tissue", "NeuronPopulation", "PlaceNeurons", "VesselLayer", "Spec"];
 
 /// The class's docstring: what it is, then its fields, so that `help()` shows them.
 fn docstring(text: &str, properties: &Map<String, Value>) -> String {

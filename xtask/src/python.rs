@@ -16,6 +16,7 @@ pub(crate) fn environment(name: &str, packages: &[&str]) -> Result<PathBuf> {
     if std::fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
         return Ok(python);
     }
+    crate::needs::venv()?;
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir))?;
     run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages))?;
     std::fs::write(stamp, wanted)?;
@@ -62,6 +63,7 @@ pub(crate) fn package_tools() -> Result<PathBuf> {
             "pydantic",
             "pytest",
             "xarray",
+            "pandas",
             "scipy",
             "zarr>=3",
             "h5py",

@@ -178,7 +178,7 @@ fn a_path_that_leads_nowhere_is_refused_in_plain_words() {
     refused(
         &absent,
         2,
-        &["steps.brain_motion.amp: this spec has no step brain_motion", "add the step brain_motion first"],
+        &["steps.brain_motion.amp: this spec has no step \"brain_motion\"", "add the step brain_motion first"],
     );
     let mistyped = set("steps.brain_motion.amp", &["--with", "brain_motion"]);
     refused(&mistyped, 2, &["steps.brain_motion has no field \"amp\"", "did you mean \"motion_amplitude_um\"?"]);

@@ -62,7 +62,7 @@ pub enum IoError {
     },
     /// A recording in a version of the format that is not known here.
     #[error(
-        "{path} has recording format {found}; this program reads format {expected}: update it, or write the recording again"
+        "{path} has format_version {found}; this program reads format_version {expected}: update it, or write the recording again"
     )]
     Version {
         /// The recording.

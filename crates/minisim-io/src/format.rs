@@ -125,6 +125,25 @@ impl Format {
         self.entry().about
     }
 
+    /// The most that a recording of the spec takes on the disk (bytes): what a format compresses gets smaller.
+    #[must_use]
+    pub fn most_bytes(self, spec: &Spec) -> f64 {
+        let cost = spec.cost();
+        let pixels = cost.n_frames * cost.fov_px[0] * cost.fov_px[1];
+        let truth = cost.disk_bytes - cost.movie_bytes;
+        // Deep counts take two bytes where the format has room for them; films for the eye are always grey of 8 bits.
+        let counts = if spec.acquisition.image_sensor.bit_depth.get() > 8 { 2.0 } else { 1.0 };
+        match self {
+            Self::Zarr => cost.disk_bytes,
+            Self::Avi | Self::Mkv | Self::Mp4 => pixels,
+            Self::Tiff | Self::Hdf5 => counts * pixels,
+            Self::Nwb => counts * pixels + truth,
+            Self::Daq => pixels + truth,
+            Self::Caiman => 4.0 * pixels,
+            Self::Minian | Self::Numpy => truth,
+        }
+    }
+
     /// The format of this name.
     ///
     /// # Errors

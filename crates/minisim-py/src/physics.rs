@@ -21,6 +21,8 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(spike_activity_params, m)?)?;
     m.add_function(wrap_pyfunction!(bleaching_pool, m)?)?;
     m.add_function(wrap_pyfunction!(bleaching_floor, m)?)?;
+    m.add_function(wrap_pyfunction!(expected_electrons, m)?)?;
+    m.add_function(wrap_pyfunction!(counts_from_electrons, m)?)?;
     m.add_function(wrap_pyfunction!(dark_recovery, m)?)?;
     m.add_function(wrap_pyfunction!(murray_children, m)?)?;
     m.add_function(wrap_pyfunction!(vessels_to_mask, m)?)?;
@@ -89,8 +91,22 @@ fn detection_snr(peak_dff: f64, baseline: f64, gain_e: f64, read_noise_e: f64) -
 }
 
 #[pyfunction]
-fn calcium_kernel(py: Python<'_>, tau_rise_s: f64, tau_decay_s: f64, rate_hz: f64) -> Bound<'_, PyArray1<f64>> {
-    cell_activity::calcium_kernel(tau_rise_s, tau_decay_s, rate_hz).into_pyarray(py)
+fn calcium_kernel(
+    py: Python<'_>,
+    tau_rise_s: f64,
+    tau_decay_s: f64,
+    rate_hz: f64,
+) -> PyResult<Bound<'_, PyArray1<f64>>> {
+    let times = [("tau_rise_s", tau_rise_s), ("tau_decay_s", tau_decay_s), ("fps", rate_hz)];
+    if let Some((name, value)) = times.into_iter().find(|(_, v)| !(*v > 0.0 && v.is_finite())) {
+        return Err(PyValueError::new_err(format!("{name} = {value}: must be finite and greater than 0")));
+    }
+    if tau_rise_s == tau_decay_s {
+        return Err(PyValueError::new_err(format!(
+            "tau_rise_s = tau_decay_s = {tau_rise_s}: the difference of two equal exponentials is no response; make the rise faster"
+        )));
+    }
+    Ok(cell_activity::calcium_kernel(tau_rise_s, tau_decay_s, rate_hz).into_pyarray(py))
 }
 
 #[pyfunction]
@@ -131,9 +147,33 @@ fn dark_recovery<'py>(
     b0: f64,
     t: PyReadonlyArray1<'py, f64>,
     tau_turn: f64,
-) -> Bound<'py, PyArray1<f64>> {
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    if tau_turn.is_nan() || tau_turn <= 0.0 {
+        return Err(PyValueError::new_err(format!("tau_turn = {tau_turn}: a time constant must be greater than 0")));
+    }
     let values: Vec<f64> = t.as_array().iter().map(|t| bleaching::dark_recovery(b0, *t, tau_turn)).collect();
-    values.into_pyarray(py)
+    Ok(values.into_pyarray(py))
+}
+
+#[pyfunction]
+fn expected_electrons<'py>(
+    py: Python<'py>,
+    photons: PyReadonlyArray1<'py, f64>,
+    quantum_efficiency: f64,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let electrons = |p: &f64| detection::expected_electrons(*p, quantum_efficiency);
+    Ok(photons.as_slice()?.iter().map(electrons).collect::<Vec<_>>().into_pyarray(py))
+}
+
+#[pyfunction]
+fn counts_from_electrons<'py>(
+    py: Python<'py>,
+    electrons: PyReadonlyArray1<'py, f64>,
+    gain_adu_per_e: f64,
+    bit_depth: u32,
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let counts = |e: &f64| detection::counts_from_electrons(*e, gain_adu_per_e, bit_depth);
+    Ok(electrons.as_slice()?.iter().map(counts).collect::<Vec<_>>().into_pyarray(py))
 }
 
 #[pyfunction]

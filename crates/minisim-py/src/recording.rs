@@ -23,6 +23,7 @@ use pyo3::{
 use crate::spec;
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_function(wrap_pyfunction!(declared_truth, m)?)?;
     m.add_function(wrap_pyfunction!(load, m)?)?;
     m.add_function(wrap_pyfunction!(save, m)?)?;
     m.add_function(wrap_pyfunction!(export, m)?)?;
@@ -336,4 +337,13 @@ fn dense_footprints<'py>(
         out
     });
     shaped(py, values, &[n, height, width])
+}
+
+/// What the arrays of a ground truth are: (name, axes, unit, meaning).
+type About = (&'static str, Vec<&'static str>, &'static str, &'static str);
+
+/// Every array that a ground truth may hold.
+#[pyfunction]
+fn declared_truth() -> Vec<About> {
+    steps::all_declared().map(|d| (d.name, d.dims.iter().map(|d| d.name()).collect(), d.unit, d.doc)).collect()
 }

@@ -4,6 +4,7 @@ use minisim::spec::{Finding, Format, Report, Spec};
 use pyo3::{exceptions::PyValueError, prelude::*};
 
 pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_function(wrap_pyfunction!(check_part, m)?)?;
     m.add_function(wrap_pyfunction!(check_spec, m)?)?;
     m.add_function(wrap_pyfunction!(cache_key, m)?)?;
     m.add_function(wrap_pyfunction!(preset_spec, m)?)?;
@@ -32,6 +33,13 @@ fn check_spec(text: &str) -> (Option<String>, String, String) {
         Ok(checked) => (Some(checked.spec.canonical_json()), "[]".to_owned(), as_json(&checked.warnings)),
         Err(report) => (None, as_json(&report.findings), "[]".to_owned()),
     }
+}
+
+/// What the engine's rules refuse of a part of a spec by itself, such as "BrainMotion", as a JSON list.
+#[pyfunction]
+fn check_part(name: &str, text: &str) -> PyResult<String> {
+    let part = serde_json::from_str(text).map_err(|e| PyValueError::new_err(format!("{name}: {e}")))?;
+    Ok(as_json(&minisim::spec::check_part(name, &part)))
 }
 
 /// The cache key of a spec.

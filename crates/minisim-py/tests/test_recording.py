@@ -223,6 +223,8 @@ def test_other_threads_run_meanwhile():
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_stops_and_leaves_nothing(tmp_path):
     code = (
+        # A background job of a shell is started with Ctrl-C ignored, and so is what it starts.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "import minisim, sys; from minisim.presets import *\n"
         "spec = build_spec(miniscope_v4(), ca1(), duration_s=3000)\n"
         "print('go', flush=True)\n"

@@ -20,6 +20,11 @@ pub(crate) fn formats() -> Json {
         .collect()
 }
 
+/// The most that a recording of the spec takes on the disk in each format (bytes), by name.
+pub(crate) fn bytes_by_format(spec: &Spec) -> Json {
+    Json::Object(Format::all().map(|f| (f.name().to_owned(), json!(f.most_bytes(spec)))).collect())
+}
+
 /// Finished recordings that are listed.
 const MAX_FINISHED: usize = 20;
 

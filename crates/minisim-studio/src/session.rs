@@ -218,6 +218,7 @@ fn hello(shared: &Shared) -> Json {
         "formats": crate::jobs::formats(),
         "threads": rayon::current_num_threads(),
         "memory_bytes": minisim_io::available_memory_bytes(),
+        "detectable_means": minisim::physics::detection::DETECTABLE_MEANS,
     })
 }
 
@@ -265,6 +266,7 @@ fn work(shared: &Shared, mail: &Mail, to_page: &Sender<Outgoing>) {
                             "n_frames": cost.n_frames,
                             "n_cells": cost.n_cells,
                             "memory_bytes": cost.memory_bytes,
+                            "bytes_by_format": crate::jobs::bytes_by_format(&checked.spec),
                             "movie_bytes": cost.movie_bytes,
                             "disk_bytes": cost.disk_bytes,
                         },

@@ -22,7 +22,7 @@ pub enum RunError {
     #[error("{0}")]
     Spec(#[from] Report),
     /// `until` names no stage of this spec.
-    #[error("until = {name:?} matches no step of this spec; its stages are {}", .stages.join(", "))]
+    #[error("until={name:?} matches no step of this spec; its stages are {}", .stages.join(", "))]
     UnknownStage {
         /// What was asked for.
         name: String,

@@ -95,7 +95,7 @@ impl Reader {
         let (stored_key, key) = (attributes["spec_cache_key"].as_str().unwrap_or("none"), spec.cache_key());
         if stored_key != key {
             warnings.push(format!(
-                "{}: the recording was made from a spec with cache key {stored_key}, but spec.json now has {key}",
+                "{}: spec hash mismatch: the recording was made from a spec with cache key {stored_key}, but spec.json now has {key}",
                 root.display()
             ));
         }

@@ -9,6 +9,8 @@ The names below are loaded when they are first used, so that ``import minisim`` 
 from __future__ import annotations
 
 import importlib
+import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -134,7 +136,23 @@ _WHERE = {
     "steps": ["detection_snr", "sample_field_at"],
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
-_MODULES = {"dask", "footprint", "pipelines", "presets", "steps", "testing"}
+_MODULES = {
+    "cache",
+    "dask",
+    "footprint",
+    "metrics",
+    "perf",
+    "pipelines",
+    "presets",
+    "recording",
+    "scene",
+    "spec",
+    "steps",
+    "testing",
+    "video",
+}
+#: Modules of the same name as a function: ``minisim.simulate`` is the function, ``from minisim.simulate import simulate`` works.
+_SHADOWED = {"simulate", "sweep"}
 
 __all__ = sorted(name for name in _HOME if not name.startswith("_"))
 
@@ -148,6 +166,18 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value
     return value
+
+
+class _Package(types.ModuleType):
+    """Importing a module makes it an attribute of its package; a function of that name must stay what it was."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _SHADOWED and isinstance(value, types.ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

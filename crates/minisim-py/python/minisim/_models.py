@@ -57,7 +57,7 @@ class Optics(_ext.OpticsExt):
     )
 
 
-class ImageSensor(_ext.Base):
+class ImageSensor(_ext.ImageSensorExt):
     """The image sensor.
 
     Fields:
@@ -164,7 +164,7 @@ class Tissue(_ext.TissueExt):
     )
 
 
-class NeuronPopulation(_ext.Base):
+class NeuronPopulation(_ext.NeuronPopulationExt):
     """Cells of one kind: how dense, how large, how deep.
 
     Fields:
@@ -456,7 +456,7 @@ class Neuropil(_ext.StepBase):
     )
 
 
-class VesselLayer(_ext.Base):
+class VesselLayer(_ext.VesselLayerExt):
     """One sheet of vessels at one depth.
 
     Fields:

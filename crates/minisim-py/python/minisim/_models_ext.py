@@ -6,6 +6,8 @@ import json
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from . import _core
@@ -24,8 +26,45 @@ class Base(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class StepBase(Base):
+class PartBase(Base):
+    """A part with rules across its own fields, which the engine checks as soon as it is made."""
+
+    @model_validator(mode="after")
+    def _check_alone(self) -> Any:
+        if found := json.loads(_core.check_part(type(self).__name__, self.model_dump_json())):
+            raise ValueError("\n".join(finding["message"] for finding in found))
+        return self
+
+
+class StepBase(PartBase):
     """One effect of the chain."""
+
+
+class NeuronPopulationExt(PartBase):
+    """One kind of cells."""
+
+
+class VesselLayerExt(PartBase):
+    """One sheet of vessels."""
+
+
+class ImageSensorExt(Base):
+    """What a camera does to light."""
+
+    if TYPE_CHECKING:
+        quantum_efficiency: Any
+        read_noise_e: Any
+        gain_adu_per_e: Any
+        bit_depth: Any
+
+    def photons_to_counts(self, photons: Any, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Counts of a camera that expects ``photons`` at each pixel: Poisson electrons and read noise drawn from ``rng``, times the
+        gain, rounded down and clipped. Whole numbers in a float array of the shape of ``photons``."""
+        photons = np.ascontiguousarray(getattr(photons, "values", photons), dtype=np.float64)
+        detected = rng.poisson(_core.expected_electrons(photons.ravel(), self.quantum_efficiency))
+        electrons = detected + rng.normal(0.0, self.read_noise_e, detected.shape)
+        counts = _core.counts_from_electrons(electrons, self.gain_adu_per_e, self.bit_depth)
+        return counts.reshape(photons.shape)
 
 
 def _optical_model(acquisition: BaseModel) -> Any:

@@ -48,3 +48,13 @@ class PerfTracker:
         return "\n".join(lines)
 
     report = summary
+
+
+@contextmanager
+def measure(perf: Optional[PerfTracker], name: str, *, domain: Optional[str] = None) -> Iterator[None]:
+    """Adds the time of a ``with`` block to a phase of ``perf``; does nothing where that is ``None``."""
+    if perf is None:
+        yield
+    else:
+        with perf.measure(name, domain=domain):
+            yield

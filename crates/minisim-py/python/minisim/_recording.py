@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Callable, Optional, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _core
+from . import _core, _show
 from ._models import Spec
 from ._models_ext import SpecWarning
 from .footprint import FootprintStack
 
 if TYPE_CHECKING:
-    from xarray import DataArray
+    from pandas import DataFrame
+    from xarray import DataArray, Dataset
 
 StrPath = Union[str, "PathLike[str]"]
 Floats = NDArray[np.float64]
@@ -55,7 +56,7 @@ class RecordingFormatWarning(UserWarning):
     """A recording was read, but something about it is odd."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GroundTruth:
     """Everything that is exactly known about a recording. Arrays whose step did not run are ``None``."""
 
@@ -125,6 +126,30 @@ class GroundTruth:
     def A_observed(self) -> Floats:
         """Footprints as the sensor sees them, dense: (unit, height, width)."""
         return _core.dense_footprints(self._parts(), True)
+
+    def __repr__(self) -> str:
+        return _show.truth_text(self)
+
+    def _repr_html_(self) -> str:
+        return _show.truth_html(self)
+
+    def to_pandas(self) -> DataFrame:
+        """A table of the cells: one row each, with all that is one number a cell, their places, and their spikes in all."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("to_pandas needs pandas: pip install pandas") from error
+        columns: dict[str, Any] = {
+            "depth_um": self.centers_um[:, 0],
+            "y_um": self.centers_um[:, 1],
+            "x_um": self.centers_um[:, 2],
+        }
+        for name, dims, _, _ in _core.declared_truth():
+            value = getattr(self, name, None)
+            if dims == ["unit"] and value is not None:
+                columns[name] = value
+        columns["n_spikes"] = self.S.sum(axis=1).astype(np.int64)
+        return pandas.DataFrame(columns, index=pandas.RangeIndex(self.n_units, name="unit"))
 
     def detectable_subset(self, *, require_in_focus: bool = False) -> GroundTruth:
         """The truth of the detectable cells: what an analysis can be asked to find."""
@@ -196,7 +221,7 @@ def _labelled(movie: NDArray[Any]) -> Any:
     return xarray.DataArray(movie, dims=("frame", "height", "width"), name="movie")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Recording:
     """A film and its truth."""
 
@@ -217,6 +242,44 @@ class Recording:
         except ImportError as error:
             raise ImportError("observed_movie needs xarray: pip install xarray (or use .observed)") from error
         return xarray.DataArray(self.observed, dims=("frame", "height", "width"), name="movie")
+
+    def __repr__(self) -> str:
+        return _show.recording_text(self)
+
+    def _repr_html_(self) -> str:
+        return _show.recording_html(self)
+
+    def to_xarray(self) -> Dataset:
+        """The film and its truth as an xarray Dataset: ``time_s`` along frames, ``y_um`` and ``x_um`` (from the optical axis) along
+        rows and columns, ``depth_um`` along cells; each array with its ``units`` and meaning."""
+        try:
+            import xarray
+        except ImportError as error:
+            raise ImportError("to_xarray needs xarray: pip install xarray (or use .observed and .ground_truth)") from error
+        acquisition, truth = self.spec.acquisition, self.ground_truth
+        pixel_um = acquisition.pixel_size_um
+        n, height, width = self.observed.shape
+        n_frames = max(n, truth.C.shape[1])
+
+        def centred(count: int) -> Floats:
+            return (np.arange(count) - (count - 1) / 2) * pixel_um
+
+        film = ("frame", "height", "width") if n == n_frames else ("observed_frame", "height", "width")
+        variables: dict[str, Any] = {"observed": (film, self.observed, {"long_name": "the film"})}
+        for name, dims, unit, doc in _core.declared_truth():
+            value = getattr(truth, name, None)
+            if value is not None and name != "centers_um":
+                variables[name] = (dims, value, {"units": unit, "long_name": doc})
+        coordinates = {
+            "time_s": ("frame", np.arange(n_frames) / acquisition.fps, {"units": "s"}),
+            "y_um": ("height", centred(height), {"units": "µm"}),
+            "x_um": ("width", centred(width), {"units": "µm"}),
+            "depth_um": ("unit", truth.depth_um, {"units": "µm"}),
+            "center_y_um": ("unit", truth.centers_um[:, 1], {"units": "µm"}),
+            "center_x_um": ("unit", truth.centers_um[:, 2], {"units": "µm"}),
+        }
+        attributes = {"spec": self.spec._text(), "spec_cache_key": self.spec.cache_key(), "pixel_size_um": pixel_um}
+        return xarray.Dataset(variables, coordinates, attributes)
 
     def frame(self, t: int) -> NDArray[Any]:
         """Frame ``t`` of the film, (height, width)."""

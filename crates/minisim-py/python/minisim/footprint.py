@@ -32,6 +32,39 @@ class Footprint:
         out[r : r + h, c : c + w] = self.patch
         return out
 
+    @property
+    def bbox(self) -> tuple[int, int, int, int]:
+        """Its rows and columns on the canvas, (first row, end, first column, end)."""
+        (r, c), (h, w) = self.offset, self.patch.shape
+        return r, r + h, c, c + w
+
+    def add_into(self, canvas: NDArray[Any], weights: Any = None) -> None:
+        """Adds the footprint to an image (height, width) of the canvas, in place; with one weight a frame, to a film (frame,
+        height, width)."""
+        weights = None if weights is None else np.asarray(weights)
+        shape = self.canvas_shape if weights is None else (*weights.shape, *self.canvas_shape)
+        if canvas.shape != shape:
+            raise ValueError(f"an array of shape {canvas.shape} was given; this footprint is added to one of shape {shape}")
+        r0, r1, c0, c1 = self.bbox
+        canvas[..., r0:r1, c0:c1] += self.patch if weights is None else weights[:, None, None] * self.patch
+
+    @classmethod
+    def from_dense(cls, dense: Any) -> Footprint:
+        """From an image (height, width): the smallest rectangle that holds all pixels that are not zero."""
+        image = np.asarray(getattr(dense, "values", dense))
+        if image.ndim != 2:
+            raise ValueError(f"a footprint is an image (height, width), not an array of shape {image.shape}")
+        canvas = (int(image.shape[0]), int(image.shape[1]))
+        rows, cols = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
+        if rows.size == 0:
+            return cls((0, 0), np.zeros((0, 0), dtype=np.float32), canvas)
+        patch = image[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1].astype(np.float32)
+        return cls((int(rows[0]), int(cols[0])), patch, canvas)
+
+    def crop_to(self, top: int, left: int, height: int, width: int) -> Footprint:
+        """`crop`, by another name."""
+        return self.crop(top, left, height, width)
+
     def crop(self, top: int, left: int, height: int, width: int) -> Footprint:
         """The part on a window of the canvas, in the window's coordinates."""
         (r, c), (h, w) = self.offset, self.patch.shape
@@ -125,12 +158,4 @@ class FootprintStack:
     def from_dense(cls, dense: NDArray[Any]) -> FootprintStack:
         """From (unit, height, width): the smallest rectangles that hold all pixels that are not zero."""
         canvas = (int(dense.shape[1]), int(dense.shape[2]))
-        found = []
-        for image in dense:
-            rows, cols = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
-            if rows.size == 0:
-                found.append(Footprint((0, 0), np.zeros((0, 0), dtype=np.float32), canvas))
-                continue
-            patch = image[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1].astype(np.float32)
-            found.append(Footprint((int(rows[0]), int(cols[0])), patch, canvas))
-        return cls(tuple(found), canvas)
+        return cls(tuple(Footprint.from_dense(image) for image in dense), canvas)

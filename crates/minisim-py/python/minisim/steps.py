@@ -135,9 +135,4 @@ def degrade_footprint(planted: Footprint, sigma_px: float, gain: float) -> Footp
         "observed_sigma_px": np.array([float(sigma_px)]),
         "observed_gain": np.array([float(gain)]),
     }
-    dense = _core.dense_footprints(parts, True)[0].astype(np.float32)
-    rows, cols = np.flatnonzero(dense.any(axis=1)), np.flatnonzero(dense.any(axis=0))
-    if rows.size == 0:
-        return Footprint((0, 0), np.zeros((0, 0), dtype=np.float32), planted.canvas_shape)
-    patch = dense[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
-    return Footprint((int(rows[0]), int(cols[0])), patch, planted.canvas_shape)
+    return Footprint.from_dense(_core.dense_footprints(parts, True)[0])

@@ -210,20 +210,22 @@ class Report:
 
     def summary(self) -> str:
         """The scorecard in a few lines."""
+        asked = "detectable" if self.n_true == self.n_detectable else "planted" if self.n_true == self.n_requested else "chosen"
         lines = [
-            f"cells: recall {self.recall:.2f}, precision {self.precision:.2f}, F1 {self.f1:.2f} "
-            f"({self.n_matched} of {self.n_true} found, {self.n_est} estimated, mean {self.match_metric} {self.mean_overlap:.2f})",
-            f"asked for: {self.n_true} of {self.n_requested} cells; {self.n_detectable} are detectable",
+            f"cells: recall={self.recall:.2f} precision={self.precision:.2f} f1={self.f1:.2f} "
+            f"mean_overlap={self.mean_overlap:.2f} ({self.match_metric})",
+            f"       {self.n_matched} of {self.n_true} {asked} cells found, {self.n_est} estimated; "
+            f"{self.n_requested} planted, {self.n_detectable} detectable",
         ]
         if not math.isnan(self.trace_corr):
-            lines.append(f"traces: median r {self.trace_corr:.2f}")
+            lines.append(f"traces: trace_corr={self.trace_corr:.2f}")
         if not math.isnan(self.activity_corr):
             lines.append(
-                f"activity: median r {self.activity_corr:.2f}, variance explained {self.activity_variance_explained:.2f} "
-                f"(scale {self.activity_scale:.3g})"
+                f"activity: activity_corr={self.activity_corr:.2f} "
+                f"activity_variance_explained={self.activity_variance_explained:.2f} activity_scale={self.activity_scale:.3g}"
             )
         if self.shift_rmse is not None:
-            lines.append(f"motion: RMS error {self.shift_rmse:.2f} px")
+            lines.append(f"motion: shift_rmse={self.shift_rmse:.2f} px")
         return "\n".join(lines)
 
 

@@ -9,11 +9,12 @@ import { state } from "./state";
 import { TourControls, TourView } from "./tour";
 import { Viewer, togglePlay } from "./viewer";
 
+/** Key, title, and a shorter title for phones. */
 const PANELS = [
-  ["anatomy", "Anatomy & scope"],
-  ["activity", "Neural activity"],
-  ["generate", "Generate"],
-  ["tour", "Tour"],
+  ["anatomy", "Anatomy & scope", "Anatomy"],
+  ["activity", "Neural activity", "Activity"],
+  ["generate", "Generate", "Generate"],
+  ["tour", "Tour", "Tour"],
 ] as const;
 
 /** Steps without which there is nothing to show; they have no switch. */
@@ -53,13 +54,19 @@ export function App() {
     <div class="page">
       <header class="top">
         <h1>
-          <span class="logo" aria-hidden="true" /> Minisim <small>studio</small>
+          <span class="logo" aria-hidden="true" />{" "}
+          <span class="name">
+            Minisim <small>studio</small>
+          </span>
         </h1>
         <nav role="tablist" aria-label="Panels">
           <For each={PANELS}>
-            {([key, title]) => (
+            {([key, title, short]) => (
               <button type="button" role="tab" id={`tab-${key}`} aria-selected={panel() === key} aria-controls="panel" onClick={() => choose(key)}>
-                {title}
+                <span class="long">{title}</span>
+                <span class="brief" aria-hidden="true">
+                  {short}
+                </span>
               </button>
             )}
           </For>
@@ -92,11 +99,13 @@ export function App() {
             </Match>
           </Switch>
         </span>
-        <button type="button" class="quiet" disabled={!state.canUndo()} onClick={state.undo} title="Undo (Ctrl+Z)">
-          Undo
+        <button type="button" class="quiet" disabled={!state.canUndo()} onClick={state.undo} title="Undo (Ctrl+Z)" aria-label="Undo">
+          <span class="long">Undo</span>
+          <span class="brief">↶</span>
         </button>
-        <button type="button" class="quiet" disabled={!state.canRedo()} onClick={state.redo} title="Redo (Ctrl+Shift+Z)">
-          Redo
+        <button type="button" class="quiet" disabled={!state.canRedo()} onClick={state.redo} title="Redo (Ctrl+Shift+Z)" aria-label="Redo">
+          <span class="long">Redo</span>
+          <span class="brief">↷</span>
         </button>
         <button type="button" class="quiet" onClick={flip} title="Light or dark">
           ◐

@@ -1,5 +1,6 @@
 // Controls of any field, made from its schema.
 
+import { isNarrow } from "./screen";
 import { For, Index, Show, createMemo, createSignal, createUniqueId, type JSX } from "solid-js";
 import { get, initial, label, optional, place, type Group } from "./schema";
 import { OFF, state } from "./state";
@@ -70,7 +71,7 @@ export function NumberControl(props: {
     input.value = text(props.value);
   };
   return (
-    <div class="number">
+    <div class="number" classList={{ typed: hint().min === undefined }}>
       <Show when={hint().min !== undefined}>
         <input
           type="range"
@@ -342,7 +343,7 @@ export function GroupPanel(props: { group: Group; fixed?: boolean; children?: JS
   const id = createUniqueId();
   const skip = () => [props.group.def["x-ui"]?.switch ?? ""];
   return (
-    <details class="group" open={props.group.panel !== "anatomy" || props.group.order < 5} classList={{ off: !on() }} data-group={props.group.name}>
+    <details class="group" open={!isNarrow() && (props.group.panel !== "anatomy" || props.group.order < 5)} classList={{ off: !on() }} data-group={props.group.name}>
       <summary title={props.group.help}>
         <h3 id={id}>{props.group.title}</h3>
         <Show when={props.group.kind && !props.fixed}>

@@ -175,7 +175,7 @@ export function GenerateView() {
           </div>
           <div class="fact">
             <dt>On disk, at most</dt>
-            <dd>{cost() ? size(format() === "zarr" ? cost()!.disk_bytes : cost()!.n_frames * (state.scene()?.fov_px[0] ?? 0) * (state.scene()?.fov_px[1] ?? 0)) : "–"}</dd>
+            <dd>{cost() ? size(cost()!.bytes_by_format[format()] ?? 0) : "–"}</dd>
           </div>
           <div class="fact">
             <dt>Memory while writing</dt>
@@ -200,6 +200,26 @@ export function GenerateView() {
         <Show when={bad()}>
           <p class="finding">{state.findings()[0]!.message}</p>
         </Show>
+      </div>
+      <div class="box formats">
+        <h3>On disk, at most, by format</h3>
+        <table>
+          <tbody>
+            <For each={state.hello()?.formats ?? []}>
+              {([key, text]) => (
+                <tr aria-current={key === format() ? "true" : undefined}>
+                  <th scope="row">
+                    <button type="button" class="quiet" onClick={() => setFormat(key)}>
+                      {key}
+                    </button>
+                  </th>
+                  <td class="hint">{text.split(" — ")[1]}</td>
+                  <td>{cost() ? size(cost()!.bytes_by_format[key] ?? 0) : "–"}</td>
+                </tr>
+              )}
+            </For>
+          </tbody>
+        </table>
       </div>
       <div class="box">
         <h3>Recordings</h3>

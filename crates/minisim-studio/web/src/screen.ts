@@ -28,3 +28,6 @@ export function screen(canvas: HTMLCanvasElement): { g: CanvasRenderingContext2D
   g.clearRect(0, 0, w, h);
   return { g, w, h };
 }
+
+/** Whether the page is on a phone: the picture comes first there, and the sliders are folded. */
+export const isNarrow = () => matchMedia("(max-width: 760px)").matches;

@@ -9,10 +9,21 @@ import { css, screen, watchSize } from "./screen";
 /** Most dots in the side view. */
 const MAX_DOTS = 1500;
 
-function Fact(props: { name: string; title?: string; children: JSX.Element }) {
+function Fact(props: { name: string; title?: string; about?: string; children: JSX.Element }) {
   return (
     <div class="fact" title={props.title}>
-      <dt>{props.name}</dt>
+      <dt>
+        {props.name}
+        <Show when={props.about}>
+          {/* Opens by click, touch and keyboard; a title alone would need a mouse. */}
+          <details class="about">
+            <summary aria-label={`What "${props.name.toLowerCase()}" means`} title={props.about}>
+              ?
+            </summary>
+            <p role="note">{props.about}</p>
+          </details>
+        </Show>
+      </dt>
       <dd>{props.children}</dd>
     </div>
   );
@@ -35,7 +46,7 @@ export function Readouts() {
             <Fact name="Cells placed" title="Cells whose footprint reaches the field of view">
               {number(s().placed)}
             </Fact>
-            <Fact name="Detectable" title="Their largest transient in the first minute stands out of the noise">
+            <Fact name="Detectable" about={`Over the first minute. ${state.hello()?.detectable_means ?? ""}`}>
               {number(s().detectable)}
             </Fact>
             <Fact name="In focus" title={`Within ± ${s().depth_of_field_um.toFixed(1)} µm of the focal surface`}>
@@ -140,7 +151,7 @@ export function SideView() {
       <h3>Side view</h3>
       <canvas ref={canvas} class="plot side" role="img" aria-label="Depth of cells, focal surface, depth of field and vessels against their lateral position" />
       <p class="legend">
-        <i style={{ background: "var(--focus)" }} /> focal surface, ± depth of field <i style={{ background: "var(--band)" }} /> cell band
+        <i style={{ background: "var(--focus)" }} /> focal surface, ± depth of field <i class="cell-band" /> cell band
         <Show when={(state.scene()?.vessels_um.length ?? 0) > 0}>
           <i style={{ background: "var(--vessel)" }} /> vessels
         </Show>

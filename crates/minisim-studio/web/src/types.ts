@@ -116,6 +116,8 @@ export interface Hello {
   formats: [string, string, string, boolean][];
   threads: number;
   memory_bytes: number | null;
+  /** What "detectable" says, and what it does not. */
+  detectable_means: string;
 }
 
 export interface View {
@@ -139,6 +141,8 @@ export interface Cost {
   memory_bytes: number;
   movie_bytes: number;
   disk_bytes: number;
+  /** The most that each format takes on the disk. */
+  bytes_by_format: Record<string, number>;
 }
 
 export interface Histogram {

@@ -354,12 +354,14 @@ async function screenshots() {
   }
 }
 
+let passed = 0;
 let failed = 0;
 try {
   const page = await open();
   for (const [name, step] of onlyLatency ? [] : Object.entries(steps)) {
     try {
       await step(page);
+      passed += 1;
       console.log(`ok    ${name}`);
     } catch (error) {
       failed += 1;
@@ -380,6 +382,7 @@ try {
     console.log(`FAIL  no request leaves the machine\n      ${outside.join("\n      ")}`);
   }
   if (shots) await screenshots();
+  if (!onlyLatency) console.log(`${passed} passed, ${failed} failed`);
   console.log(`latency, median (ms): ${JSON.stringify(await latency())}`);
 } finally {
   await browser.close();

@@ -13,7 +13,9 @@ pub struct Footprint {
 }
 
 impl Footprint {
-    fn new(pixels: Vec<(u32, f64)>, width: usize) -> Self {
+    /// Weights below zero are no light and are left out, as clipping at 0 does.
+    fn new(mut pixels: Vec<(u32, f64)>, width: usize) -> Self {
+        pixels.retain(|(_, v)| *v > 0.0);
         let (mut rows, mut cols) = ([u32::MAX, 0], [u32::MAX, 0]);
         for (at, _) in &pixels {
             let (r, c) = (at / width as u32, at % width as u32);
@@ -42,6 +44,11 @@ impl Footprint {
     pub(super) fn energy_mask(&self, energy_frac: f64) -> Vec<u32> {
         let mut lit: Vec<(u32, f64)> = self.pixels.iter().copied().filter(|(_, v)| *v > 0.0).collect();
         lit.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.0.cmp(&a.0)));
+        if energy_frac >= 1.0 {
+            // All of it, also what is too small to change the sum.
+            lit.sort_unstable_by_key(|(at, _)| *at);
+            return lit.into_iter().map(|(at, _)| at).collect();
+        }
         let target = energy_frac * lit.iter().map(|(_, v)| v).sum::<f64>();
         let mut held = 0.0;
         let mut mask = Vec::new();

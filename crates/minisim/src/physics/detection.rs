@@ -3,6 +3,10 @@
 /// A transient counts as detectable from this signal-to-noise ratio on.
 pub const DETECT_SNR_THRESHOLD: f64 = 3.0;
 
+/// What "detectable" says of a cell, and what it does not, for people who read the word.
+pub const DETECTABLE_MEANS: &str = "The cell's largest transient is at least three times as bright as the noise at its brightest \
+    place. It says nothing about neighbours: where footprints overlap, an analysis may find fewer cells than are detectable.";
+
 /// The sensor's terms of the signal-to-noise ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NoiseFloor {
@@ -27,6 +31,19 @@ pub fn detection_snr(peak_dff: f64, baseline: f64, gain_e: f64, read_noise_e: f6
     } else {
         0.0
     }
+}
+
+/// Electrons that a pixel detects on average of `photons`; what is no light gives none.
+#[must_use]
+pub fn expected_electrons(photons: f64, quantum_efficiency: f64) -> f64 {
+    photons.max(0.0) * quantum_efficiency
+}
+
+/// The count that a sensor of `bit_depth` bits reads for so many electrons.
+#[must_use]
+pub fn counts_from_electrons(electrons: f64, gain_adu_per_e: f64, bit_depth: u32) -> f64 {
+    let largest = (1_u64 << bit_depth.min(53)) as f64 - 1.0;
+    (electrons * gain_adu_per_e).floor().clamp(0.0, largest)
 }
 
 /// Value of a `(height, width)` field at the pixel nearest to (`row`, `col`), clipped to the field.

@@ -1,7 +1,14 @@
 //! Rules across fields and steps, all findings at once.
 
-use super::{Acquisition, Output, Severity, StoreDtype, finding::Finding};
-use crate::steps::{AnyStep, KINDS, Sensor, Step, rank_of};
+use serde_json::json;
+
+use super::{
+    Acquisition, Output, Severity, StoreDtype,
+    finding::Finding,
+    node::Node,
+    record::{Reader, Record},
+};
+use crate::steps::{AnyStep, KINDS, NeuronPopulation, PlaceNeurons, Sensor, Step, Vasculature, VesselLayer, rank_of};
 
 /// Findings after which no further step is looked at.
 const MAX_FINDINGS: usize = 100;
@@ -23,12 +30,16 @@ impl<'a> Checker<'a> {
 
     /// Refuses the step's field `field`.
     pub fn error(&mut self, field: &str, value: impl Into<String>, rule: impl Into<String>, remedy: impl Into<String>) {
-        self.findings.push(Finding::error(format!("{}.{field}", self.at), value, rule, remedy));
+        self.findings.push(Finding::error(self.path(field), value, rule, remedy));
     }
 
     /// Doubts the step's field `field`.
     pub fn warn(&mut self, field: &str, value: impl Into<String>, rule: impl Into<String>, remedy: impl Into<String>) {
-        self.findings.push(Finding::warning(format!("{}.{field}", self.at), value, rule, remedy));
+        self.findings.push(Finding::warning(self.path(field), value, rule, remedy));
+    }
+
+    fn path(&self, field: &str) -> String {
+        if self.at.is_empty() { field.to_owned() } else { format!("{}.{field}", self.at) }
     }
 
     /// Doubts a field elsewhere in the spec.
@@ -48,6 +59,28 @@ impl<'a> Checker<'a> {
             self.error(field, format!("{values:?}"), "must be finite", "write ordinary numbers");
         }
     }
+}
+
+/// The errors of a step by itself, or of one of its parts, named by its type in the schema: what it cannot be in any spec. Parts
+/// without rules across their fields, and names of no part, have none.
+#[must_use]
+pub fn check_part(name: &str, part: &serde_json::Value) -> Vec<Finding> {
+    // A part is checked by the step that has it.
+    let (step, inside) = match name {
+        VesselLayer::NAME => (json!({ "kind": Vasculature::KIND, "layers": [part] }), "layers[0]."),
+        NeuronPopulation::NAME => (json!({ "kind": PlaceNeurons::KIND, "populations": [part] }), "populations[0]."),
+        _ => (part.clone(), ""),
+    };
+    let mut reader = Reader::default();
+    let node = Node::from_json(&step);
+    let kind = KINDS.iter().find(|kind| step["kind"] == **kind);
+    let read = kind.and_then(|kind| AnyStep::read(kind, &node, &mut reader));
+    let mut cx = Checker { acquisition: None, at: String::new(), findings: Vec::new() };
+    if let Some(step) = &read {
+        step.check(&mut cx);
+    }
+    let found = reader.findings.into_iter().chain(cx.findings).filter(|f| f.severity == Severity::Error);
+    found.map(|f| Finding::error(f.path.strip_prefix(inside).unwrap_or(&f.path), f.value, f.rule, f.remedy)).collect()
 }
 
 /// The parts of a spec as far as they could be read; steps with their index and kind as written.
@@ -73,7 +106,7 @@ pub(super) fn check(draft: &Draft) -> Vec<Finding> {
             cx.error(
                 "kind",
                 format!("{kind:?}"),
-                format!("each kind may occur once; steps[{first}] is {kind} too"),
+                format!("kinds must be unique; steps[{first}] is {kind} too"),
                 "remove one of them",
             );
         } else {

@@ -168,7 +168,7 @@ fn descend<'t>(tree: &'t mut Json, path: &str) -> Result<&'t mut Json, Report> {
                         let there = format!("the spec's steps are {}", kinds.join(", "));
                         return match known_kind(part) {
                             Ok(kind) => fail(
-                                format!("this spec has no step {kind}, so nothing of it can be set"),
+                                format!("this spec has no step {kind:?}"),
                                 format!("add the step {kind} first; {there}"),
                             ),
                             Err(_) => fail(

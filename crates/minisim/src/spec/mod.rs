@@ -36,7 +36,7 @@ mod text;
 
 pub use acquisition::{Acquisition, ImageSensor, Optics, Tissue};
 pub use builder::SpecBuilder;
-pub use check::Checker;
+pub use check::{Checker, check_part};
 pub use cost::{Cost, limits};
 pub use edit::{Difference, diff};
 pub use finding::{Finding, Report, Severity};

@@ -94,11 +94,16 @@ pub fn bleaching_pool(emission: &[f64], q: f64, tau_frames: f64, intensity: f64,
         .collect()
 }
 
-/// Where the pool settles under a steady emission: `k / (k + q I e)` with `k = 1/tau`.
+/// Where the pool settles under a steady emission: `k / (k + q I e)` with `k = 1/tau`; a `tau` of 0 stands for no turnover.
 #[must_use]
 pub fn bleaching_floor(q: f64, intensity: f64, emission: f64, tau: f64) -> f64 {
+    let loss = q * intensity * emission;
+    if tau <= 0.0 {
+        // No turnover: light takes everything in the end, the dark nothing.
+        return if loss > 0.0 { 0.0 } else { 1.0 };
+    }
     let k = 1.0 / tau;
-    k / (k + q * intensity * emission)
+    k / (k + loss)
 }
 
 /// The pool after time `t` in the dark: `1 - (1 - b0) exp(-t/tau)`.

@@ -174,7 +174,7 @@ impl NeuronPopulation {
                     &format!("{at}soma_radius_um"),
                     format!("{:?}", self.soma_radius_um.get()),
                     format!(
-                        "the soma diameter ({diameter_um} µm) must not exceed the smaller side of the field of view \
+                        "the soma diameter ({diameter_um} µm) must not exceed the smaller side of the field of view (FOV) \
                          ({side_um:.1} µm)"
                     ),
                     "make the cells smaller, or the field of view larger (more or larger pixels, less magnification)",

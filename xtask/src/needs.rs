@@ -1,0 +1,151 @@
+//! What checks need besides the Rust toolchain: what is there, what can be fetched, and what cannot be had.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::{Result, root, run};
+
+/// A program that some checks need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need {
+    pub(crate) name: &'static str,
+    /// What to do where it cannot be had.
+    pub(crate) remedy: &'static str,
+    state: fn() -> State,
+}
+
+/// Whether a program can be used.
+enum State {
+    /// It is there.
+    There,
+    /// It is not there, and this is how it will be fetched.
+    Fetched(&'static str),
+    Lacking,
+}
+
+/// CPython with virtual environments, whose packages come from PyPI.
+pub(crate) const PYTHON: Need = Need {
+    name: "Python 3.10 or later with venv",
+    remedy: "install it (Debian: apt-get install python3-venv)",
+    state: || {
+        let has = |code: &str| quietly(Command::new("python3").args(["-c", code]));
+        if !has("import sys; assert sys.version_info >= (3, 10)") {
+            State::Lacking
+        } else if has("import venv, ensurepip") {
+            State::There
+        } else if by_apt() {
+            State::Fetched("python3-venv, by apt-get")
+        } else {
+            State::Lacking
+        }
+    },
+};
+
+/// npm, which builds the studio's page.
+pub(crate) const NPM: Need = Need {
+    name: "npm",
+    remedy: "install Node.js 20 or later from https://nodejs.org",
+    state: || if quietly(Command::new("npm").arg("--version")) { State::There } else { State::Lacking },
+};
+
+/// A browser to look at the page with.
+pub(crate) const BROWSER: Need = Need {
+    name: "Chromium",
+    remedy: "install Chromium or Chrome, or name one in MINISIM_CHROMIUM",
+    state: || {
+        if installed_browser().is_some() {
+            State::There
+        } else if by_apt() {
+            State::Fetched("chromium, by apt-get")
+        } else if packaged_browser_runs() {
+            State::Fetched("@sparticuz/chromium, by npm")
+        } else {
+            State::Lacking
+        }
+    },
+};
+
+/// Says what there is, what will be fetched and what cannot be had; the last of these.
+pub(crate) fn announce(needs: &[Need]) -> Vec<Need> {
+    let mut lacking = Vec::new();
+    for need in needs {
+        match (need.state)() {
+            State::There => println!("{}: found", need.name),
+            State::Fetched(from) => println!("{}: will be fetched ({from})", need.name),
+            State::Lacking => {
+                println!("{}: not there, so some checks will be skipped; {}", need.name, need.remedy);
+                lacking.push(*need);
+            }
+        }
+    }
+    if needs.iter().any(|need| need.name == PYTHON.name) {
+        println!("the programs that our files are for will be fetched from PyPI into target/python, once");
+    }
+    lacking
+}
+
+/// Makes virtual environments possible, where a package of the system is missing for them.
+pub(crate) fn venv() -> Result {
+    if quietly(Command::new("python3").args(["-c", "import venv, ensurepip"])) {
+        return Ok(());
+    }
+    apt("python3-venv")
+}
+
+/// A browser, fetched if none is there.
+pub(crate) fn browser() -> Result<PathBuf> {
+    if let Some(path) = installed_browser() {
+        return Ok(path);
+    }
+    if by_apt() {
+        apt("chromium")?;
+        return installed_browser().ok_or_else(|| "apt-get installed no browser".into());
+    }
+    packaged_browser()
+}
+
+/// The one that was named, or the first one that is installed.
+fn installed_browser() -> Option<PathBuf> {
+    let named = std::env::var_os("MINISIM_CHROMIUM").map(PathBuf::from);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let dirs: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    let usual = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+    let found = usual.iter().flat_map(|name| dirs.iter().map(move |dir| dir.join(name))).find(|path| path.is_file());
+    named.filter(|path| path.is_file()).or(found)
+}
+
+/// An npm package ships a browser for Linux on x86-64, packed; its module unpacks it and says where it is.
+fn packaged_browser() -> Result<PathBuf> {
+    let dir = root().join("target/browser");
+    std::fs::create_dir_all(&dir)?;
+    if !dir.join("node_modules/@sparticuz/chromium").is_dir() {
+        std::fs::write(dir.join("package.json"), "{\"private\": true}\n")?;
+        run(Command::new("npm").arg("--prefix").arg(&dir).args(["install", "--no-audit", "--no-fund", "@sparticuz/chromium"]))?;
+    }
+    let script = "import('@sparticuz/chromium').then(async (m) => process.stdout.write(await m.default.executablePath()))";
+    let output = Command::new("node").args(["-e", script]).current_dir(&dir).stderr(Stdio::inherit()).output()?;
+    let path = PathBuf::from(String::from_utf8(output.stdout)?);
+    if path.is_file() { Ok(path) } else { Err("@sparticuz/chromium unpacked no browser".into()) }
+}
+
+fn packaged_browser_runs() -> bool {
+    cfg!(all(target_os = "linux", target_arch = "x86_64")) && quietly(Command::new("npm").arg("--version"))
+}
+
+/// Whether packages of the system can be installed without asking anybody.
+fn by_apt() -> bool {
+    let root = Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout == b"0\n");
+    root && Path::new("/usr/bin/apt-get").is_file()
+}
+
+fn apt(package: &str) -> Result {
+    run(Command::new("apt-get").args(["update", "-qq"]))?;
+    run(Command::new("apt-get").args(["install", "-y", "-qq", "--no-install-recommends", package]))
+}
+
+/// Whether a command can be run and says yes.
+fn quietly(command: &mut Command) -> bool {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
