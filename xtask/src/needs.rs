@@ -122,9 +122,15 @@ fn packaged_browser() -> Result<PathBuf> {
     std::fs::create_dir_all(&dir)?;
     if !dir.join("node_modules/@sparticuz/chromium").is_dir() {
         std::fs::write(dir.join("package.json"), "{\"private\": true}\n")?;
-        run(Command::new("npm").arg("--prefix").arg(&dir).args(["install", "--no-audit", "--no-fund", "@sparticuz/chromium"]))?;
+        run(Command::new("npm").arg("--prefix").arg(&dir).args([
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "@sparticuz/chromium",
+        ]))?;
     }
-    let script = "import('@sparticuz/chromium').then(async (m) => process.stdout.write(await m.default.executablePath()))";
+    let script =
+        "import('@sparticuz/chromium').then(async (m) => process.stdout.write(await m.default.executablePath()))";
     let output = Command::new("node").args(["-e", script]).current_dir(&dir).stderr(Stdio::inherit()).output()?;
     let path = PathBuf::from(String::from_utf8(output.stdout)?);
     if path.is_file() { Ok(path) } else { Err("@sparticuz/chromium unpacked no browser".into()) }
@@ -147,5 +153,10 @@ fn apt(package: &str) -> Result {
 
 /// Whether a command can be run and says yes.
 fn quietly(command: &mut Command) -> bool {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
 }

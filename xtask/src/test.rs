@@ -87,7 +87,11 @@ impl Tally {
     /// Runs a command that is one check.
     fn check(&mut self, command: &mut Command) -> Result {
         let result = crate::run(command);
-        if result.is_ok() { self.passed += 1 } else { self.failed += 1 }
+        if result.is_ok() {
+            self.passed += 1
+        } else {
+            self.failed += 1
+        }
         result
     }
 
@@ -155,7 +159,11 @@ impl Tally {
 
 fn generated_files(tally: &mut Tally) -> Result {
     let result = crate::codegen::run(true);
-    if result.is_ok() { tally.passed += 1 } else { tally.failed += 1 }
+    if result.is_ok() {
+        tally.passed += 1
+    } else {
+        tally.failed += 1
+    }
     result
 }
 

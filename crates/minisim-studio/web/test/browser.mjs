@@ -53,7 +53,7 @@ const pixels = (page, canvas = "canvas.base") =>
     for (let i = 0; i < data.length; i++) sum = (sum * 31 + data[i]) % 4294967291;
     return sum;
   });
-const fact = (page, name) => page.$eval(`.fact:has(dt:text-is("${name}")) dd`, (e) => e.textContent);
+const fact = (page, name) => page.$eval(`.fact:has(dt:has-text("${name}")) dd`, (e) => e.textContent);
 const row = (field) => `[data-path="${field}"]`;
 const NA = "acquisition.optics.na";
 
@@ -267,6 +267,33 @@ const steps = {
     await page.waitForFunction(() => !document.querySelector(".job"));
   },
 
+  async "what detectable means is said without a mouse"(page) {
+    await page.click("#tab-anatomy");
+    await page.focus('.fact:has(dt:has-text("Detectable")) summary');
+    await page.keyboard.press("Enter");
+    assert.match(await page.textContent('.fact:has(dt:has-text("Detectable")) [role="note"]'), /neighbours/);
+    await page.keyboard.press("Enter");
+  },
+  async "on a phone the picture comes first, and nothing is wider than the screen"() {
+    const phone = await open({ viewport: { width: 390, height: 844 } });
+    await phone.goto(url);
+    await settled(phone);
+    const box = (selector) => phone.$eval(selector, (e) => e.getBoundingClientRect().toJSON());
+    assert((await box("header.top")).height < 60, "the header takes more than a line");
+    const [picture, sliders] = [await box(".viewer .frame"), await box(".controls")];
+    assert(picture.top < sliders.top && picture.height > 200, `picture ${JSON.stringify(picture)}, sliders ${JSON.stringify(sliders)}`);
+    assert.equal(await phone.$$eval("details.group[open]", (groups) => groups.length), 0);
+    await phone.$eval(".facts-column", (e) => e.scrollIntoView());
+    const top = (await box(".viewer .frame")).top;
+    assert(top >= 0 && top < 200, "the picture stays in sight");
+    for (const panel of ["anatomy", "activity", "generate", "tour"]) {
+      await phone.click(`#tab-${panel}`);
+      await phone.waitForTimeout(300);
+      const [page, main, width] = await phone.evaluate(() => [document.documentElement.scrollWidth, document.querySelector("main").scrollWidth, innerWidth]);
+      assert(page <= width && main <= width, `${panel} is ${Math.max(page, main)} px wide`);
+    }
+    await phone.close();
+  },
   async "the tour: chapters, sliders and numbers"(page) {
     await page.click("#tab-tour");
     await page.waitForSelector(".panels canvas");
@@ -336,7 +363,7 @@ async function latency() {
 async function screenshots() {
   mkdirSync(shots, { recursive: true });
   for (const colorScheme of ["light", "dark"]) {
-    for (const [width, height] of [[1280, 800], [1920, 1080], [1024, 768]]) {
+    for (const [width, height] of [[1280, 800], [1920, 1080], [1024, 768], [390, 844]]) {
       const page = await open({ colorScheme, viewport: { width, height } });
       await page.goto(url.split("#")[0]);
       await page.selectOption("select[aria-label=Preset]", "0");
