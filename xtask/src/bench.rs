@@ -38,6 +38,9 @@ impl Row {
     }
 }
 
+/// A film without its picture.
+const ALONE: [&str; 1] = ["--no-picture"];
+
 /// Films of each format that are compared with those of the other.
 const TURNS: usize = 7;
 
@@ -85,19 +88,21 @@ pub(crate) fn run(with_peer: bool, seconds: f64) -> Result {
         measure_run(&dir.join(format!("{n_films}.{format}")), seconds, more)
     };
     // By turns, for they are compared with each other.
-    let (mut avis, mut zarrs) = (Vec::new(), Vec::new());
+    let (mut avis, mut zarrs, mut drawn) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..TURNS {
-        avis.push(film("avi", seconds, &[])?);
-        zarrs.push(film("zarr", seconds, &[])?);
+        avis.push(film("avi", seconds, &ALONE)?);
+        zarrs.push(film("zarr", seconds, &ALONE)?);
+        drawn.push(film("zarr", seconds, &[])?);
     }
-    let [(avi_s, avi_mb), (zarr_s, zarr_mb)] = [avis, zarrs].map(|runs| middle(runs, by_time));
-    let (twice_s, twice_mb) = film("zarr", 2.0 * seconds, &[])?;
+    let [(avi_s, avi_mb), (zarr_s, zarr_mb), (drawn_s, drawn_mb)] =
+        [avis, zarrs, drawn].map(|runs| middle(runs, by_time));
+    let (twice_s, twice_mb) = film("zarr", 2.0 * seconds, &ALONE)?;
     let (one_s, one_mb) = median_run(3, || film("avi", seconds, &["--threads", "1"]))?;
     let (memory_s, memory_mb) =
         median_run(3, || measure(Command::new(std::env::current_exe()?).args(["in-memory", &seconds.to_string()])))?;
     let (long_s, long_mb) = film("avi", 10.0 * seconds, &[])?;
     let sides = ["acquisition.image_sensor.n_px_height=128", "acquisition.image_sensor.n_px_width=128"];
-    let (small_s, small_mb) = best(5, || film("zarr", 1.0, &["--set", sides[0], "--set", sides[1]]))?;
+    let (small_s, small_mb) = best(5, || film("zarr", 1.0, &["--no-picture", "--set", sides[0], "--set", sides[1]]))?;
 
     // Last, for the system is busy for a while with the gigabytes that it gives back.
     let peer = if with_peer { Some(measure_peer(&dir, seconds)?) } else { None };
@@ -119,6 +124,12 @@ pub(crate) fn run(with_peer: bool, seconds: f64) -> Result {
         Row::new(format!("zarr with truth, {seconds} s"), frame_ms(zarr_s, n_frames), "ms/frame")
             .peak(zarr_mb)
             .peer(per_frame(of("zarr"))),
+        Row::new(
+            format!("its picture, {:.0} % of the run with it", 100.0 * (drawn_s - zarr_s) / drawn_s),
+            (drawn_s - zarr_s) * 1e3,
+            "ms",
+        )
+        .peak(drawn_mb),
         Row::new(format!("zarr with truth, {} s", 2.0 * seconds), frame_ms(twice_s, 2.0 * n_frames), "ms/frame")
             .peak(twice_mb),
         Row::new(format!("in memory, {seconds} s"), frame_ms(memory_s, n_frames), "ms/frame")
@@ -244,7 +255,7 @@ fn measure_run(film: &Path, seconds: f64, more: &[&str]) -> Result<(f64, f64)> {
     let mut command = Command::new(program());
     command
         .args(["simulate", "--preset", "v4-ca1", "--with", "brain_motion", "--with", "bleaching", "--force"])
-        .args(["--no-picture", "--quiet", "--duration", &seconds.to_string(), "-o"])
+        .args(["--quiet", "--duration", &seconds.to_string(), "-o"])
         .arg(film)
         .args(more);
     measure(&mut command)

@@ -87,12 +87,17 @@ impl Tally {
     /// Runs a command that is one check.
     fn check(&mut self, command: &mut Command) -> Result {
         let result = crate::run(command);
-        if result.is_ok() {
-            self.passed += 1
-        } else {
-            self.failed += 1
-        }
+        self.one(result.is_ok());
         result
+    }
+
+    /// Counts one check.
+    fn one(&mut self, passed: bool) {
+        if passed {
+            self.passed += 1;
+        } else {
+            self.failed += 1;
+        }
     }
 
     /// Runs tests, shows what they print, and counts what their closing lines say.
@@ -159,11 +164,7 @@ impl Tally {
 
 fn generated_files(tally: &mut Tally) -> Result {
     let result = crate::codegen::run(true);
-    if result.is_ok() {
-        tally.passed += 1
-    } else {
-        tally.failed += 1
-    }
+    tally.one(result.is_ok());
     result
 }
 

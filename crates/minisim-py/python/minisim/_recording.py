@@ -18,7 +18,7 @@ from ._models_ext import SpecWarning
 from .footprint import FootprintStack
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame  # type: ignore[import-untyped,unused-ignore]
     from xarray import DataArray, Dataset
 
 StrPath = Union[str, "PathLike[str]"]
@@ -262,7 +262,7 @@ class Recording:
         n_frames = max(n, truth.C.shape[1])
 
         def centred(count: int) -> Floats:
-            return (np.arange(count) - (count - 1) / 2) * pixel_um
+            return np.asarray((np.arange(count) - (count - 1) / 2) * pixel_um, dtype=np.float64)
 
         film = ("frame", "height", "width") if n == n_frames else ("observed_frame", "height", "width")
         variables: dict[str, Any] = {"observed": (film, self.observed, {"long_name": "the film"})}
