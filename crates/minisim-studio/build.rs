@@ -74,7 +74,14 @@ fn build(web: &Path, to: &Path) -> Result<PathBuf, String> {
 
 fn npm(web: &Path, args: &[&str]) -> Result<(), String> {
     let name = if cfg!(windows) { "npm.cmd" } else { "npm" };
-    let output = Command::new(name).args(args).current_dir(web).output().map_err(|e| match e.kind() {
+    let mut command = Command::new(name);
+    command.args(args).current_dir(web);
+    // npm gives up where it cannot write its cache, as in a home that is read-only.
+    let home = env::var_os(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from);
+    if env::var_os("npm_config_cache").is_none() && !home.is_some_and(|home| is_writable(&home.join(".npm"))) {
+        command.env("npm_config_cache", PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("npm"));
+    }
+    let output = command.output().map_err(|e| match e.kind() {
         io::ErrorKind::NotFound => "npm was not found; install Node 20 or later and build again".to_owned(),
         _ => format!("npm: {e}"),
     })?;
@@ -83,6 +90,12 @@ fn npm(web: &Path, args: &[&str]) -> Result<(), String> {
     }
     let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     Err(format!("npm {}: {}", args.join(" "), text.trim().replace('\n', " | ")))
+}
+
+/// Whether files can be made in a folder, which is made if it is missing.
+fn is_writable(dir: &Path) -> bool {
+    let probe = dir.join(format!(".minisim-{}", std::process::id()));
+    fs::create_dir_all(dir).and_then(|()| fs::write(&probe, "")).and_then(|()| fs::remove_file(&probe)).is_ok()
 }
 
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
