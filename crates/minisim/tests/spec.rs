@@ -287,7 +287,7 @@ fn costs_are_what_the_formulas_say() {
     assert_eq!(moving.cost().canvas_px, [608.0 + 2.0 * margin; 2]);
     assert!(cost.check(cost.memory_bytes).is_ok());
     let message = cost.check(1e6).expect_err("too little").to_string();
-    assert!(message.contains("911 cells with their footprints") && message.contains("1.0 MB"), "{message}");
+    assert!(message.contains("608 × 608 px") && message.contains("1.0 MB"), "{message}");
     let fast = spec.set("acquisition.fps", "1000").expect("valid").spec;
     let fast = fast.set("acquisition.duration_s", "60").expect("valid").spec;
     let report = fast.cost().check(5e8).expect_err("a minute at a thousand frames a second is held");

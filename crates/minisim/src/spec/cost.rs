@@ -53,7 +53,7 @@ pub struct Cost {
     pub n_frames: f64,
     /// Memory of the scene (bytes): traces, footprints and maps. The movie is streamed and not in it.
     pub memory_bytes: f64,
-    /// The traces' part of it: cells × frames.
+    /// The activity's and the motion's part of it, which grows with the number of frames.
     pub trace_bytes: f64,
     /// The footprints' part of it: cells × pixels of each, sharp and blurred.
     pub footprint_bytes: f64,
@@ -100,10 +100,11 @@ impl Spec {
         let courses_bytes = n_frames * (20.0 * components + 32.0);
         let active = if traces > 0.0 { n_cells } else { 0.0 };
         let trace_bytes = BLOCK_BYTES * active
+            + courses_bytes
             + if n_frames > CALIBRATION_S * acquisition.fps.get() { CHECKPOINT_BYTES } else { HELD_TRACE_BYTES }
                 * traces;
         let footprint_bytes = 4.0 * (planted_px + observed_px) + 200.0 * n_cells;
-        let memory_bytes = trace_bytes + footprint_bytes + maps_bytes + courses_bytes;
+        let memory_bytes = trace_bytes + footprint_bytes + maps_bytes;
 
         let sample_bytes = match self.output.store_dtype {
             StoreDtype::Uint8 => 1.0,
