@@ -7,6 +7,8 @@ mod models;
 mod needs;
 mod python;
 mod test;
+mod toy;
+mod truth;
 
 use std::{
     path::{Path, PathBuf},
