@@ -111,7 +111,7 @@ pub(crate) fn markdown() -> String {
             Files and Python use the names below.\n\n\
             | array | axes | unit | meaning | recorded by | without it |\n|---|---|---|---|---|---|\n";
     for (kind, declared) in all() {
-        let by = kind.map_or_else(|| "every recording".to_owned(), |kind| format!("`{kind}`"));
+        let by = kind.map_or_else(|| "all steps together".to_owned(), |kind| format!("`{kind}`"));
         let absent = match declared.absent() {
             None => "absent".to_owned(),
             Some(Fill::Unknown) => "not a number".to_owned(),
@@ -138,7 +138,7 @@ pub(crate) fn steps_table(schema: &serde_json::Value) -> Result<String, String> 
         }
         let _ = writeln!(out, "| `{}` | {} | {about} | {known} |", step.kind(), step.part().name());
     }
-    let _ = writeln!(out, "\nEvery recording knows `planted`, `focal_depth_um`, {}.", names(COMMON));
+    let _ = writeln!(out, "\nOf no step alone: `planted`, `focal_depth_um`, {}.", names(COMMON));
     Ok(out)
 }
 
