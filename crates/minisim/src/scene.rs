@@ -23,6 +23,7 @@ use crate::{
     rng::Key,
     spec::{Acquisition, Auto, Finding, Report, Spec},
     steps::{self, Domain, Step},
+    timeline::{Parts, Timeline},
     truth::{Declared, Dim, GroundTruth, TruthArray, TruthData},
 };
 
@@ -135,6 +136,14 @@ pub struct Activity {
     pub busiest: Vec<(usize, Vec<f64>)>,
 }
 
+/// An array of the truth that is computed from the timeline.
+#[derive(Debug)]
+struct OverTime {
+    rank: usize,
+    declared: &'static Declared,
+    values: fn(&Arc<Timeline>) -> TruthData,
+}
+
 /// What the steps are built with.
 #[derive(Debug)]
 pub struct Builder<'a> {
@@ -150,6 +159,8 @@ pub struct Builder<'a> {
     focal_depth_um: Option<f64>,
     noise: Option<NoiseFloor>,
     transmission_of_tissue: Option<Arc<Map<Tissue>>>,
+    timeline: Option<Arc<Timeline>>,
+    over_time: Vec<OverTime>,
     couplings: BTreeSet<(&'static str, &'static str)>,
     warnings: Vec<Finding>,
     /// What steps asked for and cannot have.
@@ -177,6 +188,8 @@ impl<'a> Builder<'a> {
             focal_depth_um: None,
             noise: None,
             transmission_of_tissue: None,
+            timeline: None,
+            over_time: Vec::new(),
             couplings: BTreeSet::new(),
             warnings: Vec::new(),
             errors: Vec::new(),
@@ -276,18 +289,7 @@ impl<'a> Builder<'a> {
     /// Records a declared array of the ground truth. Arrays over units hold all cells of the canvas; those that the field of
     /// view never shows are dropped at the end.
     pub fn record(&mut self, name: &str, shape: &[usize], data: TruthData) {
-        let own = steps::declared_by(self.step);
-        let Some(declared) = own.iter().find(|declared| declared.name == name) else {
-            let named: Vec<&str> = own.iter().map(|declared| declared.name).collect();
-            let remedy = format!("add it to the step's RECORDS, which are [{}]", named.join(", "));
-            self.refuse(
-                name,
-                "",
-                "is a ground-truth array that the step records without declaring it".to_owned(),
-                remedy,
-            );
-            return;
-        };
+        let Some(declared) = self.declared(name) else { return };
         let elements = shape.iter().product::<usize>();
         let axes = shape.len() == declared.dims.len()
             && declared.dims.iter().zip(shape).all(|(dim, n)| dim.fixed().is_none_or(|fixed| fixed == *n));
@@ -305,10 +307,53 @@ impl<'a> Builder<'a> {
         self.truth.push((self.rank, TruthArray { declared, shape: shape.to_vec(), data }));
     }
 
+    /// The step's own declaration of an array; without one the scene is not made.
+    fn declared(&mut self, name: &str) -> Option<&'static Declared> {
+        let own = steps::declared_by(self.step);
+        let found = own.iter().find(|declared| declared.name == name);
+        if found.is_none() {
+            let named: Vec<&str> = own.iter().map(|declared| declared.name).collect();
+            let rule = "is a ground-truth array that the step records without declaring it".to_owned();
+            self.refuse(name, "", rule, format!("add it to the step's RECORDS, which are [{}]", named.join(", ")));
+        }
+        found
+    }
+
     /// Notes that the step asks for what cannot be; the scene is then not made.
     fn refuse(&mut self, name: &str, value: &str, rule: String, remedy: String) {
         let path = if self.step.is_empty() { name.to_owned() } else { format!("steps.{}: {name}", self.step) };
         self.errors.push(Finding::error(path, value, rule, remedy));
+    }
+
+    /// Records a declared array, `(unit, frame)`, that is computed from the timeline when somebody asks for it.
+    pub fn record_over_time(&mut self, name: &'static str, values: fn(&Arc<Timeline>) -> TruthData) {
+        if let Some(declared) = self.declared(name) {
+            self.over_time.push(OverTime { rank: self.rank, declared, values });
+        }
+    }
+
+    /// The cells' traces, spikes and bleaching over time; `None` without activity. Asked for once the cell steps are built.
+    pub fn timeline(&mut self) -> Option<Arc<Timeline>> {
+        let _ = self.cells();
+        if self.timeline.is_none()
+            && let Some(traces) = &self.cells.traces
+        {
+            let parts = Parts {
+                activity: Arc::clone(&traces.activity),
+                held: traces.held.clone(),
+                fading: self.cells.fading.clone(),
+                n_units: self.cells.len(),
+                n_frames: self.spec.acquisition.n_frames(),
+                summed_units: self.cells.units_in_fov(),
+            };
+            // The activity is kept with the timeline, so that its address stands for it.
+            let inputs =
+                (Arc::as_ptr(&parts.activity).cast::<()>(), &parts.fading, parts.n_frames, &parts.summed_units);
+            let made = self
+                .part("timeline", 0, &inputs, || (Arc::clone(&parts.activity), Arc::new(Timeline::new(parts.clone()))));
+            self.timeline = Some(Arc::clone(&made.1));
+        }
+        self.timeline.clone()
     }
 
     /// Adds a warning about the spec's field `path` (inside this step).
@@ -587,7 +632,7 @@ impl Scene {
                 && truth.array(declared.name).is_none()
             {
                 let shape: Vec<usize> = declared.dims.iter().map(length).collect();
-                let data = fill.filled(shape.iter().product());
+                let data = fill.filled(&shape);
                 truth.arrays.push(TruthArray { declared, shape, data });
             }
         }
@@ -610,12 +655,13 @@ fn record_visibility(b: &mut Builder<'_>) {
         }
     };
     let centers = b.cells.centers_um.clone();
+    let timeline = b.timeline();
     let snr: Option<Vec<f64>> = b.noise.map(|noise| {
         let fields: Vec<f64> = centers.iter().map(|c| b.scope_transmission_at(c[1], c[2])).collect();
         (0..n)
             .map(|i| {
-                let Some(traces) = &b.cells.traces else { return 0.0 };
-                let [low, high] = traces.range[i];
+                let Some(timeline) = &timeline else { return 0.0 };
+                let [low, high] = timeline.ranges()[i];
                 let peak = b.cells.spread.as_ref().map_or(1.0, |s| s[i].peak_brightness);
                 let [row, col] = b.canvas.fov_px_from_um(centers[i][1], centers[i][2]);
                 let margin = b.canvas.margin as f64;
@@ -628,7 +674,7 @@ fn record_visibility(b: &mut Builder<'_>) {
             })
             .collect()
     });
-    let detectable = match (&b.cells.traces, &snr) {
+    let detectable = match (&timeline, &snr) {
         (None, _) => vec![false; n],
         (Some(_), Some(snr)) => snr.iter().map(|s| *s >= DETECT_SNR_THRESHOLD).collect(),
         (Some(_), None) => in_focus.clone(),
@@ -685,12 +731,11 @@ impl Builder<'_> {
         };
         let (mut ranks, mut arrays) = (Vec::new(), Vec::new());
         let mut truth = self.truth;
-        // The traces and the pools were needed until here; now they move into the truth without a copy.
-        self.cells.intact = None;
-        if let (Some(traces), Some(declared)) = (self.cells.traces, steps::declared("C")) {
-            let shape = vec![self.cells.ids.len(), n_frames];
-            let rank = steps::rank_of(steps::CellActivity::KIND);
-            truth.push((rank, TruthArray { declared, shape, data: TruthData::F64(traces.c) }));
+        if let Some(timeline) = &self.timeline {
+            let shape = [self.cells.len(), n_frames];
+            truth.extend(self.over_time.iter().map(|OverTime { rank, declared, values }| {
+                (*rank, TruthArray { declared, shape: shape.to_vec(), data: values(timeline) })
+            }));
         }
         for (rank, array) in truth {
             ranks.push(rank);

@@ -8,6 +8,7 @@ use std::{
 use super::{Finding, Report, Spec, StoreDtype};
 use crate::{
     physics::{blur::KERNEL_REACH_SIGMA, optics::OpticalModel},
+    scene::CALIBRATION_S,
     steps::{AnyStep, CellActivity, CellOptics, Domain, NeuronPopulation, PlaceNeurons},
 };
 
@@ -25,9 +26,12 @@ pub mod limits {
     pub const MAX_BINS_PER_FRAME: f64 = 1e6;
 }
 
-/// Bytes of a cell's traces per frame while a scene is built and rendered: calcium and intact share (f64), spikes and
-/// brightness course (32 bit), one f64 of scratch.
-const TRACE_BYTES: f64 = 28.0;
+/// Bytes of a cell's activity per frame of a recording that is not longer than the calibration window: calcium (f64), spikes (32 bit).
+const HELD_TRACE_BYTES: f64 = 12.0;
+/// Bytes of a cell's activity in a longer recording: the blocks of frames that are being worked on.
+const BLOCK_BYTES: f64 = 16384.0;
+/// Bytes of a cell's checkpoints per frame of such a recording: a pool (f64) and a gate for each block of 256 frames.
+const CHECKPOINT_BYTES: f64 = 9.0 / 256.0;
 /// Bytes of the same in the ground truth on disk: C, S and bleaching as f64.
 const STORED_TRACE_BYTES: f64 = 24.0;
 /// Bytes of a map a pixel: made in double precision, kept in single for rendering.
@@ -153,7 +157,10 @@ impl Spec {
 
         let extent = Extent { canvas_px: canvas_area, fov_px: fov_area, n_frames };
         let steps = self.steps.iter().map(|step| step.cost(&extent)).fold(Needs::default(), Add::add);
-        let trace_bytes = TRACE_BYTES * traces;
+        let active = if traces > 0.0 { n_cells } else { 0.0 };
+        let trace_bytes = BLOCK_BYTES * active
+            + if n_frames > CALIBRATION_S * acquisition.fps.get() { CHECKPOINT_BYTES } else { HELD_TRACE_BYTES }
+                * traces;
         let footprint_bytes = 4.0 * (planted_px + observed_px) + 200.0 * n_cells;
         let memory_bytes = trace_bytes + footprint_bytes + steps.memory_bytes + 32.0 * n_frames;
 
