@@ -2,17 +2,17 @@
 
 use std::fs;
 
-use crate::{Result, models, root};
+use crate::{Result, models, root, truth};
+
+/// What generated pages begin with.
+pub(crate) const GENERATED: &str = "<!-- Written by `cargo xtask codegen` from the Rust types: do not edit. -->";
+/// Between these lines a page holds a generated table.
+const TABLE: [&str; 2] =
+    ["<!-- table of the steps: written by `cargo xtask codegen` -->\n", "<!-- end of the table -->\n"];
 
 /// Writes the generated files, or with `check` fails if one is stale.
 pub(crate) fn run(check: bool) -> Result {
-    let schema = minisim::spec::schema();
-    let files = [
-        ("schema/spec.schema.json", format!("{schema:#}\n")),
-        ("crates/minisim-py/python/minisim/_models.py", models::python(&schema)?),
-        ("docs/reference/spec.md", models::markdown(&schema)?),
-    ];
-    for (name, text) in files {
+    for (name, text) in files()? {
         let path = root().join(name);
         if fs::read_to_string(&path).is_ok_and(|old| old == text) {
             continue;
@@ -27,4 +27,27 @@ pub(crate) fn run(check: bool) -> Result {
         println!("wrote {name}");
     }
     Ok(())
+}
+
+/// The generated files: where they are from the repository's root, and what they hold.
+pub(crate) fn files() -> Result<[(&'static str, String); 7]> {
+    let schema = minisim::spec::schema();
+    let concepts = "docs/concepts.md";
+    Ok([
+        ("schema/spec.schema.json", format!("{schema:#}\n")),
+        ("crates/minisim-py/python/minisim/_models.py", models::python(&schema)?),
+        ("crates/minisim-py/python/minisim/_exports.py", models::exports(&schema)?),
+        ("crates/minisim-py/python/minisim/_truth.py", truth::python()),
+        ("docs/reference/spec.md", models::markdown(&schema)?),
+        ("docs/reference/truth.md", truth::markdown()),
+        (concepts, with_table(&fs::read_to_string(root().join(concepts))?, &truth::steps_table(&schema)?)?),
+    ])
+}
+
+/// The page with a new table.
+fn with_table(page: &str, table: &str) -> Result<String> {
+    let [begin, end] = TABLE;
+    let (before, rest) = page.split_once(begin).ok_or("docs/concepts.md has no place for the table of the steps")?;
+    let (_, after) = rest.split_once(end).ok_or("docs/concepts.md does not end the table of the steps")?;
+    Ok(format!("{before}{begin}\n{table}\n{end}{after}"))
 }

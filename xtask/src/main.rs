@@ -7,6 +7,8 @@ mod models;
 mod needs;
 mod python;
 mod test;
+mod toy;
+mod truth;
 
 use std::{
     path::{Path, PathBuf},
@@ -22,6 +24,7 @@ usage: cargo xtask TASK
                               --quick  without the other programs (no Python, Node or Chromium needed)
                               --slow   adds the wide statistical sweeps
   codegen [--check]           write the generated files (schema, Python models, reference page), or fail if stale
+  new-effect                  in a copy of the repository, add an effect as one file and one word, and test what follows from it
   web                         build the studio's page into crates/minisim-studio/web/dist, for cargo package
   wheel                       build the Python package into target/wheels
   bench [--peer] [--seconds N]
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let result = match args.first().map(String::as_str) {
         Some("test") => test::run(has("--quick"), has("--slow")),
         Some("codegen" | "schema") => codegen::run(has("--check")),
+        Some("new-effect") => toy::run(),
         Some("wheel") => {
             python::package_tools().and_then(|tools| python::wheel(&tools)).map(|wheel| println!("{}", wheel.display()))
         }

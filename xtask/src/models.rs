@@ -1,8 +1,10 @@
-//! The Python models of a spec, written from its schema.
+//! The Python models of a spec and their reference page, written from its schema.
 
 use std::fmt::Write;
 
 use serde_json::{Map, Value};
+
+use crate::codegen::GENERATED;
 
 const HEAD: &str = "\
 # Written by `cargo xtask codegen` from the Rust types: do not edit. Methods and cross-field rules are in `_models_ext.py`.
@@ -22,13 +24,14 @@ pub(crate) fn python(schema: &Value) -> Result<String, String> {
     let defs = schema["$defs"].as_object().ok_or("the schema has no $defs")?;
     let mut out = HEAD.to_owned();
     let mut done: Vec<&str> = Vec::new();
+    let entries = entries(&schema["$defs"]);
     // A class must stand above those that have it as a default.
     while done.len() < defs.len() {
         let before = done.len();
         for (name, def) in defs {
             let ready = refs(&def["properties"]).iter().all(|r| done.contains(&r.as_str()));
             if !done.contains(&name.as_str()) && ready {
-                class(&mut out, name, def)?;
+                class(&mut out, name, def, &entries)?;
                 done.push(name);
             }
         }
@@ -48,8 +51,38 @@ pub(crate) fn python(schema: &Value) -> Result<String, String> {
             .collect::<Vec<_>>()
             .join(", ")
     );
-    class(&mut out, "Spec", schema)?;
+    class(&mut out, "Spec", schema, &[])?;
+    let _ = writeln!(out, "\n\n__all__ = [{}]", exported(schema)?);
     Ok(out)
+}
+
+/// The file `_exports.py`: the names of the models, which the package knows without loading them.
+pub(crate) fn exports(schema: &Value) -> Result<String, String> {
+    Ok(format!(
+        "# Written by `cargo xtask codegen` from the Rust types: do not edit.\n\
+         \"\"\"Names of the models of a spec.\"\"\"\n\n\
+         MODELS: tuple[str, ...] = ({})\n",
+        exported(schema)?
+    ))
+}
+
+/// The names of all models, one a line, as Python writes a list.
+fn exported(schema: &Value) -> Result<String, String> {
+    let defs = schema["$defs"].as_object().ok_or("the schema has no $defs")?;
+    let mut names: Vec<&str> = defs.keys().map(String::as_str).chain(["AnyStep", "Spec"]).collect();
+    names.sort_unstable();
+    Ok(names.iter().fold("\n".to_owned(), |text, name| text + &format!("    \"{name}\",\n")))
+}
+
+/// Definitions that are entries of a list.
+fn entries(schema: &Value) -> Vec<String> {
+    match schema {
+        Value::Object(map) => {
+            map.iter().flat_map(|(key, value)| if key == "items" { refs(value) } else { entries(value) }).collect()
+        }
+        Value::Array(list) => list.iter().flat_map(entries).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// Names of the definitions that a part of the schema refers to, in order.
@@ -67,16 +100,21 @@ fn refs(value: &Value) -> Vec<String> {
     }
 }
 
-fn class(out: &mut String, name: &str, def: &Value) -> Result<(), String> {
+fn class(out: &mut String, name: &str, def: &Value, entries: &[String]) -> Result<(), String> {
     let properties = def["properties"].as_object().ok_or_else(|| format!("{name} has no properties"))?;
     let kind = properties.get("kind").and_then(|k| k["const"].as_str());
     let base = if EXTENDED.contains(&name) {
         format!("_ext.{name}Ext")
     } else if kind.is_some() {
         "_ext.StepBase".to_owned()
+    } else if entries.iter().any(|entry| entry == name) {
+        // The step that lists them checks them.
+        "_ext.PartBase".to_owned()
     } else {
         "_ext.Base".to_owned()
     };
+    let newer = properties.values().any(|p| p["x-since"].is_string());
+    let base = if newer { format!("_ext.NewFields, {base}") } else { base };
     let doc = def["description"].as_str().unwrap_or_default();
     let _ = write!(out, "\n\nclass {name}({base}):\n    {}\n", docstring(doc, properties));
     for (field, property) in properties {
@@ -88,8 +126,7 @@ fn class(out: &mut String, name: &str, def: &Value) -> Result<(), String> {
 }
 
 /// Classes with methods of their own.
-const EXTENDED: [&str; 8] =
-    ["Acquisition", "Optics", "ImageSensor", "Tissue", "NeuronPopulation", "PlaceNeurons", "VesselLayer", "Spec"];
+const EXTENDED: [&str; 6] = ["Acquisition", "Optics", "ImageSensor", "Tissue", "PlaceNeurons", "Spec"];
 
 /// The class's docstring: what it is, then its fields, so that `help()` shows them.
 fn docstring(text: &str, properties: &Map<String, Value>) -> String {
@@ -141,10 +178,16 @@ fn write_field(out: &mut String, class: &str, field: &str, property: &Map<String
     let mut text = property.get("description").and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(unit) = property.get("x-unit").and_then(Value::as_str) {
         let _ = write!(text, " [{unit}]");
-        arguments.push(format!("description={}", literal(&Value::String(text))));
-        arguments.push(format!("json_schema_extra={{\"unit\": {}}}", literal(&Value::String(unit.to_owned()))));
-    } else {
-        arguments.push(format!("description={}", literal(&Value::String(text))));
+    }
+    arguments.push(format!("description={}", literal(&Value::String(text))));
+    let extra: Vec<String> = [("unit", "x-unit"), ("since", "x-since")]
+        .iter()
+        .filter_map(|(name, key)| {
+            Some(format!("\"{name}\": {}", literal(property.get(*key).filter(|v| v.is_string())?)))
+        })
+        .collect();
+    if !extra.is_empty() {
+        arguments.push(format!("json_schema_extra={{{}}}", extra.join(", ")));
     }
     let _ = writeln!(out, "    {field}: {annotation} = Field(");
     for argument in arguments {
@@ -217,15 +260,15 @@ fn literal(value: &Value) -> String {
 /// The reference page of a spec, for the documentation.
 pub(crate) fn markdown(schema: &Value) -> Result<String, String> {
     let defs = schema["$defs"].as_object().ok_or("the schema has no $defs")?;
-    let mut out =
-        "<!-- Written by `cargo xtask codegen` from the Rust types: do not edit. -->\n# The spec\n\n".to_owned();
+    let mut out = format!("{GENERATED}\n# The spec\n\n");
     out += "Every field, its unit, its default and its meaning. JSON, TOML and Python use the same names.\n";
     let sections = std::iter::once(("Spec", schema)).chain(defs.iter().map(|(name, def)| (name.as_str(), def)));
     for (name, def) in sections {
         let properties = def["properties"].as_object().ok_or_else(|| format!("{name} has no properties"))?;
         let kind = properties.get("kind").and_then(|k| k["const"].as_str());
         let title = kind.map_or_else(|| name.to_owned(), |kind| format!("{name} (`{kind}`)"));
-        let _ = write!(out, "\n## {title}\n\n{}\n", def["description"].as_str().unwrap_or_default());
+        let about = def["description"].as_str().unwrap_or_default();
+        let _ = write!(out, "\n## {title}\n\n{about}{}\n", since(def));
         let fields: Vec<_> = properties.iter().filter(|(_, p)| p.get("const").is_none()).collect();
         if fields.is_empty() {
             continue;
@@ -242,6 +285,7 @@ pub(crate) fn markdown(schema: &Value) -> Result<String, String> {
             if !limits.is_empty() {
                 let _ = write!(about, " ({})", limits.join(", "));
             }
+            about += &since(p);
             let _ = writeln!(
                 out,
                 "| `{field}` | {} | {default} | {} |",
@@ -251,6 +295,18 @@ pub(crate) fn markdown(schema: &Value) -> Result<String, String> {
         }
     }
     Ok(out)
+}
+
+/// Since when a step, a field or some of its values exist, for those that the published package does not know.
+fn since(part: &Value) -> String {
+    match &part["x-since"] {
+        Value::String(version) => format!(" Since {version}; the published package does not know it."),
+        Value::Object(values) => {
+            let each: Vec<String> = values.iter().map(|(name, v)| format!("`{name}` since {}", literal(v))).collect();
+            format!(" The published package does not know {}.", each.join(", ").replace('"', ""))
+        }
+        _ => String::new(),
+    }
 }
 
 /// `> 0` and the like; the bounds that only say how large an integer can be are left out.

@@ -31,6 +31,7 @@ const QUICK: &[Part] = &[
     Part { name: "format", needs: &[], run: |tally| tally.check(&mut cargo(&["fmt", "--all", "--check"])) },
     Part { name: "generated files", needs: &[], run: generated_files },
     Part { name: "lints", needs: &[], run: lints },
+    Part { name: "a new effect is one file and one word", needs: &[], run: new_effect },
 ];
 
 const RUST: Part = Part { name: "Rust tests", needs: &[], run: rust_tests };
@@ -164,6 +165,12 @@ impl Tally {
 
 fn generated_files(tally: &mut Tally) -> Result {
     let result = crate::codegen::run(true);
+    tally.one(result.is_ok());
+    result
+}
+
+fn new_effect(tally: &mut Tally) -> Result {
+    let result = crate::toy::run();
     tally.one(result.is_ok());
     result
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use minisim::spec::{self, Difference, Format, Spec};
+use minisim::spec::{self, Checked, Difference, Format, Report, Spec};
 use serde_json::json;
 
 use crate::{
@@ -15,10 +15,13 @@ use crate::{
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
     /// Check a spec: all errors at once, each with line, column, rule and remedy; exit code 2 if there is one.
-    #[command(after_help = "Example:\n  minisim spec check mine.json")]
+    #[command(after_help = "Examples:\n  minisim spec check mine.json\n  minisim spec check --published mine.json")]
     Check {
         /// The spec file.
         spec: PathBuf,
+        /// Refuse, too, what the published Python package (minisim 1.0.3) does not know: each step, field and value by name.
+        #[arg(long)]
+        published: bool,
         #[command(flatten)]
         talk: Talk,
     },
@@ -55,7 +58,7 @@ pub(crate) enum Command {
 /// Runs the subcommand.
 pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     match command {
-        Command::Check { spec, talk } => check(spec, *talk),
+        Command::Check { spec, published, talk } => check(spec, *published, *talk),
         Command::Key { spec } => print(&format!("{}\n", input::read_spec(spec)?.cache_key())),
         Command::Show { spec, compact } => {
             let spec = input::read_spec(spec)?;
@@ -66,14 +69,18 @@ pub(crate) fn run(command: &Command) -> Result<(), Failure> {
     }
 }
 
-fn check(path: &std::path::Path, talk: Talk) -> Result<(), Failure> {
+fn check(path: &std::path::Path, published: bool, talk: Talk) -> Result<(), Failure> {
+    let beyond = |spec: &Spec| if published { spec.beyond_published() } else { Vec::new() };
     if talk.json {
         let text = std::fs::read_to_string(path).map_err(|e| Failure::input(format!("{}: {e}", path.display())))?;
-        let (ok, findings) = match Spec::from_text(&text, Format::from_path(path)) {
-            Ok(checked) => (checked.spec.cost().check_simulable(&checked.spec).err(), checked.warnings),
-            Err(report) => (Some(report), Vec::new()),
+        let (errors, findings) = match Spec::from_text(&text, Format::from_path(path)) {
+            Ok(Checked { spec, warnings }) => {
+                let simulable = spec.cost().check_simulable(&spec).err();
+                let errors = simulable.map_or_else(Vec::new, |r| r.findings).into_iter().chain(beyond(&spec));
+                (errors.collect(), warnings)
+            }
+            Err(report) => (report.findings, Vec::new()),
         };
-        let errors = ok.map_or_else(Vec::new, |r| r.findings);
         let failed = !errors.is_empty();
         let list: Vec<_> = errors.iter().chain(&findings).map(minisim::spec::Finding::to_json).collect();
         print(&format!("{:#}\n", serde_json::json!({ "ok": !failed, "findings": list })))?;
@@ -82,6 +89,10 @@ fn check(path: &std::path::Path, talk: Talk) -> Result<(), Failure> {
     let checked = input::check_spec(path)?;
     input::print_warnings(&checked, path);
     checked.spec.cost().check_simulable(&checked.spec).map_err(|r| Failure::Input(input::located(&r, path)))?;
+    let findings = beyond(&checked.spec);
+    if !findings.is_empty() {
+        return Err(Failure::Input(input::located(&Report { findings }, path)));
+    }
     let n = checked.warnings.len();
     let warned = match n {
         0 => String::new(),
@@ -89,7 +100,12 @@ fn check(path: &std::path::Path, talk: Talk) -> Result<(), Failure> {
         n => format!(", {n} warnings"),
     };
     let (key, cost) = (checked.spec.cache_key(), checked.spec.cost());
-    if talk.quiet { Ok(()) } else { print(&format!("{}: valid{warned}, cache key {key}\n{cost}", path.display())) }
+    let readable = if published { ", readable by the published package" } else { "" };
+    if talk.quiet {
+        Ok(())
+    } else {
+        print(&format!("{}: valid{warned}{readable}, cache key {key}\n{cost}", path.display()))
+    }
 }
 
 fn diff(left: &Spec, right: &Spec, talk: Talk) -> Result<(), Failure> {

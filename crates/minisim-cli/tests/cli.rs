@@ -279,6 +279,28 @@ fn a_spec_is_checked_all_at_once() {
 }
 
 #[test]
+fn a_spec_says_whether_the_published_package_could_read_it() {
+    let dir = folder();
+    let path = dir.path();
+    let spec = |dtype: &str| {
+        let output = format!("{{\"store_dtype\": \"{dtype}\"}}");
+        format!("{{\"steps\": [{{\"kind\": \"sensor\"}}], \"output\": {output}}}")
+    };
+    fs::write(path.join("old.json"), spec("float32")).expect("writable");
+    fs::write(path.join("new.json"), spec("uint8")).expect("writable");
+    assert!(
+        done(&run(path, &["spec", "check", "--published", "old.json"])).contains("readable by the published package")
+    );
+    done(&run(path, &["spec", "check", "new.json"]));
+    let words = ["output.store_dtype", "uint8", "0.1", "1.0.3", "choose another value"];
+    refused(&run(path, &["spec", "check", "--published", "new.json"]), 2, &words);
+    let output = run(path, &["spec", "check", "--published", "--json", "new.json"]);
+    let listed: Value = serde_json::from_str(&out(&output)).expect("JSON");
+    assert_eq!((output.status.code(), &listed["ok"]), (Some(2), &Value::Bool(false)));
+    assert_eq!(listed["findings"][0]["path"], "output.store_dtype");
+}
+
+#[test]
 fn specs_are_shown_named_and_compared() {
     let dir = folder();
     let path = dir.path();

@@ -5,7 +5,7 @@ use minisim::{
     footprint::{FootprintStack, Patch},
     recording::{Movie, Pixels},
     steps,
-    truth::{TruthArray, TruthData},
+    truth::{Fill, TruthArray, TruthData},
 };
 use minisim_io::{Codec, FileOptions, Format, IoError, ZarrOptions};
 use numpy::{
@@ -156,8 +156,7 @@ pub(crate) fn truth_from_py(truth: &Bound<'_, PyDict>) -> PyResult<GroundTruth> 
             Some(flags) => (flags.shape().to_vec(), TruthData::Bool(flags.as_array().iter().copied().collect())),
             None => {
                 let (shape, values) = numbers(&value)?;
-                // Only spikes are counts.
-                let counts = declared.name == "S";
+                let counts = matches!(declared.absent(), Some(Fill::Count(_)));
                 let data = if counts {
                     TruthData::U32(values.into_iter().map(|v| v as u32).collect::<Vec<_>>().into())
                 } else {

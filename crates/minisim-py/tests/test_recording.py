@@ -294,3 +294,19 @@ def test_a_recording_of_the_published_package():
     peak = expected["A_observed"].max()
     np.testing.assert_allclose(gt.A_observed, expected["A_observed"], atol=1e-5 * peak)
     assert len(back.snapshots) == 8 and gt.focal_depth_um == 109.0
+
+
+def test_every_array_of_the_engine_is_an_attribute_with_its_meaning():
+    from minisim import _core, _truth
+
+    declared = {name: tuple(axes) for name, axes, _, _ in _core.declared_truth()}
+    assert declared == _truth.ARRAYS
+    fields = set(minisim.GroundTruth.__dataclass_fields__)
+    assert declared.keys() <= fields
+
+
+def test_an_array_that_the_package_does_not_know_is_not_dropped():
+    recording = minisim.simulate(minisim.Spec(acquisition={"duration_s": 0.1}, steps=[minisim.PlaceNeurons()]))
+    parts = {**recording.ground_truth._parts(), "pulsation": np.zeros(3)}
+    with pytest.raises(RuntimeError, match="pulsation"):
+        minisim.GroundTruth._of(parts)

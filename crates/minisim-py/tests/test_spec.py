@@ -10,7 +10,7 @@ import pydantic
 import pytest
 
 import minisim
-from minisim import Acquisition, BrainMotion, Composite, Optics, PlaceNeurons, Sensor, Spec, SpecWarning, VesselLayer
+from minisim import Acquisition, BrainMotion, Composite, Optics, PlaceNeurons, Sensor, Spec, SpecWarning, VesselLayer, _models_ext
 
 
 def test_every_published_case(spec_cases):
@@ -95,3 +95,18 @@ def test_every_name_is_there_and_import_is_light():
     code = "import sys, minisim; print(sorted({'numpy', 'pydantic', 'xarray'} & set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == "[]"
+
+
+def test_fields_unknown_to_the_published_package_are_written_only_when_used():
+    class Lamp(_models_ext.NewFields):
+        power_mw: float = 1.0
+        drift_s: float = pydantic.Field(default=60.0, json_schema_extra={"unit": "s", "since": "0.2"})
+
+    class Rig(_models_ext.Base):
+        lamps: list[Lamp] = pydantic.Field(default_factory=lambda: [Lamp()])
+
+    assert Rig().model_dump_json() == '{"lamps":[{"power_mw":1.0}]}'
+    used = Rig(lamps=[Lamp(drift_s=30.0)])
+    assert used.model_dump() == {"lamps": [{"power_mw": 1.0, "drift_s": 30.0}]}
+    assert Rig.model_validate_json(Rig().model_dump_json()) == Rig()
+    assert Rig.model_validate_json(used.model_dump_json()) == used

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Instant};
 
 use minisim::{
     GroundTruth, Scene,
-    footprint::{FootprintStack, Patch},
+    footprint::{FootprintStack, OUTLINE_SHARE, Patch},
     memo::Memo,
     physics::optics::OpticalModel,
     recording::Pixels,
@@ -31,8 +31,6 @@ const MAX_FRAMES: usize = 600;
 const BATCH: usize = 16;
 /// Directions in which a cell's outline is measured.
 const DIRECTIONS: usize = 24;
-/// Share of a footprint's peak where its outline lies.
-const OUTLINE: f32 = 0.35;
 /// Cells whose traces the activity panel stacks.
 const BUSIEST: usize = 14;
 /// Points of the curves in the side view.
@@ -499,7 +497,7 @@ fn describe(scene: &Scene, spec: &Spec, n_frames: usize) -> Json {
     let field_um = spec.acquisition.fov_um();
     let expected: f64 = spec
         .step::<PlaceNeurons>()
-        .map_or(0.0, |p| p.all_populations().iter().map(|p| p.expected_cells(field_um)).sum());
+        .map_or(0.0, |p| p.all_populations().iter().map(|p| p.expected_cells(field_um[0] * field_um[1])).sum());
     let bands: Vec<[f64; 2]> = spec
         .step::<PlaceNeurons>()
         .map_or_else(Vec::new, |p| p.all_populations().iter().map(|p| p.depth_extent_um()).collect());
@@ -562,7 +560,7 @@ fn outline(scene: &Scene, stack: &FootprintStack, patch: &Patch, center_um: &[f6
             let angle = d as f64 / DIRECTIONS as f64 * std::f64::consts::TAU;
             let (sin, cos) = angle.sin_cos();
             let mut r = 0.0;
-            while r < most && value(row + r * sin, col + r * cos) >= OUTLINE * peak {
+            while r < most && value(row + r * sin, col + r * cos) >= OUTLINE_SHARE * peak {
                 r += 0.5;
             }
             ((r + 0.25) * 10.0) as u16
@@ -570,9 +568,12 @@ fn outline(scene: &Scene, stack: &FootprintStack, patch: &Patch, center_um: &[f6
         .collect()
 }
 
-/// Pixels where the vessels begin to take half of the light: pairs (row, col).
+/// Share of light that a vessel lets through at its drawn edge.
+const VESSEL_EDGE: f64 = 0.75;
+
+/// Pixels where the vessels begin to take a quarter of the light ([`VESSEL_EDGE`]): pairs (row, col).
 fn vessel_edge(mask: &[f64], [h, w]: [usize; 2]) -> Vec<u16> {
-    let dark = |r: usize, c: usize| mask[r * w + c] < 0.75;
+    let dark = |r: usize, c: usize| mask[r * w + c] < VESSEL_EDGE;
     let mut edge = Vec::new();
     for r in 1..h.saturating_sub(1) {
         for c in 1..w.saturating_sub(1) {

@@ -4,6 +4,7 @@ use minisim::{
     GroundTruth, Scene,
     footprint::{FootprintStack, Patch},
     spec::{Report, Spec},
+    steps::{AnyStep, Part},
 };
 use rayon::prelude::*;
 use serde_json::{Value as Json, json};
@@ -19,10 +20,9 @@ pub(crate) const FPS: f64 = 20.0;
 /// No effect is on but activity and the optics themselves. `changes` replace fields; the engine checks the result.
 pub(crate) fn field<'v>(steps: &[&str], changes: impl IntoIterator<Item = (&'v str, Json)>) -> Result<Spec, Report> {
     let mut spec = minisim::presets::preset("v4-cortex-l23")?;
-    for kind in ["neuropil", "vasculature", "illumination_profile", "vignette", "leakage", "sensor"] {
-        if !steps.contains(&kind) {
-            spec = spec.without_step(kind)?.spec;
-        }
+    let own: Vec<&str> = spec.steps.iter().filter(|s| s.part() != Part::Signal).map(AnyStep::kind).collect();
+    for kind in own.iter().filter(|kind| !steps.contains(kind)) {
+        spec = spec.without_step(kind)?.spec;
     }
     for kind in steps {
         spec = spec.with_step(kind)?.spec;

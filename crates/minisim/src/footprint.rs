@@ -1,5 +1,8 @@
 //! Cell footprints as small patches: what a cell looks like on the canvas, without the empty pixels around it.
 
+/// Share of a footprint's peak at which pictures outline a cell.
+pub const OUTLINE_SHARE: f32 = 0.4;
+
 /// One footprint, cropped to its bounding box.
 ///
 /// `row`, `col` place the patch's first pixel on the canvas; `data` is row-major, `height * width` long.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     spec::{Report, Spec},
-    steps::{Leakage, Neuropil, Sensor, Step, Vasculature},
+    steps::{Part, Sensor},
 };
 
 /// The spec without haze, vessels, stray light and noise. Everything else, every draw and the focus stay those of the recording:
@@ -14,8 +14,8 @@ use crate::{
 /// Never for the truth of the same spec; a focal depth that is no depth is refused.
 pub fn clean_twin(spec: &Spec, focal_depth_um: Option<f64>) -> Result<Spec, Report> {
     let mut twin = spec.clone();
-    for kind in [Neuropil::KIND, Vasculature::KIND, Leakage::KIND, Sensor::KIND] {
-        twin = twin.without_step(kind)?.spec;
+    for step in spec.steps.iter().filter(|step| matches!(step.part(), Part::Background | Part::Noise)) {
+        twin = twin.without_step(step.kind())?.spec;
     }
     let mut changes = Vec::new();
     if let Some(depth) = focal_depth_um {

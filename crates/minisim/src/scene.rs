@@ -24,7 +24,7 @@ use crate::{
     spec::{Acquisition, Auto, Finding, Report, Spec},
     steps::{self, Domain, Step},
     timeline::{Parts, Timeline},
-    truth::{Constant, Declared, Dim, GroundTruth, Stored, TruthArray, TruthData, Values},
+    truth::{Declared, Dim, GroundTruth, TruthArray, TruthData},
 };
 
 /// Seconds over which motion amplitude and auto focus are calibrated, whatever the duration, so that a longer recording of
@@ -136,6 +136,14 @@ pub struct Activity {
     pub busiest: Vec<(usize, Vec<f64>)>,
 }
 
+/// An array of the truth that is computed from the timeline.
+#[derive(Debug)]
+struct OverTime {
+    rank: usize,
+    declared: &'static Declared,
+    values: fn(&Arc<Timeline>) -> TruthData,
+}
+
 /// What the steps are built with.
 #[derive(Debug)]
 pub struct Builder<'a> {
@@ -152,9 +160,11 @@ pub struct Builder<'a> {
     noise: Option<NoiseFloor>,
     transmission_of_tissue: Option<Arc<Map<Tissue>>>,
     timeline: Option<Arc<Timeline>>,
-    over_time: Vec<(usize, &'static str, fn(&Arc<Timeline>) -> TruthData)>,
+    over_time: Vec<OverTime>,
     couplings: BTreeSet<(&'static str, &'static str)>,
     warnings: Vec<Finding>,
+    /// What steps asked for and cannot have.
+    errors: Vec<Finding>,
     memo: Option<&'a Memo>,
 }
 
@@ -182,6 +192,7 @@ impl<'a> Builder<'a> {
             over_time: Vec::new(),
             couplings: BTreeSet::new(),
             warnings: Vec::new(),
+            errors: Vec::new(),
             memo,
         }
     }
@@ -218,13 +229,10 @@ impl<'a> Builder<'a> {
 
     /// The canvas geometry.
     pub fn canvas(&mut self) -> Canvas {
-        self.couple("brain_motion");
+        for step in self.spec.steps.iter().filter(|step| step.margin().is_some()) {
+            self.couple(step.kind());
+        }
         self.canvas
-    }
-
-    /// Widens the canvas by a margin on every side, so that real tissue moves into view.
-    pub fn set_margin(&mut self, margin_px: usize) {
-        self.canvas.margin = margin_px;
     }
 
     /// The address of this step's draws for one purpose.
@@ -281,17 +289,47 @@ impl<'a> Builder<'a> {
     /// Records a declared array of the ground truth. Arrays over units hold all cells of the canvas; those that the field of
     /// view never shows are dropped at the end.
     pub fn record(&mut self, name: &str, shape: &[usize], data: TruthData) {
-        debug_assert_eq!(shape.iter().product::<usize>(), data.len(), "{name}");
-        if let Some(declared) = steps::declared(name) {
-            self.truth.push((self.rank, TruthArray { declared, shape: shape.to_vec(), data }));
-        } else {
-            debug_assert!(false, "{name} is not declared by any step");
+        let Some(declared) = self.declared(name) else { return };
+        let elements = shape.iter().product::<usize>();
+        let axes = shape.len() == declared.dims.len()
+            && declared.dims.iter().zip(shape).all(|(dim, n)| dim.fixed().is_none_or(|fixed| fixed == *n));
+        if !axes || elements != data.len() {
+            let dims: Vec<&str> = declared.dims.iter().map(|dim| dim.name()).collect();
+            let rule = format!(
+                "is declared with the axes ({}), which a shape of {} axes with {} elements does not fit",
+                dims.join(", "),
+                shape.len(),
+                data.len()
+            );
+            self.refuse(name, &format!("{shape:?}"), rule, "record one length for each axis declared".to_owned());
+            return;
         }
+        self.truth.push((self.rank, TruthArray { declared, shape: shape.to_vec(), data }));
+    }
+
+    /// The step's own declaration of an array; without one the scene is not made.
+    fn declared(&mut self, name: &str) -> Option<&'static Declared> {
+        let own = steps::declared_by(self.step);
+        let found = own.iter().find(|declared| declared.name == name);
+        if found.is_none() {
+            let named: Vec<&str> = own.iter().map(|declared| declared.name).collect();
+            let rule = "is a ground-truth array that the step records without declaring it".to_owned();
+            self.refuse(name, "", rule, format!("add it to the step's RECORDS, which are [{}]", named.join(", ")));
+        }
+        found
+    }
+
+    /// Notes that the step asks for what cannot be; the scene is then not made.
+    fn refuse(&mut self, name: &str, value: &str, rule: String, remedy: String) {
+        let path = if self.step.is_empty() { name.to_owned() } else { format!("steps.{}: {name}", self.step) };
+        self.errors.push(Finding::error(path, value, rule, remedy));
     }
 
     /// Records a declared array, `(unit, frame)`, that is computed from the timeline when somebody asks for it.
     pub fn record_over_time(&mut self, name: &'static str, values: fn(&Arc<Timeline>) -> TruthData) {
-        self.over_time.push((self.rank, name, values));
+        if let Some(declared) = self.declared(name) {
+            self.over_time.push(OverTime { rank: self.rank, declared, values });
+        }
     }
 
     /// The cells' traces, spikes and bleaching over time; `None` without activity. Asked for once the cell steps are built.
@@ -489,6 +527,8 @@ impl Scene {
     fn build(spec: &Spec, memo: Option<&Memo>) -> Result<Self, Report> {
         spec.cost().check_simulable(spec)?;
         let mut b = Builder::new(spec, memo);
+        // Real tissue moves into view, as far as any step moves it.
+        b.canvas.margin = spec.margin_px();
         for domain in [Domain::Motion, Domain::Sensor, Domain::Cell, Domain::Tissue] {
             for step in spec.steps.iter().filter(|s| s.domain() == domain) {
                 (b.step, b.rank) = (step.kind(), step.rank());
@@ -577,28 +617,22 @@ impl Scene {
             |k: &steps::AnyStep| k.kind() == steps::CellOptics::KIND && until.is_none_or(|u| k.rank() <= u);
         let focal_depth_um = self.truth.focal_depth_um.filter(|_| self.spec.steps.iter().any(optics_ran));
         let mut truth = GroundTruth { planted, focal_depth_um, arrays };
-        let (n, t) = (truth.n_units(), self.n_frames);
-        for declared in steps::all_declared().filter(|d| d.stored == Stored::Always) {
-            if truth.array(declared.name).is_none() {
-                let shape: Vec<usize> = declared
-                    .dims
-                    .iter()
-                    .map(|d| match d {
-                        Dim::Unit => n,
-                        Dim::Frame => t,
-                        _ => 3,
-                    })
-                    .collect();
-                let rows = shape.first().copied().unwrap_or(0);
-                let columns = shape.iter().skip(1).product();
-                let real = |value| Values::computed(Arc::new(Constant { value, shape: [rows, columns] }));
-                let data = match declared.name {
-                    "S" => TruthData::U32(Values::computed(Arc::new(Constant { value: 0, shape: [rows, columns] }))),
-                    "amplitude_per_cell" => TruthData::F64(real(f64::NAN)),
-                    "in_focus" => TruthData::Bool(vec![true; rows]),
-                    "detectable" => TruthData::Bool(vec![false; rows]),
-                    _ => TruthData::F64(real(0.0)),
-                };
+        let (n_units, [height, width]) = (truth.n_units(), self.canvas.fov);
+        let length = |dim: &Dim| match dim {
+            Dim::Unit => n_units,
+            Dim::Frame => self.n_frames,
+            Dim::Height => height,
+            Dim::Width => width,
+            // Nobody made any.
+            Dim::Component => 0,
+            Dim::Zyx | Dim::Yx => dim.fixed().unwrap_or_default(),
+        };
+        for declared in steps::all_declared() {
+            if let Some(fill) = declared.absent()
+                && truth.array(declared.name).is_none()
+            {
+                let shape: Vec<usize> = declared.dims.iter().map(length).collect();
+                let data = fill.filled(&shape);
                 truth.arrays.push(TruthArray { declared, shape, data });
             }
         }
@@ -657,6 +691,9 @@ fn record_visibility(b: &mut Builder<'_>) {
 
 impl Builder<'_> {
     fn freeze(mut self) -> Result<Scene, Report> {
+        if !self.errors.is_empty() {
+            return Err(Report { findings: self.errors });
+        }
         let n_frames = self.spec.acquisition.n_frames();
         let mut acts = std::mem::take(&mut self.acts);
         let asked = self.spec.steps.iter().filter_map(|step| {
@@ -696,13 +733,9 @@ impl Builder<'_> {
         let mut truth = self.truth;
         if let Some(timeline) = &self.timeline {
             let shape = [self.cells.len(), n_frames];
-            for (rank, name, values) in std::mem::take(&mut self.over_time) {
-                let declared = steps::declared(name);
-                truth
-                    .extend(declared.map(|declared| {
-                        (rank, TruthArray { declared, shape: shape.to_vec(), data: values(timeline) })
-                    }));
-            }
+            truth.extend(self.over_time.iter().map(|OverTime { rank, declared, values }| {
+                (*rank, TruthArray { declared, shape: shape.to_vec(), data: values(timeline) })
+            }));
         }
         for (rank, array) in truth {
             ranks.push(rank);

@@ -4,7 +4,7 @@
 
 mod values;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use rayon::prelude::*;
 
@@ -32,6 +32,16 @@ pub enum Dim {
 }
 
 impl Dim {
+    /// The length of an axis that is the same in every recording; `None` for what is counted.
+    #[must_use]
+    pub fn fixed(self) -> Option<usize> {
+        match self {
+            Self::Zyx => Some(3),
+            Self::Yx => Some(2),
+            Self::Unit | Self::Frame | Self::Height | Self::Width | Self::Component => None,
+        }
+    }
+
     /// The axis name used in files (`_ARRAY_DIMENSIONS`) and documentation.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -63,14 +73,54 @@ pub struct Declared {
 }
 
 /// How the published package treats an array, which decides where files list it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Stored {
-    /// Every recording holds it.
-    Always,
+    /// Every recording holds it; where no step recorded it, filled with this value.
+    Always(Fill),
     /// Listed in `gt_present` when there.
     WhenPresent,
     /// Only ours: beside the others, never listed.
     Extra,
+}
+
+/// The value of every element of an array that no step recorded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fill {
+    /// A real number that is not known: NaN.
+    Unknown,
+    /// A real number.
+    Real(f64),
+    /// A count.
+    Count(u32),
+    /// A flag.
+    Flag(bool),
+}
+
+impl Fill {
+    /// An array of this shape; its numbers take no memory until somebody asks for them.
+    #[must_use]
+    pub fn filled(self, shape: &[usize]) -> TruthData {
+        let rows = shape.first().copied().unwrap_or(0);
+        let shape = [rows, shape.iter().skip(1).product()];
+        let real = |value: f64| TruthData::F64(Values::computed(Arc::new(Constant { value, shape })));
+        match self {
+            Self::Unknown => real(f64::NAN),
+            Self::Real(value) => real(value),
+            Self::Count(value) => TruthData::U32(Values::computed(Arc::new(Constant { value, shape }))),
+            Self::Flag(value) => TruthData::Bool(vec![value; shape[0] * shape[1]]),
+        }
+    }
+}
+
+impl Declared {
+    /// The value of an absent array's elements, for arrays that every recording holds.
+    #[must_use]
+    pub fn absent(&self) -> Option<Fill> {
+        match self.stored {
+            Stored::Always(fill) => Some(fill),
+            Stored::WhenPresent | Stored::Extra => None,
+        }
+    }
 }
 
 /// The numbers of a truth array, row-major.
@@ -130,14 +180,14 @@ pub const COMMON: &[Declared] = &[
         dims: &[Dim::Unit],
         unit: "",
         doc: "Whether the cell lies within the depth of field of the focal surface at its place; true without an optics step.",
-        stored: Stored::Always,
+        stored: Stored::Always(Fill::Flag(true)),
     },
     Declared {
         name: "detectable",
         dims: &[Dim::Unit],
         unit: "",
         doc: "Whether the cell's largest transient stands at least DETECT_SNR_THRESHOLD times above the sensor's noise floor.",
-        stored: Stored::Always,
+        stored: Stored::Always(Fill::Flag(false)),
     },
     Declared {
         name: "peak_snr",

@@ -13,29 +13,14 @@ use minisim::{
     render::Renderer,
     simulate, simulate_into,
     spec::{Format, Spec},
-    steps::{AnyStep, KINDS},
+    steps::{AnyStep, Domain, KINDS, all_declared},
     truth::{Dim, TruthData},
 };
 use proptest::{prelude::*, test_runner::RngSeed};
 use serde_json::json;
 
-/// All steps, small enough to be quick, with vessels and bleaching that show.
+/// The examples of all steps on a field that is small enough to be quick. There is no list of steps here: a new one is in every law.
 fn full() -> Spec {
-    let steps = json!([
-        { "kind": "place_neurons", "density_per_mm3": 60000.0, "soma_radius_um": 5.0, "morphology": "cytosolic",
-          "depth_range_um": [40, 140] },
-        { "kind": "cell_activity" },
-        { "kind": "bleaching", "bleach_susceptibility": 1e-3 },
-        { "kind": "optics" },
-        { "kind": "composite" },
-        { "kind": "neuropil", "spatial_sigma_um": 20.0 },
-        { "kind": "vasculature", "enabled": true, "layers": [{ "depth_um": 20, "root_radius_um": 9 }] },
-        { "kind": "brain_motion", "motion_amplitude_um": 3.0, "max_shift_um": 4.0 },
-        { "kind": "illumination_profile" },
-        { "kind": "vignette" },
-        { "kind": "leakage" },
-        { "kind": "sensor", "photons_per_unit": 600.0 },
-    ]);
     let mut spec = json!({
         "acquisition": {
             "fps": 20.0, "duration_s": 1.5,
@@ -43,7 +28,7 @@ fn full() -> Spec {
         },
         "seed": 11, "steps": [],
     });
-    spec["steps"] = steps;
+    spec["steps"] = json!(AnyStep::all_examples());
     common::spec(&spec)
 }
 
@@ -66,6 +51,36 @@ fn bytes(pixels: &Pixels) -> Vec<u8> {
 
 fn with_threads<T: Send>(n: usize, f: impl FnOnce() -> T + Send) -> T {
     rayon::ThreadPoolBuilder::new().num_threads(n).build().expect("a pool").install(f)
+}
+
+/// The kinds of the steps that move the tissue, and so ask for a margin.
+fn moving() -> Vec<&'static str> {
+    AnyStep::all_examples().iter().filter(|step| step.margin().is_some()).map(AnyStep::kind).collect()
+}
+
+/// Without this, the laws would hold of a step because it does nothing.
+#[test]
+fn every_example_is_no_default_and_is_seen() {
+    let whole = full();
+    let film = |spec: &Spec| bytes(&simulate(spec).expect("valid").observed.pixels);
+    let seen = film(&whole);
+    for (example, default) in whole.steps.iter().zip(AnyStep::all_defaults()) {
+        let kind = example.kind();
+        let fields =
+            serde_json::to_value(&default).expect("a step is JSON").as_object().map_or(0, serde_json::Map::len);
+        assert!(fields == 1 || *example != default, "{kind}: the example is the default");
+        let less = without(&whole, kind);
+        // Without its cells, their activity or their light a film shows less, without a camera no counts, and so on.
+        assert!(
+            film(&less) != seen,
+            "{kind}: the film is the same without it; its example must have an effect that is seen"
+        );
+        for declared in example.records() {
+            let there = Scene::new(&whole).expect("valid").ground_truth(None);
+            let array = there.array(declared.name).unwrap_or_else(|| panic!("{kind} records no {}", declared.name));
+            assert!(array.data.to_f64().iter().any(|v| *v != 0.0), "{kind}: {} holds nothing but zeros", declared.name);
+        }
+    }
 }
 
 #[test]
@@ -125,6 +140,11 @@ fn longer_is_a_continuation() {
             }
         }
     }
+}
+
+/// The spec without what moves the tissue.
+fn still(spec: &Spec) -> Spec {
+    moving().iter().fold(spec.clone(), |spec, kind| without(&spec, kind))
 }
 
 /// Activity is held up to the calibration window of 60 s and reached from checkpoints in longer recordings.
@@ -230,7 +250,8 @@ fn removing_a_step_changes_nothing_that_did_not_ask_for_it() {
     }
     // The canvas is only as wide as the motion needs: who asks for it gets pixels added, not changed. The cells are tested
     // on their own below, as some of the margin come into view.
-    let margin_only = |asker: &str, answerer: &str| answerer == "brain_motion" && asker != "composite";
+    let moving = moving();
+    let margin_only = |asker: &str, answerer: &str| moving.contains(&answerer) && asker != "composite";
     for kind in KINDS {
         let less = Scene::new(&without(&spec, kind)).expect("valid");
         for (i, stage) in less.plan.stages.iter().enumerate() {
@@ -251,17 +272,18 @@ fn removing_a_step_changes_nothing_that_did_not_ask_for_it() {
 fn motion_keeps_every_cell_of_the_field() {
     let spec = full();
     let moving = Scene::new(&spec).expect("valid").into_ground_truth(None);
-    let still = Scene::new(&without(&spec, "brain_motion")).expect("valid").into_ground_truth(None);
+    let still = Scene::new(&still(&spec)).expect("valid").into_ground_truth(None);
     assert!(still.n_units() > 5 && moving.n_units() > still.n_units());
     assert_eq!(moving.focal_depth_um, still.focal_depth_um);
     let n = still.n_units();
-    for name in ["C", "S", "centers_um", "amplitude_per_cell", "bleaching", "observed_sigma_px", "observed_gain"] {
-        let (a, b) = (moving.array(name).expect("there"), still.array(name).expect("there"));
-        let len = b.data.len();
-        assert_eq!(a.data.to_f64()[..len], b.data.to_f64(), "{name}");
-    }
-    for name in ["vasculature_mask", "neuropil_spatial", "neuropil_temporal", "illumination", "in_focus", "leakage"] {
-        let (a, b) = (moving.array(name).expect("there"), still.array(name).expect("there"));
+    for b in &still.arrays {
+        let name = b.declared.name;
+        // A cell at the border is cut by a still canvas, and its light with it.
+        if ["vessel_overlap_fraction", "peak_snr", "detectable"].contains(&name) {
+            continue;
+        }
+        let a = moving.array(name).unwrap_or_else(|| panic!("{name} is gone"));
+        // The cells of the field come first, those of the margin after them.
         assert_eq!(a.data.to_f64()[..b.data.len()], b.data.to_f64(), "{name}");
     }
     let (a, b) = (moving.observed_footprints(), still.observed_footprints());
@@ -284,12 +306,17 @@ fn motion_keeps_every_cell_of_the_field() {
 
 #[test]
 fn more_is_a_superset() {
-    let sparse = Scene::new(&without(&full(), "brain_motion")).expect("valid").into_ground_truth(None);
-    let dense = set(&without(&full(), "brain_motion"), "steps.place_neurons.density_per_mm3", "120000");
+    let sparse = Scene::new(&still(&full())).expect("valid").into_ground_truth(None);
+    let dense = set(&still(&full()), "steps.place_neurons.density_per_mm3", "120000");
     let dense = Scene::new(&dense).expect("valid").into_ground_truth(None);
     assert!(dense.n_units() > sparse.n_units() + 5);
-    for name in ["centers_um", "C", "S", "amplitude_per_cell", "bleaching"] {
-        let (a, b) = (dense.array(name).expect("there"), sparse.array(name).expect("there"));
+    // What is known of a cell by itself; where the focus goes, and so what is seen of it, is for all cells to say.
+    let focused =
+        ["observed_sigma_px", "observed_gain", "in_focus", "detectable", "peak_snr", "vessel_overlap_fraction"];
+    let alone = sparse.arrays.iter().filter(|a| a.declared.dims.first() == Some(&Dim::Unit));
+    for b in alone.filter(|a| !focused.contains(&a.declared.name)) {
+        let name = b.declared.name;
+        let a = dense.array(name).expect("there");
         assert_eq!(a.data.to_f64()[..b.data.len()], b.data.to_f64(), "{name}");
     }
     assert_eq!(dense.planted.patches[..sparse.n_units()], sparse.planted.patches);
@@ -310,13 +337,21 @@ fn until_truncates_the_light_not_the_answers() {
             if let Some(focal) = part.ground_truth.focal_depth_um {
                 assert_eq!(Some(focal), whole.ground_truth.focal_depth_um);
             }
-            let movie = !["place_neurons", "cell_activity", "bleaching", "optics"].contains(&step.kind());
+            let movie = step.domain() != Domain::Cell;
             assert_eq!(part.observed.shape[0], if movie { whole.observed.shape[0] } else { 0 }, "{name}");
         }
     }
     assert_eq!(until("sensor"), whole);
-    let early = until("neuropil").ground_truth;
-    assert!(early.array("illumination").is_none() && early.array("neuropil_spatial").is_some());
+    // Arrays of later steps are absent, unless every recording has them.
+    for (last, step) in spec.steps.iter().enumerate() {
+        let early = until(step.kind()).ground_truth;
+        for (i, other) in spec.steps.iter().enumerate() {
+            for declared in other.records() {
+                let there = i <= last || declared.absent().is_some();
+                assert_eq!(early.array(declared.name).is_some(), there, "{} until {}", declared.name, step.kind());
+            }
+        }
+    }
     let options = Options { until: Some("teleport"), ..Options::default() };
     let error = simulate_into(&spec, MemorySink::default(), options).expect_err("no such stage").to_string();
     assert!(error.contains("teleport") && error.contains("cells_only"), "{error}");
@@ -336,8 +371,11 @@ fn snapshots_are_the_stages() {
     assert_eq!(observed, plain.observed.pixels.to_f32(0..observed.len()));
     // Before the motion the canvas is kept, after it the field of view.
     assert!(recording.stage("composite").expect("kept").shape[1] > recording.observed.shape[1]);
-    for name in ["brain_motion", "vignette"] {
+    for name in scene.plan.stages.iter().map(|s| s.name) {
         let kept = recording.stage(name).expect("kept");
+        if kept.shape != recording.observed.shape {
+            continue;
+        }
         let rendered = render(&scene, 5..6, Some(name)).expect("stages exist");
         assert_eq!(kept.frame(5), rendered.to_f32(0..rendered.len()), "{name}");
     }
@@ -346,7 +384,7 @@ fn snapshots_are_the_stages() {
 #[test]
 fn any_subset_of_steps_is_valid() {
     let steps = full().steps.clone();
-    for mask in (0_u32..1 << KINDS.len()).step_by(37) {
+    for mask in (0_u64..1 << KINDS.len()).step_by(((1 << KINDS.len()) / 110) | 1) {
         let some: Vec<AnyStep> =
             steps.iter().enumerate().filter(|(i, _)| mask >> i & 1 == 1).map(|(_, s)| s.clone()).collect();
         let mut spec = full();
@@ -365,12 +403,20 @@ fn any_subset_of_steps_is_valid() {
 
 fn assert_complete(truth: &GroundTruth, spec: &Spec) {
     let (n, t) = (truth.n_units(), spec.acquisition.n_frames());
-    for name in ["C", "S", "centers_um", "amplitude_per_cell", "in_focus", "detectable"] {
-        let array = truth.array(name).unwrap_or_else(|| panic!("{name} is always there"));
-        assert_eq!(array.shape[0], n, "{name}");
+    for declared in all_declared().filter(|d| d.absent().is_some()) {
+        assert!(truth.array(declared.name).is_some(), "{} is always there", declared.name);
+    }
+    for array in &truth.arrays {
+        let name = array.declared.name;
         assert_eq!(array.shape.iter().product::<usize>(), array.data.len(), "{name}");
-        if ["C", "S"].contains(&name) {
-            assert_eq!(array.shape[1], t);
+        assert_eq!(array.shape.len(), array.declared.dims.len(), "{name}");
+        for (dim, length) in array.declared.dims.iter().zip(&array.shape) {
+            let wanted = match dim {
+                Dim::Unit => Some(n),
+                Dim::Frame => Some(t),
+                dim => dim.fixed(),
+            };
+            assert!(wanted.is_none_or(|wanted| wanted == *length), "{name}: {dim:?} of {length}");
         }
     }
 }
@@ -390,22 +436,18 @@ proptest! {
         morphology in prop::sample::select(vec!["soma", "cytosolic"]),
         curvature in prop::option::of(800.0_f64..4000.0),
         bits in 6_u32..13,
-        mask in any::<u16>(),
+        mask in any::<u64>(),
     ) {
-        let steps: Vec<_> = [
-            json!({ "kind": "place_neurons", "density_per_mm3": 40000.0, "soma_radius_um": 4.0, "morphology": morphology }),
-            json!({ "kind": "cell_activity", "tau_decay_s": 0.6 }),
-            json!({ "kind": "bleaching" }),
-            json!({ "kind": "optics" }),
-            json!({ "kind": "composite" }),
-            json!({ "kind": "neuropil" }),
-            json!({ "kind": "vasculature", "enabled": true, "layers": [{ "root_radius_um": 6.0 }] }),
-            json!({ "kind": "brain_motion", "model": motion, "max_shift_um": 6.0, "motion_amplitude_um": 4.0 }),
-            json!({ "kind": "illumination_profile" }),
-            json!({ "kind": "vignette" }),
-            json!({ "kind": "leakage" }),
-            json!({ "kind": "sensor" }),
-        ].into_iter().enumerate().filter(|(i, _)| mask >> i & 1 == 0).map(|(_, s)| s).collect();
+        let steps: Vec<_> = AnyStep::all_examples().iter().enumerate().filter(|(i, _)| mask >> i & 1 == 0).map(|(_, step)| {
+            let mut step = json!(step);
+            // The steps with several ways to do what they do.
+            match step["kind"].as_str() {
+                Some("place_neurons") => step["morphology"] = json!(morphology),
+                Some("brain_motion") => step["model"] = json!(motion),
+                _ => {}
+            }
+            step
+        }).collect();
         let spec = json!({
             "acquisition": {
                 "fps": fps, "duration_s": 1.2,

@@ -35,7 +35,7 @@ fn conforms(value: &Json, schema: &Json, root: &Json) -> Result<(), String> {
         let number = value.as_f64();
         let limit = bound.as_f64();
         let ok = match keyword.as_str() {
-            "title" | "description" | "default" | "x-unit" | "x-ui" | "$schema" | "$defs" => true,
+            "title" | "description" | "default" | "x-unit" | "x-ui" | "x-since" | "$schema" | "$defs" => true,
             "const" => value == bound,
             "enum" => bound.as_array().is_some_and(|all| all.contains(value)),
             "type" => match bound.as_str().unwrap_or_default() {

@@ -1,6 +1,10 @@
 //! The contact sheet: which panels there are, and what each draws.
 
-use minisim::steps::AnyStep;
+use minisim::{
+    footprint::OUTLINE_SHARE,
+    steps::{AnyStep, Part},
+    truth::Dim,
+};
 
 use super::{
     Film,
@@ -24,8 +28,6 @@ const TITLE: f32 = 17.0;
 const HEAD: f32 = 96.0;
 const TRACES_HEIGHT: f32 = 450.0;
 const FIELDS_HEIGHT: f32 = 250.0;
-/// Share of its peak at which a footprint is outlined.
-const OUTLINE_SHARE: f32 = 0.4;
 const MAX_TRACES: usize = 10;
 /// Percentiles between which images are stretched.
 const STRETCH: [f64; 2] = [0.5, 99.8];
@@ -420,19 +422,18 @@ type StaticField<'a> = (String, &'static str, &'a [f64]);
 /// Those that the recording has.
 fn static_fields(film: &Film) -> Vec<StaticField<'_>> {
     let mut found = Vec::new();
-    for (name, label) in [
-        ("illumination", "Illumination"),
-        ("vignette", "Vignette"),
-        ("vasculature_mask", "Vessel transmission"),
-        ("neuropil_spatial", "Neuropil"),
-        ("leakage", "Leakage"),
-    ] {
+    // The scope's own first, then what it looks at.
+    let mut steps = AnyStep::all_defaults();
+    steps.sort_by_key(|step| step.part() != Part::Instrument);
+    let maps = steps.iter().flat_map(|step| step.records().iter().map(move |declared| (step, declared)));
+    for (step, declared) in maps.filter(|(_, declared)| declared.dims.ends_with(&[Dim::Height, Dim::Width])) {
+        let name = declared.name;
         let Some(array) = film.truth.array(name) else { continue };
         let Some(values) = film.truth.f64s(name) else { continue };
         let [.., height, width] = array.shape[..] else { continue };
         let label = match array.shape[..] {
-            [n, _, _] => format!("{label}, component 1 of {n}"),
-            _ => label.to_owned(),
+            [n, _, _] => format!("{}, component 1 of {n}", step.title()),
+            _ => step.title().to_owned(),
         };
         if let Some(first) = values.get(..height * width)
             && [height, width] == film.shape[1..]
@@ -445,7 +446,7 @@ fn static_fields(film: &Film) -> Vec<StaticField<'_>> {
 
 /// Fields that do not change with time, each on its own scale.
 fn fields(canvas: &mut Canvas, film: &Film, found: &[StaticField<'_>], area: Area) {
-    let slot = (area.w + GAP) / 5.0;
+    let slot = (area.w + GAP) / found.len().max(5) as f32;
     let [_, height, width] = film.shape;
     for (k, (label, unit, values)) in found.iter().enumerate() {
         let place = Area::new(area.x + k as f32 * slot, area.y, slot - GAP, area.h);

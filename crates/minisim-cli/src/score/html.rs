@@ -5,7 +5,7 @@ use std::fmt::Write;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use minisim::{
     GroundTruth,
-    footprint::Patch,
+    footprint::{OUTLINE_SHARE, Patch},
     metrics::{Estimate, Footprint, Score, ScoreOptions},
 };
 
@@ -29,8 +29,6 @@ const MISSED: &str = "#e69f00";
 const ESTIMATED: &str = "#56b4e9";
 const INK: &str = "#212529";
 const LINE: &str = "#0072b2";
-/// Share of its peak at which a footprint is outlined.
-const OUTLINE_SHARE: f32 = 0.4;
 /// Side of the square plots.
 const SIDE: f64 = 330.0;
 

@@ -202,7 +202,7 @@ impl Reader {
         };
         let dir = self.root.join("ground_truth").join(declared.name);
         let there = match declared.stored {
-            Stored::Always => true,
+            Stored::Always(_) => true,
             Stored::WhenPresent => self.present.iter().any(|p| p == declared.name),
             Stored::Extra => dir.is_dir(),
         };

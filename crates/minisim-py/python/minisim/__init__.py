@@ -13,6 +13,8 @@ import sys
 import types
 from typing import TYPE_CHECKING, Any
 
+from ._exports import MODELS
+
 if TYPE_CHECKING:
     from ._core import DETECT_SNR_THRESHOLD as DETECT_SNR_THRESHOLD, __version__ as __version__
     from ._metrics import (
@@ -27,29 +29,7 @@ if TYPE_CHECKING:
         shift_rmse as shift_rmse,
         trace_pearson as trace_pearson,
     )
-    from ._models import (
-        Acquisition as Acquisition,
-        AnyStep as AnyStep,
-        Bleaching as Bleaching,
-        BrainMotion as BrainMotion,
-        CellActivity as CellActivity,
-        CellOptics as CellOptics,
-        Composite as Composite,
-        IlluminationProfile as IlluminationProfile,
-        ImageSensor as ImageSensor,
-        Leakage as Leakage,
-        NeuronPopulation as NeuronPopulation,
-        Neuropil as Neuropil,
-        Optics as Optics,
-        Output as Output,
-        PlaceNeurons as PlaceNeurons,
-        Sensor as Sensor,
-        Spec as Spec,
-        Tissue as Tissue,
-        Vasculature as Vasculature,
-        VesselLayer as VesselLayer,
-        Vignette as Vignette,
-    )
+    from ._models import *  # noqa: F403
     from ._models_ext import SpecWarning as SpecWarning
     from ._perf import PerfTracker as PerfTracker
     from ._recording import (
@@ -90,29 +70,7 @@ _WHERE = {
         "shift_rmse",
         "trace_pearson",
     ],
-    "_models": [
-        "Acquisition",
-        "AnyStep",
-        "Bleaching",
-        "BrainMotion",
-        "CellActivity",
-        "CellOptics",
-        "Composite",
-        "IlluminationProfile",
-        "ImageSensor",
-        "Leakage",
-        "NeuronPopulation",
-        "Neuropil",
-        "Optics",
-        "Output",
-        "PlaceNeurons",
-        "Sensor",
-        "Spec",
-        "Tissue",
-        "Vasculature",
-        "VesselLayer",
-        "Vignette",
-    ],
+    "_models": [*MODELS],
     "_models_ext": ["SpecWarning"],
     "_perf": ["PerfTracker"],
     "_recording": ["GroundTruth", "Recording", "RecordingFormatWarning"],

@@ -164,7 +164,7 @@ class Tissue(_ext.TissueExt):
     )
 
 
-class NeuronPopulation(_ext.NeuronPopulationExt):
+class NeuronPopulation(_ext.PartBase):
     """Cells of one kind: how dense, how large, how deep.
 
     Fields:
@@ -456,7 +456,7 @@ class Neuropil(_ext.StepBase):
     )
 
 
-class VesselLayer(_ext.VesselLayerExt):
+class VesselLayer(_ext.PartBase):
     """One sheet of vessels at one depth.
 
     Fields:
@@ -1014,3 +1014,28 @@ class Spec(_ext.SpecExt):
         default_factory=Output,
         description="What is stored.",
     )
+
+
+__all__ = [
+    "Acquisition",
+    "AnyStep",
+    "Bleaching",
+    "BrainMotion",
+    "CellActivity",
+    "CellOptics",
+    "Composite",
+    "IlluminationProfile",
+    "ImageSensor",
+    "Leakage",
+    "NeuronPopulation",
+    "Neuropil",
+    "Optics",
+    "Output",
+    "PlaceNeurons",
+    "Sensor",
+    "Spec",
+    "Tissue",
+    "Vasculature",
+    "VesselLayer",
+    "Vignette",
+]

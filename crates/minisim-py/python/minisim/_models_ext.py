@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from . import _core
 
@@ -36,16 +36,23 @@ class PartBase(Base):
         return self
 
 
+class NewFields(Base):
+    """A part with fields that the published package does not know: what is written leaves them out while they are as by default, as
+    the engine's canonical JSON does."""
+
+    @model_serializer(mode="wrap")
+    def _without_new_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        for name, field in type(self).model_fields.items():
+            extra = field.json_schema_extra
+            default = field.get_default(call_default_factory=True)
+            if isinstance(extra, dict) and "since" in extra and getattr(self, name) == default:
+                written.pop(name, None)
+        return written
+
+
 class StepBase(PartBase):
     """One effect of the chain."""
-
-
-class NeuronPopulationExt(PartBase):
-    """One kind of cells."""
-
-
-class VesselLayerExt(PartBase):
-    """One sheet of vessels."""
 
 
 class ImageSensorExt(Base):

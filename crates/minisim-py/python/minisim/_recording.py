@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from . import _core, _show
 from ._models import Spec
 from ._models_ext import SpecWarning
+from ._truth import ABSENT, ARRAYS, Flags as Flags, Floats as Floats, TruthArrays
 from .footprint import FootprintStack
 
 if TYPE_CHECKING:
@@ -22,90 +23,14 @@ if TYPE_CHECKING:
     from xarray import DataArray, Dataset
 
 StrPath = Union[str, "PathLike[str]"]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-
-#: Arrays of the truth with one row a cell.
-_PER_UNIT = (
-    "C",
-    "S",
-    "centers_um",
-    "amplitude_per_cell",
-    "in_focus",
-    "detectable",
-    "observed_sigma_px",
-    "observed_gain",
-    "bleaching",
-    "vessel_overlap_fraction",
-    "peak_snr",
-)
-#: The others.
-_COMMON = (
-    "shifts",
-    "illumination",
-    "vignette",
-    "leakage",
-    "neuropil_temporal",
-    "neuropil_spatial",
-    "neuropil_population",
-    "vasculature_mask",
-)
-
 
 class RecordingFormatWarning(UserWarning):
     """A recording was read, but something about it is odd."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GroundTruth:
+class GroundTruth(TruthArrays):
     """Everything that is exactly known about a recording. Arrays whose step did not run are ``None``."""
-
-    planted: FootprintStack
-    """Sharp footprints on the canvas (field of view and motion margin), peak 1."""
-    fov_offset: tuple[int, int]
-    """First row and column of the field of view on the canvas."""
-    fov_shape: tuple[int, int]
-    """(height, width) of the field of view (px)."""
-    C: Floats
-    """Clean calcium traces, (unit, frame)."""
-    S: Floats
-    """Spikes in each frame, (unit, frame)."""
-    centers_um: Floats
-    """Cell centres (unit, 3) as (z, y, x) in µm: z below the surface, y and x from the optical axis."""
-    amplitude_per_cell: Floats
-    """Brightness of each cell."""
-    in_focus: Flags
-    """Whether each cell lies within the depth of field."""
-    detectable: Flags
-    """Whether each cell's largest transient stands out of the sensor's noise."""
-    focal_depth_um: Optional[float] = None
-    """Depth of the focal plane (µm)."""
-    observed_sigma_px: Optional[Floats] = None
-    """Blur (σ, px) of each cell's footprint."""
-    observed_gain: Optional[Floats] = None
-    """Factor on each cell's blurred footprint."""
-    shifts: Optional[Floats] = None
-    """Displacement (dy, dx) of the tissue in each frame, (frame, 2), in px; a correction is its negative."""
-    illumination: Optional[Floats] = None
-    """Excitation over the field of view, (height, width)."""
-    vignette: Optional[Floats] = None
-    """Share of light that the lens passes, (height, width)."""
-    leakage: Optional[Floats] = None
-    """Light added to every frame, (height, width)."""
-    bleaching: Optional[Floats] = None
-    """Share of intact fluorophore, (unit, frame)."""
-    neuropil_temporal: Optional[Floats] = None
-    """Course of each neuropil component, (component, frame)."""
-    neuropil_spatial: Optional[Floats] = None
-    """Field of each neuropil component, (component, height, width)."""
-    neuropil_population: Optional[Floats] = None
-    """The population's activity that the neuropil follows, (frame,)."""
-    vasculature_mask: Optional[Floats] = None
-    """Share of light that the vessels pass, (height, width)."""
-    vessel_overlap_fraction: Optional[Floats] = None
-    """Share of each cell's light that the vessels take."""
-    peak_snr: Optional[Floats] = None
-    """Detection SNR of each cell's largest transient."""
 
     @property
     def n_units(self) -> int:
@@ -161,10 +86,10 @@ class GroundTruth:
         keep = np.asarray(keep, dtype=bool)
         if keep.shape != (self.n_units,):
             raise ValueError(f"a mask of shape {keep.shape} does not fit {self.n_units} cells")
-        values: dict[str, Any] = {name: getattr(self, name) for name in _COMMON}
-        for name in _PER_UNIT:
-            value = getattr(self, name)
-            values[name] = None if value is None else value[keep]
+        values: dict[str, Any] = {name: getattr(self, name) for name in ARRAYS}
+        for name, axes in ARRAYS.items():
+            if axes[0] == "unit" and values[name] is not None:
+                values[name] = values[name][keep]
         return GroundTruth(
             planted=self.planted[keep],
             fov_offset=self.fov_offset,
@@ -185,10 +110,10 @@ class GroundTruth:
             "fov_shape": list(self.fov_shape),
             "focal_depth_um": self.focal_depth_um,
         }
-        for name in (*_PER_UNIT, *_COMMON):
+        for name in ARRAYS:
             value = getattr(self, name)
             if value is not None:
-                flags = name in ("in_focus", "detectable")
+                flags = isinstance(ABSENT.get(name), bool)
                 parts[name] = np.ascontiguousarray(value, dtype=bool if flags else np.float64)
         return parts
 
@@ -196,13 +121,19 @@ class GroundTruth:
     def _of(cls, parts: dict[str, Any]) -> GroundTruth:
         canvas = tuple(parts["canvas_shape"])
         planted = FootprintStack.from_arrays(parts["offsets"], parts["shapes"], parts["data"], canvas)
-        values: dict[str, Any] = {name: parts.get(name) for name in (*_PER_UNIT, *_COMMON)}
+        places = {"offsets", "shapes", "data", "canvas_shape", "fov_offset", "fov_shape", "focal_depth_um"}
+        if unknown := sorted(parts.keys() - ARRAYS.keys() - places):
+            raise RuntimeError(
+                f"the engine's ground truth holds {', '.join(unknown)}, which this package does not know: "
+                "its parts are of different versions; install minisim again"
+            )
+        values: dict[str, Any] = {name: parts.get(name) for name in ARRAYS}
         n = len(planted)
         # A truth without activity has no frames; its arrays are there all the same.
-        values["C"] = np.zeros((n, 0)) if values["C"] is None else values["C"]
-        values["S"] = np.zeros((n, 0)) if values["S"] is None else values["S"]
-        if values["amplitude_per_cell"] is None:
-            values["amplitude_per_cell"] = np.full(n, np.nan)
+        lengths = {"unit": n, "zyx": 3, "yx": 2}
+        for name, value in ABSENT.items():
+            if values[name] is None:
+                values[name] = np.full([lengths.get(axis, 0) for axis in ARRAYS[name]], value)
         return cls(
             planted=planted,
             fov_offset=tuple(parts["fov_offset"]),

@@ -1,51 +1,7 @@
 """Everything that a spec consists of."""
 
-from ._models import (
-    Acquisition as Acquisition,
-    AnyStep as AnyStep,
-    Bleaching as Bleaching,
-    BrainMotion as BrainMotion,
-    CellActivity as CellActivity,
-    CellOptics as CellOptics,
-    Composite as Composite,
-    IlluminationProfile as IlluminationProfile,
-    ImageSensor as ImageSensor,
-    Leakage as Leakage,
-    NeuronPopulation as NeuronPopulation,
-    Neuropil as Neuropil,
-    Optics as Optics,
-    Output as Output,
-    PlaceNeurons as PlaceNeurons,
-    Sensor as Sensor,
-    Spec as Spec,
-    Tissue as Tissue,
-    Vasculature as Vasculature,
-    VesselLayer as VesselLayer,
-    Vignette as Vignette,
-)
+from ._exports import MODELS
+from ._models import *  # noqa: F403
 from ._models_ext import SpecWarning as SpecWarning
 
-__all__ = [
-    "Acquisition",
-    "AnyStep",
-    "Bleaching",
-    "BrainMotion",
-    "CellActivity",
-    "CellOptics",
-    "Composite",
-    "IlluminationProfile",
-    "ImageSensor",
-    "Leakage",
-    "NeuronPopulation",
-    "Neuropil",
-    "Optics",
-    "Output",
-    "PlaceNeurons",
-    "Sensor",
-    "Spec",
-    "SpecWarning",
-    "Tissue",
-    "Vasculature",
-    "VesselLayer",
-    "Vignette",
-]
+__all__ = [*MODELS, "SpecWarning"]

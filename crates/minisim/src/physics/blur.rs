@@ -10,10 +10,13 @@ use crate::{
     math,
 };
 
-/// A Gaussian kernel of width `sigma`, cut at 4σ (radius `floor(4σ + 0.5)`) and normalised to sum 1.
+/// Gaussian kernels are cut at this many σ.
+pub const KERNEL_REACH_SIGMA: f64 = 4.0;
+
+/// A Gaussian kernel of width `sigma`, cut at [`KERNEL_REACH_SIGMA`] (radius `floor(4σ + 0.5)`) and normalised to sum 1.
 #[must_use]
 pub fn gaussian_kernel(sigma: f64) -> Vec<f64> {
-    let radius = (4.0 * sigma + 0.5).floor().max(0.0) as i64;
+    let radius = (KERNEL_REACH_SIGMA * sigma + 0.5).floor().max(0.0) as i64;
     if radius == 0 {
         return vec![1.0];
     }

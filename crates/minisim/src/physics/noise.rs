@@ -5,13 +5,11 @@
 
 use rayon::prelude::*;
 
-use super::blur::weighted_rows;
+use super::blur::{KERNEL_REACH_SIGMA, weighted_rows};
 use crate::{math, rng::Key};
 
 /// Lattice points per σ where the pixels are finer: with 4, the field's variance ripples by less than 1e-30.
 const POINTS_PER_SIGMA: f64 = 4.0;
-/// The Gaussian is cut at this many σ.
-const TRUNCATE: f64 = 4.0;
 /// Lattice rows that are smoothed together.
 const SIDE_BY_SIDE: usize = 8;
 
@@ -34,7 +32,7 @@ impl Lattice {
 
     /// Weights of the lattice points that reach position `at` (in the unit of σ): first point and weights.
     fn weights(&self, at: f64) -> (i64, Vec<f64>) {
-        let reach = (TRUNCATE * self.sigma / self.pitch).max(0.5);
+        let reach = (KERNEL_REACH_SIGMA * self.sigma / self.pitch).max(0.5);
         let u = at / self.pitch;
         let first = (u - reach).ceil() as i64;
         let last = (u + reach).floor() as i64;

@@ -7,55 +7,57 @@ use super::{
 
 record! {
     /// The objective: what it resolves, how much light it collects, how its focal surface bends.
-    pub struct Optics {
+    pub struct Optics, panel("anatomy", "Optics", 0) {
         /// Numerical aperture. Sets resolution, depth of field and, squared, the collected light.
-        na: Positive = 0.45, "";
+        na: Positive = 0.45, "", slider(0.1, 0.6, 0.01), label("NA");
         /// Magnification from object to sensor.
-        magnification: Positive = 8.0, "";
+        magnification: Positive = 8.0, "", slider(1.0, 12.0, 0.1);
         /// Emission wavelength.
-        emission_nm: Positive = 525.0, "nm";
+        emission_nm: Positive = 525.0, "nm", slider(480.0, 580.0, 1.0), label("Emission wavelength");
         /// Half depth counted as in focus; "auto" = 1.33 λ / NA².
         depth_of_field_um: Auto<Positive> => Auto::Auto, "µm";
         /// Petzval radius of the focal surface: off-axis points focus shallower. null = flat field; real miniscopes 2000 to 3000.
-        field_curvature_radius_um: Option<Positive> => None, "µm";
+        field_curvature_radius_um: Option<Positive> => None, "µm",
+            slider(500.0, 8000.0, 100.0), start(2500.0), label("Field curvature");
     }
 }
 
 record! {
     /// The image sensor.
-    pub struct ImageSensor {
+    pub struct ImageSensor, panel("anatomy", "Image sensor", 1) {
         /// Rows.
-        n_px_height: Count = 256, "px";
+        n_px_height: Count = 256, "px", slider(64.0, 800.0, 8.0), label("Pixels, height");
         /// Columns.
-        n_px_width: Count = 256, "px";
+        n_px_width: Count = 256, "px", slider(64.0, 800.0, 8.0), label("Pixels, width");
         /// Physical distance between pixels on the sensor.
-        pixel_pitch_um: Positive = 3.0, "µm";
+        pixel_pitch_um: Positive = 3.0, "µm", slider(1.0, 8.0, 0.1);
         /// Electrons per photon.
-        quantum_efficiency: PositiveFraction = 0.7, "e/photon";
+        quantum_efficiency: PositiveFraction = 0.7, "e/photon", slider(0.3, 1.0, 0.05);
         /// Read noise (RMS).
-        read_noise_e: NonNegative = 2.0, "e";
+        read_noise_e: NonNegative = 2.0, "e", slider(0.0, 10.0, 0.5);
         /// Counts per electron.
-        gain_adu_per_e: Positive = 1.0, "counts/e";
+        gain_adu_per_e: Positive = 1.0, "counts/e", slider(0.1, 4.0, 0.1), label("Gain");
         /// Bits of a count: counts clip to 0 … 2^bits - 1.
-        bit_depth: Count = 8, "bit";
+        bit_depth: Count = 8, "bit", slider(8.0, 12.0, 1.0);
     }
 }
 
 record! {
     /// The tissue between the cells and the lens.
-    pub struct Tissue {
+    pub struct Tissue, panel("anatomy", "Tissue", 3) {
         /// Attenuation length of the excitation light on its diffuse way in (470 nm).
-        scatter_mfp_excitation_um: Positive = 600.0, "µm";
+        scatter_mfp_excitation_um: Positive = 600.0, "µm",
+            slider(100.0, 1000.0, 20.0), label("Excitation mean free path");
         /// Attenuation length of the image-forming emission light on its way out (525 nm).
-        scatter_mfp_emission_um: Positive = 100.0, "µm";
+        scatter_mfp_emission_um: Positive = 100.0, "µm", slider(30.0, 300.0, 5.0), label("Emission mean free path");
         /// Blur σ gained per µm of depth.
-        scatter_blur_per_um: NonNegative = 0.05, "µm/µm";
+        scatter_blur_per_um: NonNegative = 0.05, "µm/µm", slider(0.0, 0.15, 0.005), label("Scatter blur");
     }
 }
 
 record! {
     /// How the recording is taken.
-    pub struct Acquisition {
+    pub struct Acquisition, panel("generate", "Recording", 15) {
         /// The objective.
         optics: Optics => Optics::default(), "";
         /// The image sensor.
@@ -63,13 +65,14 @@ record! {
         /// The tissue.
         tissue: Tissue => Tissue::default(), "";
         /// Frames per second.
-        fps: Positive = 20.0, "Hz";
+        fps: Positive = 20.0, "Hz", slider(1.0, 120.0, 1.0), label("Frames per second");
         /// Length of the recording.
-        duration_s: Positive = 150.0, "s";
+        duration_s: Positive = 150.0, "s", slider(1.0, 7200.0, 1.0);
         /// Depth of the focal plane below the tissue surface; "auto" = where most cells are detectable.
-        focal_depth_in_tissue_um: Auto<NonNegative> => Auto::Auto, "µm";
+        focal_depth_in_tissue_um: Auto<NonNegative> => Auto::Auto, "µm",
+            slider(0.0, 400.0, 5.0), start(150.0), group("Optics"), label("Focal depth");
         /// Working distance of the scope, recorded for surgery planning; changes nothing in the image.
-        front_working_distance_um: Option<Positive> => None, "µm";
+        front_working_distance_um: Option<Positive> => None, "µm", group("Optics"), label("Working distance");
     }
 }
 

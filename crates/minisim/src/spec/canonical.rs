@@ -48,16 +48,17 @@ fn json_text(value: &impl Serialize, formatter: impl Formatter) -> String {
 }
 
 impl Spec {
-    /// The canonical JSON: compact, every field in its fixed order, floats in their shortest form that reads back exactly.
+    /// The canonical JSON: compact, every field in its fixed order, floats in their shortest form that reads back exactly. A field that
+    /// the published package does not know is left out while it is as by default.
     #[must_use]
     pub fn canonical_json(&self) -> String {
-        json_text(self, CompactFormatter)
+        json_text(&self.trimmed().0, CompactFormatter)
     }
 
     /// The canonical JSON for people, indented by 2.
     #[must_use]
     pub fn pretty_json(&self) -> String {
-        json_text(self, PrettyFormatter::with_indent(b"  "))
+        json_text(&self.trimmed().0, PrettyFormatter::with_indent(b"  "))
     }
 
     /// Names the recording: the first 16 hex digits of the SHA-256 of the canonical JSON.

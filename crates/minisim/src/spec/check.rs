@@ -2,13 +2,8 @@
 
 use serde_json::json;
 
-use super::{
-    Acquisition, Output, Severity, StoreDtype,
-    finding::Finding,
-    node::Node,
-    record::{Reader, Record},
-};
-use crate::steps::{AnyStep, KINDS, NeuronPopulation, PlaceNeurons, Sensor, Step, Vasculature, VesselLayer, rank_of};
+use super::{Acquisition, Output, Severity, StoreDtype, finding::Finding, node::Node, record::Reader};
+use crate::steps::{AnyStep, KINDS, Sensor, Step, lister_of, rank_of};
 
 /// Findings after which no further step is looked at.
 const MAX_FINDINGS: usize = 100;
@@ -66,10 +61,9 @@ impl<'a> Checker<'a> {
 #[must_use]
 pub fn check_part(name: &str, part: &serde_json::Value) -> Vec<Finding> {
     // A part is checked by the step that has it.
-    let (step, inside) = match name {
-        VesselLayer::NAME => (json!({ "kind": Vasculature::KIND, "layers": [part] }), "layers[0]."),
-        NeuronPopulation::NAME => (json!({ "kind": PlaceNeurons::KIND, "populations": [part] }), "populations[0]."),
-        _ => (part.clone(), ""),
+    let (step, inside) = match lister_of(name) {
+        Some((kind, list)) => (json!({ "kind": kind, list: [part] }), format!("{list}[0].")),
+        None => (part.clone(), String::new()),
     };
     let mut reader = Reader::default();
     let node = Node::from_json(&step);
@@ -80,7 +74,7 @@ pub fn check_part(name: &str, part: &serde_json::Value) -> Vec<Finding> {
         step.check(&mut cx);
     }
     let found = reader.findings.into_iter().chain(cx.findings).filter(|f| f.severity == Severity::Error);
-    found.map(|f| Finding::error(f.path.strip_prefix(inside).unwrap_or(&f.path), f.value, f.rule, f.remedy)).collect()
+    found.map(|f| Finding::error(f.path.strip_prefix(&inside).unwrap_or(&f.path), f.value, f.rule, f.remedy)).collect()
 }
 
 /// The parts of a spec as far as they could be read; steps with their index and kind as written.

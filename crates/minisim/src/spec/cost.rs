@@ -1,15 +1,15 @@
 //! What a spec will cost, before anything is allocated.
 
-use std::fmt;
+use std::{
+    fmt,
+    ops::{Add, Mul},
+};
 
 use super::{Finding, Report, Spec, StoreDtype};
 use crate::{
-    physics::optics::OpticalModel,
+    physics::{blur::KERNEL_REACH_SIGMA, optics::OpticalModel},
     scene::CALIBRATION_S,
-    steps::{
-        BrainMotion, CellActivity, CellOptics, Domain, Morphology, NeuronPopulation, Neuropil, PlaceNeurons,
-        Vasculature,
-    },
+    steps::{AnyStep, CellActivity, CellOptics, Domain, NeuronPopulation, PlaceNeurons},
 };
 
 /// What cannot be simulated on any machine.
@@ -34,10 +34,72 @@ const BLOCK_BYTES: f64 = 16384.0;
 const CHECKPOINT_BYTES: f64 = 9.0 / 256.0;
 /// Bytes of the same in the ground truth on disk: C, S and bleaching as f64.
 const STORED_TRACE_BYTES: f64 = 24.0;
-/// Longest dendrite as a share of its nominal length.
-const LONGEST_DENDRITE: f64 = 1.25;
-/// Blur kernels are cut at this many σ.
-const BLUR_REACH_SIGMA: f64 = 4.0;
+/// Bytes of a map a pixel: made in double precision, kept in single for rendering.
+const MAP_BYTES: f64 = 12.0;
+/// Bytes of a time course a frame while it is made and rendered.
+const COURSE_BYTES: f64 = 20.0;
+/// Bytes of a number of the ground truth.
+const TRUTH_BYTES: f64 = 8.0;
+
+/// How large a recording is, for steps to say what they take of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Extent {
+    /// Pixels of the canvas.
+    pub canvas_px: f64,
+    /// Pixels of the field of view.
+    pub fov_px: f64,
+    /// Frames.
+    pub n_frames: f64,
+}
+
+/// What a step takes beyond the cells' footprints and traces.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Needs {
+    /// Memory of its maps (bytes).
+    pub map_bytes: f64,
+    /// Memory of its time courses (bytes).
+    pub course_bytes: f64,
+    /// Ground truth on disk before compression (bytes).
+    pub truth_bytes: f64,
+}
+
+impl Needs {
+    /// A map of `map_px` pixels in the plan, of which the truth holds `truth_px`.
+    #[must_use]
+    pub fn map(map_px: f64, truth_px: f64) -> Self {
+        Self { map_bytes: MAP_BYTES * map_px, course_bytes: 0.0, truth_bytes: TRUTH_BYTES * truth_px }
+    }
+
+    /// A time course, in the plan and in the truth.
+    #[must_use]
+    pub fn course(n_frames: f64) -> Self {
+        Self { map_bytes: 0.0, course_bytes: COURSE_BYTES * n_frames, truth_bytes: TRUTH_BYTES * n_frames }
+    }
+}
+
+impl Add for Needs {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            map_bytes: self.map_bytes + other.map_bytes,
+            course_bytes: self.course_bytes + other.course_bytes,
+            truth_bytes: self.truth_bytes + other.truth_bytes,
+        }
+    }
+}
+
+impl Mul<f64> for Needs {
+    type Output = Self;
+
+    fn mul(self, times: f64) -> Self {
+        Self {
+            map_bytes: self.map_bytes * times,
+            course_bytes: self.course_bytes * times,
+            truth_bytes: self.truth_bytes * times,
+        }
+    }
+}
 
 /// The estimated cost of a simulation. All numbers are floats, so that absurd specs give absurd numbers and no overflow.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,13 +126,26 @@ pub struct Cost {
 }
 
 impl Spec {
+    /// Margin of the canvas around the field of view on every side (px): as far as the steps move the tissue, and one pixel more for
+    /// the interpolation's second neighbour; 0 where nothing moves.
+    #[must_use]
+    pub(crate) fn margin_px(&self) -> usize {
+        self.margin_px_f64() as usize
+    }
+
+    /// The margin as a float, for margins that no integer holds.
+    fn margin_px_f64(&self) -> f64 {
+        let um = self.steps.iter().filter_map(AnyStep::margin).map(|margin| margin.um).reduce(Add::add);
+        um.map_or(0.0, |um| (um / self.acquisition.pixel_size_um()).ceil() + 1.0)
+    }
+
     /// Estimates the cost of simulating the spec. Allocates nothing.
     #[must_use]
     pub fn cost(&self) -> Cost {
         let acquisition = &self.acquisition;
         let pixel_um = acquisition.pixel_size_um();
         let fov_px = acquisition.fov_px().map(|n| n as f64);
-        let margin_px = self.step::<BrainMotion>().map_or(0.0, |motion| (motion.reach_um() / pixel_um).ceil() + 1.0);
+        let margin_px = self.margin_px_f64();
         let canvas_px = fov_px.map(|n| n + 2.0 * margin_px);
         let (fov_area, canvas_area) = (fov_px[0] * fov_px[1], canvas_px[0] * canvas_px[1]);
         let n_frames = acquisition.n_frames_f64();
@@ -79,9 +154,9 @@ impl Spec {
         let (mut n_cells, mut planted_px, mut observed_px) = (0.0, 0.0, 0.0);
         let blurred = self.step::<CellOptics>().is_some();
         for population in self.step::<PlaceNeurons>().map(PlaceNeurons::all_populations).unwrap_or_default() {
-            let n = expected_cells(&population, canvas_um2);
-            let side_px = footprint_side_px(&population, pixel_um);
-            let reach_px = BLUR_REACH_SIGMA * self.largest_sigma_um(&population) / pixel_um;
+            let n = population.expected_cells(canvas_um2);
+            let side_px = population.footprint_side_px(pixel_um);
+            let reach_px = KERNEL_REACH_SIGMA * self.largest_sigma_um(&population) / pixel_um;
             n_cells += n;
             planted_px += n * (side_px * side_px).min(canvas_area);
             if blurred {
@@ -90,21 +165,16 @@ impl Spec {
         }
         let traces = if self.step::<CellActivity>().is_some() { n_cells * n_frames } else { 0.0 };
 
-        let components = self.step::<Neuropil>().map_or(0.0, |n| f64::from(n.n_components.get()));
-        let vessels =
-            if self.step::<Vasculature>().is_some_and(|v| v.enabled && !v.layers.is_empty()) { 1.0 } else { 0.0 };
-        let scope_maps = self.steps.iter().filter(|s| s.domain() == Domain::Sensor).count() as f64;
-        // Fields are made in double precision and kept in single for rendering, in double for the ground truth.
-        let maps_bytes =
-            canvas_area * (12.0 * components + 20.0 * vessels) + fov_area * (12.0 * scope_maps + 8.0 * components);
-        let courses_bytes = n_frames * (20.0 * components + 32.0);
+        let extent = Extent { canvas_px: canvas_area, fov_px: fov_area, n_frames };
+        let steps = self.steps.iter().map(|step| step.cost(&extent)).fold(Needs::default(), Add::add);
         let active = if traces > 0.0 { n_cells } else { 0.0 };
         let trace_bytes = BLOCK_BYTES * active
-            + courses_bytes
+            + steps.course_bytes
+            + 32.0 * n_frames
             + if n_frames > CALIBRATION_S * acquisition.fps.get() { CHECKPOINT_BYTES } else { HELD_TRACE_BYTES }
                 * traces;
         let footprint_bytes = 4.0 * (planted_px + observed_px) + 200.0 * n_cells;
-        let memory_bytes = trace_bytes + footprint_bytes + maps_bytes;
+        let memory_bytes = trace_bytes + footprint_bytes + steps.map_bytes;
 
         let sample_bytes = match self.output.store_dtype {
             StoreDtype::Uint8 => 1.0,
@@ -125,11 +195,8 @@ impl Spec {
                 .sum::<f64>();
         }
         let movie_bytes = n_frames * frame_px * sample_bytes;
-        let truth_bytes = STORED_TRACE_BYTES * traces
-            + 4.0 * planted_px
-            + 100.0 * n_cells
-            + 8.0 * fov_area * (components + vessels + scope_maps)
-            + n_frames * (8.0 * components + 16.0);
+        let truth_bytes =
+            STORED_TRACE_BYTES * traces + 4.0 * planted_px + 100.0 * n_cells + steps.truth_bytes + 16.0 * n_frames;
         Cost {
             fov_px,
             canvas_px,
@@ -159,26 +226,6 @@ impl Spec {
             .into_iter()
             .fold(0.0, f64::max)
     }
-}
-
-/// Cells of a population on `area_um2`.
-fn expected_cells(population: &NeuronPopulation, area_um2: f64) -> f64 {
-    if let Some(positions) = &population.positions_um {
-        return positions.len() as f64;
-    }
-    let [top, bottom] = population.depth_range_um;
-    let thickness_um = (bottom - top).max(2.0 * population.soma_radius_um.get());
-    (population.density_per_mm3.get() * (area_um2 / 1e6) * (thickness_um / 1e3)).round_ties_even()
-}
-
-/// Side of the square that a sharp footprint fits in.
-fn footprint_side_px(population: &NeuronPopulation, pixel_um: f64) -> f64 {
-    let soma_um = population.soma_radius_um.get() * (1.0 + population.irregularity.get());
-    let reach_um = match population.morphology {
-        Morphology::Soma => soma_um,
-        Morphology::Cytosolic => soma_um + LONGEST_DENDRITE * population.dendrite_length_um.get(),
-    };
-    2.0 * reach_um / pixel_um + 3.0
 }
 
 impl Cost {
@@ -216,14 +263,18 @@ impl Cost {
         if beyond(canvas_px, limits::MAX_CANVAS_PX) {
             let [height, width] = self.canvas_px.map(count);
             let [fov_height, fov_width] = self.fov_px;
-            let by_motion = canvas_px > 4.0 * fov_height * fov_width;
+            // The step that moves the tissue farthest, where the margin is most of the canvas.
+            let moving = spec.steps.iter().filter_map(|step| Some((step.kind(), step.margin()?)));
+            let farthest = moving.max_by(|a, b| a.1.um.total_cmp(&b.1.um));
+            let motion = farthest.filter(|_| canvas_px > 4.0 * fov_height * fov_width);
+            let by_motion = motion.is_some();
+            let (path, value) = match motion {
+                Some((kind, margin)) => (format!("steps.{kind}.{}", margin.field), format!("{:?}", margin.um)),
+                None => ("acquisition.image_sensor.n_px_height".to_owned(), count(fov_height)),
+            };
             refuse(
-                if by_motion { "steps.brain_motion.max_shift_um" } else { "acquisition.image_sensor.n_px_height" },
-                if by_motion {
-                    spec.step::<BrainMotion>().map(|m| format!("{:?}", m.reach_um())).unwrap_or_default()
-                } else {
-                    count(fov_height)
-                },
+                &path,
+                value,
                 format!(
                     "the canvas (field of view and motion margin) of {height} × {width} px has more than the {} pixels \
                      that can be simulated",

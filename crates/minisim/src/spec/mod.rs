@@ -26,18 +26,19 @@ mod check;
 mod cost;
 mod edit;
 mod finding;
-mod hints;
+pub(crate) mod hints;
 pub(crate) mod node;
 pub(crate) mod num;
 mod read;
 pub(crate) mod record;
 pub(crate) mod schema;
+pub(crate) mod since;
 mod text;
 
 pub use acquisition::{Acquisition, ImageSensor, Optics, Tissue};
 pub use builder::SpecBuilder;
 pub use check::{Checker, check_part};
-pub use cost::{Cost, limits};
+pub use cost::{Cost, Extent, Needs, limits};
 pub use edit::{Difference, diff};
 pub use finding::{Finding, Report, Severity};
 pub use num::{
@@ -56,13 +57,13 @@ choices! {
     /// The container of the stored counts; never a rescaling.
     pub enum StoreDtype {
         /// Four-byte float.
-        Float32 = "float32",
+        Float32 = "float32";
         /// Eight-byte float.
-        Float64 = "float64",
+        Float64 = "float64";
         /// One byte; needs a sensor step and at most 8 bits.
-        Uint8 = "uint8",
+        Uint8 = "uint8", since("0.1");
         /// Two bytes; needs a sensor step and at most 16 bits.
-        Uint16 = "uint16",
+        Uint16 = "uint16", since("0.1");
     }
 }
 
@@ -81,7 +82,7 @@ impl StoreDtype {
 
 record! {
     /// What is stored.
-    pub struct Output {
+    pub struct Output, panel("generate", "Storage", 16) {
         /// Keep the movie after every movie step.
         save_intermediates: bool => false, "";
         /// The container of the stored counts; never a rescaling. Whole-number types need a sensor step and must hold its bits.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::{
     node::{Node, Value},
     record::{Definitions, Field, Reader},
+    since::Trim,
 };
 
 /// A number that its type does not allow.
@@ -335,6 +336,10 @@ impl<T: Field> Field for Auto<T> {
     fn schema(defs: &mut Definitions) -> Map<String, Json> {
         object(json!({ "anyOf": [{ "const": "auto" }, T::schema(defs)] }))
     }
+
+    fn trim(value: &mut Json, cx: &mut Trim) {
+        T::trim(value, cx);
+    }
 }
 
 impl<T: Field> Field for Option<T> {
@@ -344,6 +349,12 @@ impl<T: Field> Field for Option<T> {
 
     fn schema(defs: &mut Definitions) -> Map<String, Json> {
         object(json!({ "anyOf": [T::schema(defs), { "type": "null" }] }))
+    }
+
+    fn trim(value: &mut Json, cx: &mut Trim) {
+        if !value.is_null() {
+            T::trim(value, cx);
+        }
     }
 }
 
@@ -362,6 +373,12 @@ impl<T: Field> Field for Vec<T> {
 
     fn schema(defs: &mut Definitions) -> Map<String, Json> {
         object(json!({ "type": "array", "items": T::schema(defs) }))
+    }
+
+    fn trim(value: &mut Json, cx: &mut Trim) {
+        for (i, item) in value.as_array_mut().into_iter().flatten().enumerate() {
+            cx.below(&format!("[{i}]"), |cx| T::trim(item, cx));
+        }
     }
 }
 

@@ -9,8 +9,10 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{
     finding::Finding,
+    hints::{Hints, Shown},
     node::{Entry, Node, Place, Value},
     num::object,
+    since::Trim,
 };
 
 /// Findings after which no more are collected: a wrong list of a million numbers must not make a report of a million.
@@ -22,6 +24,9 @@ pub(crate) trait Field: Sized {
     fn read(node: &Node, cx: &mut Reader) -> Option<Self>;
     /// The JSON schema of the type.
     fn schema(defs: &mut Definitions) -> Map<String, Json>;
+    /// Takes out of the value's JSON what is newer than the published package and as by default, and notes what is newer and
+    /// stays; see [`Trim`].
+    fn trim(_value: &mut Json, _cx: &mut Trim) {}
 }
 
 /// A struct of the spec.
@@ -34,6 +39,8 @@ pub(crate) trait Record: Field + Default + serde::Serialize {
     const STEP_KIND: Option<&'static str>;
     /// The field that `kind` is written before; empty = first.
     const KIND_BEFORE: &'static str;
+    /// Where a page shows the struct, and since when it exists.
+    const SHOWN: Shown;
     /// Schema of the whole struct.
     fn definition(defs: &mut Definitions) -> Json;
 }
@@ -236,6 +243,7 @@ pub(crate) fn property<T: Field + serde::Serialize>(
     doc: &[&str],
     default: &T,
     unit: &str,
+    hints: &Hints,
 ) -> Json {
     let mut schema = T::schema(defs);
     schema.insert("description".to_owned(), json!(doc_text(doc)));
@@ -243,6 +251,7 @@ pub(crate) fn property<T: Field + serde::Serialize>(
     if !unit.is_empty() {
         schema.insert("x-unit".to_owned(), json!(unit));
     }
+    hints.add_to(&mut schema);
     Json::Object(schema)
 }
 
@@ -250,13 +259,19 @@ pub(crate) fn property<T: Field + serde::Serialize>(
 ///
 /// `field: Type = literal, "unit";` for bounded numbers, `field: Type => expression, "unit";` for everything else. A step
 /// says `: step` after its name, and `before FIELD` when its `kind` is not written first.
+///
+/// How a page shows a field follows its unit, any of the methods of [`Hints`]:
+/// `fps: Positive = 20.0, "Hz", slider(1.0, 120.0, 1.0), label("Frames per second");`. `since("0.2")` there marks a field that
+/// the published package does not know. What is said of the whole struct follows its name, any of the methods of
+/// [`Shown`](super::hints::Shown): `pub struct Neuropil: step, panel("anatomy", "Neuropil", 6) { … }`.
 macro_rules! record {
     (
         $(#[doc = $doc:literal])*
-        pub struct $name:ident $(: $step:ident $(before $before:ident)?)? {
+        pub struct $name:ident $(: $step:ident $(before $before:ident)?)? $(, $shown:ident($($shown_arg:expr),*))* {
             $(
                 $(#[doc = $field_doc:literal])*
-                $field:ident: $ty:ty $(= $literal:literal)? $(=> $default:expr)?, $unit:literal;
+                $field:ident: $ty:ty $(= $literal:literal)? $(=> $default:expr)?, $unit:literal
+                    $(, $hint:ident($($hint_arg:expr),*))*;
             )*
         }
     ) => {
@@ -281,13 +296,16 @@ macro_rules! record {
             const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
             const STEP_KIND: Option<&'static str> = $crate::spec::record::record!(@kind $name $($step)?);
             const KIND_BEFORE: &'static str = concat!($($(stringify!($before))?)?);
+            const SHOWN: $crate::spec::hints::Shown = $crate::spec::hints::Shown::NOWHERE$(.$shown($($shown_arg),*))*;
 
             fn definition(defs: &mut $crate::spec::record::Definitions) -> serde_json::Value {
                 let default = Self::default();
                 let _ = (&defs, &default);
                 let properties: Vec<(&'static str, serde_json::Value)> = vec![$((
                     stringify!($field),
-                    $crate::spec::record::property(defs, &[$($field_doc),*], &default.$field, $unit),
+                    $crate::spec::record::property(defs, &[$($field_doc),*], &default.$field, $unit, const {
+                        &$crate::spec::hints::Hints::NONE$(.$hint($($hint_arg),*))*
+                    }),
                 )),*];
                 $crate::spec::schema::definition::<Self>(&[$($doc),*], properties)
             }
@@ -305,6 +323,16 @@ macro_rules! record {
 
             fn schema(defs: &mut $crate::spec::record::Definitions) -> serde_json::Map<String, serde_json::Value> {
                 defs.refer::<Self>()
+            }
+
+            fn trim(value: &mut serde_json::Value, cx: &mut $crate::spec::since::Trim) {
+                let default = Self::default();
+                cx.whole::<Self>(value);
+                let _ = &default;
+                $({
+                    let since = const { $crate::spec::hints::Hints::NONE$(.$hint($($hint_arg),*))*.since };
+                    cx.field(value, stringify!($field), since, &default.$field);
+                })*
             }
         }
 
@@ -333,11 +361,14 @@ macro_rules! record {
     (@unit $unit:literal) => { concat!("\n\nUnit: ", $unit, ".") };
 }
 
-/// Declares an enum whose values are written as text.
+/// Declares an enum whose values are written as text: `Variant = "text";`, with `since("0.2")` after a comma for a value that the
+/// published package does not know.
 macro_rules! choices {
     (
         $(#[doc = $doc:literal])*
-        pub enum $name:ident { $($(#[doc = $variant_doc:literal])* $variant:ident = $text:literal,)* }
+        pub enum $name:ident {
+            $($(#[doc = $variant_doc:literal])* $variant:ident = $text:literal $(, since($since:literal))?;)*
+        }
     ) => {
         $(#[doc = $doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -381,7 +412,13 @@ macro_rules! choices {
             }
 
             fn schema(_: &mut $crate::spec::record::Definitions) -> serde_json::Map<String, serde_json::Value> {
-                $crate::spec::num::object(serde_json::json!({ "type": "string", "enum": Self::NAMES }))
+                let mut schema = $crate::spec::num::object(serde_json::json!({ "type": "string", "enum": Self::NAMES }));
+                $crate::spec::since::add_choices(&mut schema, &[$($(($text, $since),)?)*]);
+                schema
+            }
+
+            fn trim(value: &mut serde_json::Value, cx: &mut $crate::spec::since::Trim) {
+                cx.choice(value, &[$($(($text, $since),)?)*]);
             }
         }
     };

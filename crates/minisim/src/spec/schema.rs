@@ -9,14 +9,14 @@ use super::{
 use crate::steps::AnyStep;
 
 /// The JSON schema (draft 2020-12) of a spec: every field with type, bounds, default, meaning, unit (`x-unit`) and
-/// how a page shows it (`x-ui`), in the order of the canonical JSON.
+/// how a page shows it (`x-ui`), in the order of the canonical JSON. `x-since` names the version of the engine that first knew a
+/// step, field or value that the published package does not know.
 #[must_use]
 pub fn schema() -> Json {
     let mut defs = Definitions::default();
     let acquisition = Acquisition::schema(&mut defs);
     let steps = AnyStep::schemas(&mut defs);
     let output = Output::schema(&mut defs);
-    super::hints::add(&mut defs.map);
     let with = |mut schema: Map<String, Json>, description: &str, default: Json| {
         schema.insert("description".to_owned(), json!(description));
         schema.insert("default".to_owned(), default);
@@ -67,5 +67,6 @@ pub(crate) fn definition<R: Record>(doc: &[&str], fields: Vec<(&'static str, Jso
     if R::STEP_KIND.is_some() {
         definition["required"] = json!(["kind"]);
     }
+    R::SHOWN.add_to(&mut definition);
     definition
 }

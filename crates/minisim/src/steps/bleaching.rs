@@ -20,7 +20,7 @@
 
 use std::sync::Arc;
 
-use super::{Domain, Step};
+use super::{Domain, Part, Step};
 use crate::{
     math,
     scene::Builder,
@@ -31,19 +31,20 @@ use crate::{
 
 record! {
     /// Bleaches the cells' indicator.
-    pub struct Bleaching: step {
+    pub struct Bleaching: step, panel("anatomy", "Bleaching", 12) {
         /// Bleaching rate per unit of emitted fluorescence.
-        bleach_susceptibility: NonNegative = 6.3e-6, "1/s";
+        bleach_susceptibility: NonNegative = 6.3e-6, "1/s", slider(0.0, 0.05, 0.001);
         /// Time constant with which the cell replaces bleached indicator.
-        turnover_tau_s: Positive = 20000.0, "s";
+        turnover_tau_s: Positive = 20000.0, "s", slider(60.0, 36_000.0, 60.0);
         /// Excitation power relative to the calibration.
-        excitation_intensity: NonNegative = 1.0, "";
+        excitation_intensity: NonNegative = 1.0, "", slider(0.0, 5.0, 0.1);
     }
 }
 
 impl Step for Bleaching {
     const KIND: &'static str = "bleaching";
     const DOMAIN: Domain = Domain::Cell;
+    const PART: Part = Part::Signal;
     const RECORDS: &'static [Declared] = &[Declared {
         name: "bleaching",
         dims: &[Dim::Unit, Dim::Frame],
@@ -51,6 +52,10 @@ impl Step for Bleaching {
         doc: "Share of each cell's indicator that is intact in each frame; 1 at the start.",
         stored: Stored::WhenPresent,
     }];
+
+    fn example() -> Self {
+        Self { bleach_susceptibility: NonNegative::lit(1e-3), ..Self::default() }
+    }
 
     fn build(&self, scene: &mut Builder<'_>) {
         let tau_frames = self.turnover_tau_s.get() * scene.fps();

@@ -27,7 +27,7 @@ mod oscillator;
 
 pub use oscillator::Oscillator;
 use oscillator::{Slosh, Stride};
-use super::{Domain, Step};
+use super::{Domain, Margin, Part, Step};
 use crate::{
     plan::Act,
     math,
@@ -47,9 +47,9 @@ choices! {
     /// How the displacement comes about.
     pub enum MotionModel {
         /// A driven damped oscillator.
-        Physical = "physical",
+        Physical = "physical";
         /// A random walk.
-        Walk = "walk",
+        Walk = "walk";
     }
 }
 
@@ -57,27 +57,27 @@ choices! {
     /// A direction in the image.
     pub enum Axis {
         /// Along the columns: down.
-        Y = "y",
+        Y = "y";
         /// Along the rows: right.
-        X = "x",
+        X = "x";
     }
 }
 
 record! {
     /// Moves the brain under the scope.
-    pub struct BrainMotion: step {
+    pub struct BrainMotion: step, panel("anatomy", "Brain motion", 11) {
         /// "physical" = a driven damped oscillator, "walk" = a random walk.
-        model: MotionModel => MotionModel::Physical, "";
+        model: MotionModel => MotionModel::Physical, "", prominent();
         /// Explicit displacement (dy, dx) of every frame; overrides the model.
         trajectory_um: Option<Vec<[f64; 2]>> => None, "µm";
         /// Largest displacement of the models.
-        max_shift_um: Positive = 15.0, "µm";
+        max_shift_um: Positive = 15.0, "µm", slider(1.0, 40.0, 1.0), label("Max shift");
         /// Stride frequency (physical).
-        locomotion_freq_hz: Positive = 7.0, "Hz";
+        locomotion_freq_hz: Positive = 7.0, "Hz", slider(1.0, 12.0, 0.5), label("Stride");
         /// 99th percentile of the displacement (physical).
-        motion_amplitude_um: Positive = 10.0, "µm";
+        motion_amplitude_um: Positive = 10.0, "µm", slider(0.5, 30.0, 0.5), label("Amplitude");
         /// Axis of the stride (physical).
-        locomotion_axis: Axis => Axis::Y, "";
+        locomotion_axis: Axis => Axis::Y, "", label("Axis"), prominent();
         /// Resonance frequency of the brain in the skull (physical).
         resonance_freq_hz: Positive = 6.0, "Hz";
         /// Damping ratio of that resonance (physical).
@@ -104,6 +104,7 @@ fn largest_component(trajectory_um: &[[f64; 2]]) -> f64 {
 impl Step for BrainMotion {
     const KIND: &'static str = "brain_motion";
     const DOMAIN: Domain = Domain::Motion;
+    const PART: Part = Part::Motion;
     const RECORDS: &'static [Declared] = &[Declared {
         name: "shifts",
         dims: &[Dim::Frame, Dim::Yx],
@@ -111,6 +112,15 @@ impl Step for BrainMotion {
         doc: "Displacement (dy, dx) of the tissue in each frame; a correction is its negative.",
         stored: Stored::WhenPresent,
     }];
+
+    fn example() -> Self {
+        Self { motion_amplitude_um: Positive::lit(3.0), max_shift_um: Positive::lit(4.0), ..Self::default() }
+    }
+
+    fn margin(&self) -> Option<Margin> {
+        let field = if self.trajectory_um.is_some() { "trajectory_um" } else { "max_shift_um" };
+        Some(Margin { um: self.reach_um(), field })
+    }
 
     fn check(&self, cx: &mut Checker<'_>) {
         let (amplitude, limit) = (self.motion_amplitude_um.get(), self.max_shift_um.get());
@@ -171,8 +181,6 @@ impl Step for BrainMotion {
             (None, MotionModel::Walk) => self.walk_um(scene.key("walk"), n_frames),
         };
         let px: Vec<[f64; 2]> = path_um.iter().take(n_frames).map(|v| v.map(|um| um / pixel_um)).collect();
-        // One pixel more than the largest shift, for the interpolation's second neighbour.
-        scene.set_margin((self.reach_um() / pixel_um).ceil() as usize + 1);
         scene.record("shifts", &[px.len(), 2], TruthData::F64(px.concat().into()));
         scene.push(Act::Move(px));
     }

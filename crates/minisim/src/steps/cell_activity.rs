@@ -30,7 +30,7 @@ use std::{ops::Range, sync::Arc};
 
 use rayon::prelude::*;
 
-use super::{Domain, Step};
+use super::{Domain, Part, Step};
 use crate::{
     cells::{Traces, range_of},
     level::{Kernel, Level, Wide},
@@ -39,7 +39,7 @@ use crate::{
     scene::{self, Builder},
     spec::{Checker, NonNegative, Positive, record::record},
     timeline::{Activity, Checkpoint, HeldActivity},
-    truth::{Declared, Dim, Stored, TruthData},
+    truth::{Declared, Dim, Fill, Stored, TruthData},
 };
 
 /// Length of the lead-in in decay times.
@@ -49,25 +49,25 @@ const START: u64 = 1 << 63;
 
 record! {
     /// Makes the cells fire and glow.
-    pub struct CellActivity: step {
+    pub struct CellActivity: step, panel("activity", "Neural activity", 14) {
         /// Rate of the fine grid that spikes are drawn on; rounded to whole bins per frame.
         spike_sim_hz: Positive = 300.0, "Hz";
         /// Chance per frame that a quiescent cell starts a burst.
-        p_quiescent_to_active: Positive = 0.005, "1/frame";
+        p_quiescent_to_active: Positive = 0.005, "1/frame", slider(0.0005, 0.03, 0.0005), label("Burst onset p");
         /// Chance per frame that a burst ends.
-        p_active_to_quiescent: Positive = 0.3, "1/frame";
+        p_active_to_quiescent: Positive = 0.3, "1/frame", slider(0.05, 0.6, 0.01), label("Burst end p");
         /// Firing rate inside a burst.
-        active_rate_hz: Positive = 150.0, "Hz";
+        active_rate_hz: Positive = 150.0, "Hz", slider(20.0, 400.0, 5.0), label("Rate in a burst");
         /// Firing rate outside bursts.
-        quiescent_rate_hz: NonNegative = 0.6, "Hz";
+        quiescent_rate_hz: NonNegative = 0.6, "Hz", slider(0.0, 3.0, 0.1), label("Baseline rate");
         /// Rise time constant of the response to a spike.
-        tau_rise_s: Positive = 0.05, "s";
+        tau_rise_s: Positive = 0.05, "s", slider(0.01, 0.3, 0.01), label("τ rise");
         /// Decay time constant of the response to a spike.
-        tau_decay_s: Positive = 0.5, "s";
+        tau_decay_s: Positive = 0.5, "s", slider(0.1, 2.0, 0.05), label("τ decay");
         /// Coefficient of variation of the cells' brightness (log-normal, mean 1).
-        brightness_cv: NonNegative = 0.3, "";
+        brightness_cv: NonNegative = 0.3, "", slider(0.0, 1.0, 0.05), label("Brightness spread");
         /// Fluorescence of a cell at rest; a single spike peaks at 1.
-        f0: NonNegative = 1.0, "fluorescence units";
+        f0: NonNegative = 1.0, "fluorescence units", slider(0.0, 3.0, 0.1), label("Baseline F₀");
         /// Standard deviation of noise added to the traces; off unless asked for.
         trace_noise: NonNegative = 0.0, "fluorescence units";
     }
@@ -76,29 +76,34 @@ record! {
 impl Step for CellActivity {
     const KIND: &'static str = "cell_activity";
     const DOMAIN: Domain = Domain::Cell;
+    const PART: Part = Part::Signal;
     const RECORDS: &'static [Declared] = &[
         Declared {
             name: "C",
             dims: &[Dim::Unit, Dim::Frame],
             unit: "fluorescence units",
             doc: "Clean calcium trace of each cell, averaged over each exposure; no bleaching, no noise.",
-            stored: Stored::Always,
+            stored: Stored::Always(Fill::Real(0.0)),
         },
         Declared {
             name: "S",
             dims: &[Dim::Unit, Dim::Frame],
             unit: "spikes",
             doc: "Spikes of each cell in each frame.",
-            stored: Stored::Always,
+            stored: Stored::Always(Fill::Count(0)),
         },
         Declared {
             name: "amplitude_per_cell",
             dims: &[Dim::Unit],
             unit: "",
             doc: "Brightness of each cell, the factor on its baseline and transients.",
-            stored: Stored::Always,
+            stored: Stored::Always(Fill::Unknown),
         },
     ];
+
+    fn example() -> Self {
+        Self { f0: NonNegative::lit(1.1), ..Self::default() }
+    }
 
     fn check(&self, cx: &mut Checker<'_>) {
         let (rise, decay) = (self.tau_rise_s.get(), self.tau_decay_s.get());

@@ -16,18 +16,23 @@
 //! # Records
 //! Nothing.
 
-use super::{Domain, Step};
+use super::{Domain, Part, Step};
 use crate::{plan::Emitters, scene::Builder, spec::record::record};
 
 record! {
     /// Adds the cells' light to the movie.
-    pub struct Composite: step {}
+    pub struct Composite: step, panel("hidden", "Cells in the film", 13) {}
 }
 
 impl Step for Composite {
     const KIND: &'static str = "composite";
     const STAGE: &'static str = "cells_only";
     const DOMAIN: Domain = Domain::Tissue;
+    const PART: Part = Part::Signal;
+
+    fn example() -> Self {
+        Self {}
+    }
 
     fn build(&self, scene: &mut Builder<'_>) {
         let patches = scene.observed_footprints();

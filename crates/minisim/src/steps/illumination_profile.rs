@@ -16,22 +16,22 @@
 //! # Records
 //! `illumination`.
 
-use super::{Domain, Step};
+use super::{Domain, Part, Step};
 use crate::{
     plan::{Field, Leg, Op},
     physics::falloff::radial_falloff,
     scene::Builder,
-    spec::{Checker, Fraction, Positive, record::record},
+    spec::{Checker, Extent, Fraction, Needs, Positive, record::record},
     truth::{Declared, Dim, Stored, TruthData},
 };
 
 record! {
     /// Dims the excitation towards the edges.
-    pub struct IlluminationProfile: step {
+    pub struct IlluminationProfile: step, panel("anatomy", "Illumination", 8) {
         /// Excitation at the farthest corner, relative to the centre; 1 = even.
-        falloff: Fraction = 0.7, "";
+        falloff: Fraction = 0.7, "", slider(0.0, 1.0, 0.05), label("Edge");
         /// How abruptly it falls: 2 = parabola.
-        exponent: Positive = 2.0, "";
+        exponent: Positive = 2.0, "", slider(0.5, 6.0, 0.5), label("Rolloff");
         /// Centre of the light (y, x) from the optical axis.
         center_offset_um: [f64; 2] => [0.0, 0.0], "µm";
     }
@@ -40,6 +40,7 @@ record! {
 impl Step for IlluminationProfile {
     const KIND: &'static str = "illumination_profile";
     const DOMAIN: Domain = Domain::Sensor;
+    const PART: Part = Part::Instrument;
     const RECORDS: &'static [Declared] = &[Declared {
         name: "illumination",
         dims: &[Dim::Height, Dim::Width],
@@ -47,6 +48,14 @@ impl Step for IlluminationProfile {
         doc: "Excitation at each pixel, relative to the brightest place.",
         stored: Stored::WhenPresent,
     }];
+
+    fn example() -> Self {
+        Self { falloff: Fraction::lit(0.6), ..Self::default() }
+    }
+
+    fn cost(&self, extent: &Extent) -> Needs {
+        Needs::map(extent.fov_px, extent.fov_px)
+    }
 
     fn check(&self, cx: &mut Checker<'_>) {
         cx.finite("center_offset_um", &self.center_offset_um);

@@ -18,13 +18,13 @@
 
 use rayon::prelude::*;
 
-use super::{Domain, Step};
+use super::{Domain, Part, Step};
 use crate::{
     plan::{Field, Op},
     math,
     scene::Builder,
     spec::{
-        NonNegative, Positive,
+        Extent, Needs, NonNegative, Positive,
         record::{choices, record},
     },
     truth::{Declared, Dim, Stored, TruthData},
@@ -34,19 +34,19 @@ choices! {
     /// Where the leaked light falls.
     pub enum LeakageProfile {
         /// Everywhere alike.
-        Uniform = "uniform",
+        Uniform = "uniform";
         /// A Gaussian around the centre.
-        Gaussian = "gaussian",
+        Gaussian = "gaussian";
     }
 }
 
 record! {
     /// Adds a constant glow of the scope itself.
-    pub struct Leakage: step {
+    pub struct Leakage: step, panel("anatomy", "Leakage", 10) {
         /// "uniform" = everywhere alike, "gaussian" = brightest in the centre.
-        profile: LeakageProfile => LeakageProfile::Gaussian, "";
+        profile: LeakageProfile => LeakageProfile::Gaussian, "", prominent();
         /// Brightness at the centre.
-        level: NonNegative = 0.1, "fluorescence units";
+        level: NonNegative = 0.1, "fluorescence units", slider(0.0, 1.0, 0.02);
         /// Width of the Gaussian; null = a quarter of the smaller side of the field of view.
         sigma_um: Option<Positive> => None, "µm";
     }
@@ -55,6 +55,7 @@ record! {
 impl Step for Leakage {
     const KIND: &'static str = "leakage";
     const DOMAIN: Domain = Domain::Sensor;
+    const PART: Part = Part::Background;
     const RECORDS: &'static [Declared] = &[Declared {
         name: "leakage",
         dims: &[Dim::Height, Dim::Width],
@@ -62,6 +63,14 @@ impl Step for Leakage {
         doc: "Light added to each pixel in every frame.",
         stored: Stored::WhenPresent,
     }];
+
+    fn example() -> Self {
+        Self { level: NonNegative::lit(0.2), ..Self::default() }
+    }
+
+    fn cost(&self, extent: &Extent) -> Needs {
+        Needs::map(extent.fov_px, extent.fov_px)
+    }
 
     fn build(&self, scene: &mut Builder<'_>) {
         let canvas = scene.canvas();

@@ -2,7 +2,7 @@
 
 use crate::{
     scene::Builder,
-    spec::Checker,
+    spec::{Checker, Extent, Needs, record::Record},
     truth::{self, Declared},
 };
 
@@ -19,16 +19,72 @@ pub enum Domain {
     Sensor,
 }
 
+/// What a step is of a recording, for those who choose among the steps: the clean twin, the contact sheet, the tour, the docs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What an experiment is after: cells, their activity, their light.
+    Signal,
+    /// Light and shadow that are not the cells'.
+    Background,
+    /// What differs from one exposure to the next by chance.
+    Noise,
+    /// The tissue moves against the scope.
+    Motion,
+    /// What the scope does to every scene alike.
+    Instrument,
+}
+
+impl Part {
+    /// The part in one word, as documentation writes it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Signal => "signal",
+            Self::Background => "background",
+            Self::Noise => "noise",
+            Self::Motion => "motion",
+            Self::Instrument => "instrument",
+        }
+    }
+}
+
+/// How far the tissue moves, so that real tissue can be simulated around the field of view.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Margin {
+    /// Largest displacement on either axis (µm).
+    pub um: f64,
+    /// The step's field to lower when that is too far.
+    pub field: &'static str,
+}
+
 /// One effect of the forward model.
-pub trait Step {
+pub trait Step: Sized {
     /// Name in specs.
     const KIND: &'static str;
     /// Name of the movie after this step.
     const STAGE: &'static str = Self::KIND;
     /// Where the effect happens.
     const DOMAIN: Domain;
+    /// What the effect is of a recording.
+    const PART: Part;
     /// The ground truth that the step records.
     const RECORDS: &'static [Declared] = &[];
+    /// Structs whose rules the step checks, by name, and the step's field that lists them.
+    const LISTS: &'static [(&'static str, &'static str)] = &[];
+
+    /// The step with an effect that is seen in any film of some cells, and not the default where the step has fields: what the laws
+    /// are tried on.
+    fn example() -> Self;
+
+    /// How far the step moves the tissue; `None` for steps that do not.
+    fn margin(&self) -> Option<Margin> {
+        None
+    }
+
+    /// What the step takes beyond the cells' footprints and traces.
+    fn cost(&self, _extent: &Extent) -> Needs {
+        Needs::default()
+    }
 
     /// Checks what no single field's bound can say.
     fn check(&self, _cx: &mut Checker<'_>) {}
@@ -55,6 +111,8 @@ macro_rules! chain {
 
         const RECORDS: &[&[Declared]] = &[$($name::RECORDS),*];
 
+        const LISTS: &[(&str, &[(&str, &str)])] = &[$(($name::KIND, $name::LISTS)),*];
+
         impl AnyStep {
             /// Name of the step in specs.
             #[must_use]
@@ -72,6 +130,36 @@ macro_rules! chain {
             #[must_use]
             pub fn domain(&self) -> Domain {
                 match self { $(Self::$name(_) => $name::DOMAIN,)* }
+            }
+
+            /// What the effect is of a recording.
+            #[must_use]
+            pub fn part(&self) -> Part {
+                match self { $(Self::$name(_) => $name::PART,)* }
+            }
+
+            /// The step's name for people.
+            #[must_use]
+            pub fn title(&self) -> &'static str {
+                match self { $(Self::$name(_) => $name::SHOWN.title().unwrap_or($name::KIND),)* }
+            }
+
+            /// How far the step moves the tissue; `None` for steps that do not.
+            #[must_use]
+            pub fn margin(&self) -> Option<Margin> {
+                match self { $(Self::$name(step) => step.margin(),)* }
+            }
+
+            /// What the step takes beyond the cells' footprints and traces.
+            #[must_use]
+            pub fn cost(&self, extent: &Extent) -> Needs {
+                match self { $(Self::$name(step) => step.cost(extent),)* }
+            }
+
+            /// Takes what is new and as by default out of the step's JSON.
+            pub(crate) fn trim(&self, tree: &mut serde_json::Value, cx: &mut crate::spec::since::Trim) {
+                use crate::spec::record::Field;
+                match self { $(Self::$name(_) => $name::trim(tree, cx),)* }
             }
 
             /// The ground truth that the step records.
@@ -105,6 +193,12 @@ macro_rules! chain {
             #[must_use]
             pub fn all_defaults() -> Vec<Self> {
                 vec![$(Self::$name($name::default())),*]
+            }
+
+            /// An example of every step, in the order of the chain: each with an effect that is seen in a film of some cells.
+            #[must_use]
+            pub fn all_examples() -> Vec<Self> {
+                vec![$(Self::$name($name::example())),*]
             }
 
             /// The step `kind` with its defaults.
@@ -177,9 +271,22 @@ pub fn stage_name(name: &str) -> &str {
     KINDS.iter().position(|k| *k == name).map_or(name, |i| STAGES[i])
 }
 
+/// The step, by kind, and its field that lists structs of this name.
+pub(crate) fn lister_of(name: &str) -> Option<(&'static str, &'static str)> {
+    LISTS.iter().find_map(|(kind, lists)| Some((*kind, lists.iter().find(|list| list.0 == name)?.1)))
+}
+
 /// All arrays that a ground truth may hold: those of every recording, then those of the steps in chain order.
 pub fn all_declared() -> impl Iterator<Item = &'static Declared> {
     truth::COMMON.iter().chain(RECORDS.iter().copied().flatten())
+}
+
+/// The arrays that the step `kind` records; for no kind (`""`), those of every recording.
+pub(crate) fn declared_by(kind: &str) -> &'static [Declared] {
+    if kind.is_empty() {
+        return truth::COMMON;
+    }
+    RECORDS.get(rank_of(kind)).copied().unwrap_or_default()
 }
 
 /// The declaration of the ground-truth array `name`.

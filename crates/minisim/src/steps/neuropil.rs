@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{Domain, Step};
+use super::{Domain, Part, Step};
 use crate::{
     cells::range_of,
     math,
@@ -35,7 +35,7 @@ use crate::{
     },
     plan::{Course, Field, Map, Op, Tissue},
     scene::{Builder, Canvas},
-    spec::{Count, Fraction, Positive, record::record},
+    spec::{Count, Extent, Fraction, Needs, Positive, record::record},
     truth::{Declared, Dim, Stored, TruthData},
 };
 
@@ -44,7 +44,7 @@ const DRIFT_LOG_SD: f64 = 0.4;
 
 record! {
     /// Adds a smooth, slow background glow.
-    pub struct Neuropil: step {
+    pub struct Neuropil: step, panel("anatomy", "Neuropil", 6) {
         /// Low-pass σ of the maps: the size of the blobs.
         spatial_sigma_um: Positive = 40.0, "µm";
         /// Time constant of the glow's own fluctuation.
@@ -52,7 +52,7 @@ record! {
         /// Time constant with which the glow follows the cells.
         population_tau_s: Positive = 1.5, "s";
         /// Brightness.
-        amplitude: Positive = 0.5, "fluorescence units";
+        amplitude: Positive = 0.5, "fluorescence units", slider(0.1, 3.0, 0.1);
         /// Number of maps, each with its own time course.
         n_components: Count = 3, "";
         /// Share of the time course that follows the cells' summed activity.
@@ -63,6 +63,7 @@ record! {
 impl Step for Neuropil {
     const KIND: &'static str = "neuropil";
     const DOMAIN: Domain = Domain::Tissue;
+    const PART: Part = Part::Background;
     const RECORDS: &'static [Declared] = &[
         Declared {
             name: "neuropil_temporal",
@@ -86,6 +87,17 @@ impl Step for Neuropil {
             stored: Stored::WhenPresent,
         },
     ];
+
+    fn example() -> Self {
+        Self { spatial_sigma_um: Positive::lit(20.0), ..Self::default() }
+    }
+
+    fn cost(&self, extent: &Extent) -> Needs {
+        let one = Needs::map(extent.canvas_px, extent.fov_px) + Needs::course(extent.n_frames);
+        // The maps of the truth are held beside those on the canvas.
+        let shown = Needs { map_bytes: 8.0 * extent.fov_px, ..Needs::default() };
+        (one + shown) * f64::from(self.n_components.get())
+    }
 
     fn build(&self, scene: &mut Builder<'_>) {
         let (n_frames, fps) = (scene.n_frames(), scene.fps());

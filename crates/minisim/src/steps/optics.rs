@@ -19,7 +19,7 @@
 //! # Records
 //! `observed_sigma_px`, `observed_gain`; the resolved focal depth.
 
-use super::{Domain, Step};
+use super::{Domain, Part, Step};
 use crate::{
     physics::optics::PointSpread,
     scene::Builder,
@@ -29,12 +29,13 @@ use crate::{
 
 record! {
     /// Blurs and dims each cell by its depth and focus. Its numbers are those of the acquisition.
-    pub struct CellOptics: step {}
+    pub struct CellOptics: step, panel("anatomy", "Blur by depth", 5) {}
 }
 
 impl Step for CellOptics {
     const KIND: &'static str = "optics";
     const DOMAIN: Domain = Domain::Cell;
+    const PART: Part = Part::Signal;
     const RECORDS: &'static [Declared] = &[
         Declared {
             name: "observed_sigma_px",
@@ -51,6 +52,10 @@ impl Step for CellOptics {
             stored: Stored::WhenPresent,
         },
     ];
+
+    fn example() -> Self {
+        Self {}
+    }
 
     fn build(&self, scene: &mut Builder<'_>) {
         let focal = scene.focal_depth_um();

@@ -33,7 +33,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{Domain, Step};
+use super::{Domain, Part, Step};
 use crate::{
     cells::Cells,
     footprint::Patch,
@@ -43,16 +43,16 @@ use crate::{
         Auto, Checker, Fraction, NonNegative, Positive,
         record::{choices, record},
     },
-    truth::{Declared, Dim, Stored, TruthData},
+    truth::{Declared, Dim, Fill, Stored, TruthData},
 };
 
 choices! {
     /// What part of a cell is labelled.
     pub enum Morphology {
         /// The body only.
-        Soma = "soma",
+        Soma = "soma";
         /// The body with its proximal dendrites.
-        Cytosolic = "cytosolic",
+        Cytosolic = "cytosolic";
     }
 }
 
@@ -66,7 +66,7 @@ macro_rules! populations {
 
         record! {
             /// Places cells: one population described by the fields here, or several in `populations`.
-            pub struct PlaceNeurons: step before populations {
+            pub struct PlaceNeurons: step before populations, panel("anatomy", "Cells", 4) {
                 $($fields)*
                 /// Several populations, instead of the one described by the other fields.
                 populations: Option<Vec<NeuronPopulation>> => None, "";
@@ -77,21 +77,21 @@ macro_rules! populations {
 
 populations! {
     /// Cells per mm³ of tissue.
-    density_per_mm3: Positive = 25000.0, "1/mm³";
+    density_per_mm3: Positive = 25000.0, "1/mm³", slider(2000.0, 120_000.0, 1000.0);
     /// Radius of the cell body.
-    soma_radius_um: Positive = 7.0, "µm";
+    soma_radius_um: Positive = 7.0, "µm", slider(2.0, 12.0, 0.5);
     /// How much the outline wobbles, as a share of the radius; 0 = a disk.
-    irregularity: Fraction = 0.3, "";
+    irregularity: Fraction = 0.3, "", slider(0.0, 1.0, 0.05);
     /// "soma" = body only, "cytosolic" = with proximal dendrites.
-    morphology: Morphology => Morphology::Soma, "";
+    morphology: Morphology => Morphology::Soma, "", prominent();
     /// Nominal reach of a dendrite (cytosolic).
-    dendrite_length_um: Positive = 24.0, "µm";
+    dendrite_length_um: Positive = 24.0, "µm", slider(5.0, 60.0, 1.0);
     /// Diameter of a dendrite at its base (cytosolic); it tapers to a thread.
-    dendrite_width_um: Positive = 3.0, "µm";
+    dendrite_width_um: Positive = 3.0, "µm", slider(1.0, 6.0, 0.5);
     /// Smallest and largest depth of a centre below the tissue surface.
-    depth_range_um: [f64; 2] => [0.0, 200.0], "µm";
+    depth_range_um: [f64; 2] => [0.0, 200.0], "µm", slider(0.0, 400.0, 5.0);
     /// Smallest distance between two centres of the population; 0 = none.
-    min_distance_um: NonNegative = 0.0, "µm";
+    min_distance_um: NonNegative = 0.0, "µm", slider(0.0, 40.0, 1.0);
     /// Explicit centres (z, y, x); density, depth range and distance are then ignored.
     positions_um: Option<Vec<[f64; 3]>> => None, "µm";
 }
@@ -121,12 +121,26 @@ impl PlaceNeurons {
 }
 
 impl NeuronPopulation {
-    /// Cells to expect over a field of (height, width) µm: density × area × thickness, or as many as have a place.
+    /// Cells over an area (µm²): density × area × thickness rounded, the thickness at least one soma; or as many as have a place.
     #[must_use]
-    pub fn expected_cells(&self, field_um: [f64; 2]) -> f64 {
+    pub fn expected_cells(&self, area_um2: f64) -> f64 {
+        if let Some(positions) = &self.positions_um {
+            return positions.len() as f64;
+        }
         let [top, bottom] = self.depth_range_um;
-        let drawn = || self.density_per_mm3.get() * 1e-9 * field_um[0] * field_um[1] * (bottom - top);
-        self.positions_um.as_ref().map_or_else(drawn, |p| p.len() as f64)
+        let thickness_um = (bottom - top).max(2.0 * self.soma_radius_um.get());
+        (self.density_per_mm3.get() * (area_um2 / 1e6) * (thickness_um / 1e3)).round_ties_even()
+    }
+
+    /// Side of a square (px) that every sharp footprint of the population fits in.
+    #[must_use]
+    pub fn footprint_side_px(&self, pixel_um: f64) -> f64 {
+        let soma_um = self.soma_radius_um.get() * (1.0 + self.irregularity.get());
+        let reach_um = match self.morphology {
+            Morphology::Soma => soma_um,
+            Morphology::Cytosolic => soma_um + morphology::LENGTH_SHARE[1] * self.dendrite_length_um.get(),
+        };
+        2.0 * reach_um / pixel_um + 3.0
     }
 
     /// Smallest and largest depth of a cell (µm): of the explicit centres, else the depth range.
@@ -187,13 +201,25 @@ impl NeuronPopulation {
 impl Step for PlaceNeurons {
     const KIND: &'static str = "place_neurons";
     const DOMAIN: Domain = Domain::Cell;
+    const PART: Part = Part::Signal;
+    const LISTS: &'static [(&'static str, &'static str)] = &[("NeuronPopulation", "populations")];
     const RECORDS: &'static [Declared] = &[Declared {
         name: "centers_um",
         dims: &[Dim::Unit, Dim::Zyx],
         unit: "µm",
         doc: "Centre of each cell as (z, y, x): z below the tissue surface, y and x from the optical axis.",
-        stored: Stored::Always,
+        stored: Stored::Always(Fill::Real(0.0)),
     }];
+
+    fn example() -> Self {
+        Self {
+            density_per_mm3: Positive::lit(60_000.0),
+            soma_radius_um: Positive::lit(5.0),
+            morphology: Morphology::Cytosolic,
+            depth_range_um: [40.0, 140.0],
+            ..Self::default()
+        }
+    }
 
     fn check(&self, cx: &mut Checker<'_>) {
         match &self.populations {

@@ -16,25 +16,35 @@
 //! # Records
 //! Nothing of its own; it decides `detectable` and `peak_snr`.
 
-use super::{Domain, Step};
+use super::{Domain, Part, Step};
 use crate::{
     physics::detection::NoiseFloor,
     plan::{Camera, DigitiseModel},
     scene::Builder,
-    spec::{Positive, record::record},
+    spec::{Extent, Needs, Positive, record::record},
 };
 
 record! {
     /// Turns light into counts. The sensor's own numbers are those of the acquisition.
-    pub struct Sensor: step {
+    pub struct Sensor: step, panel("anatomy", "Exposure", 2) {
         /// Photons per fluorescence unit, pixel and frame: exposure and excitation power in one number.
-        photons_per_unit: Positive = 100.0, "photons";
+        photons_per_unit: Positive = 100.0, "photons", slider(10.0, 1000.0, 10.0), label("Photons per unit");
     }
 }
 
 impl Step for Sensor {
     const KIND: &'static str = "sensor";
     const DOMAIN: Domain = Domain::Sensor;
+    const PART: Part = Part::Noise;
+
+    fn example() -> Self {
+        Self { photons_per_unit: Positive::lit(600.0) }
+    }
+
+    fn cost(&self, extent: &Extent) -> Needs {
+        // The tables of the camera, no larger than a map.
+        Needs::map(extent.fov_px, extent.fov_px)
+    }
 
     fn build(&self, scene: &mut Builder<'_>) {
         let sensor = &scene.acquisition().image_sensor;

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{Domain, Step};
+use super::{Domain, Part, Step};
 use crate::{
     footprint::Patch,
     level::{Kernel, Level, Wide},
@@ -34,7 +34,7 @@ use crate::{
     plan::{Field, Leg, Map, Op, Tissue},
     rng::Key,
     scene::{Builder, Canvas},
-    spec::{Checker, Count, FractionBelowOne, MajorShare, NonNegative, Positive, PositiveFraction, record::record},
+    spec::{Checker, Count, Extent, FractionBelowOne, MajorShare, Needs, NonNegative, Positive, PositiveFraction, record::record},
     truth::{Declared, Dim, Stored, TruthData},
 };
 
@@ -45,21 +45,21 @@ record! {
     /// One sheet of vessels at one depth.
     pub struct VesselLayer {
         /// Depth below the tissue surface.
-        depth_um: NonNegative = 30.0, "µm";
+        depth_um: NonNegative = 30.0, "µm", slider(0.0, 200.0, 5.0);
         /// Vessels that enter the field.
-        n_roots: Count = 4, "";
+        n_roots: Count = 4, "", slider(1.0, 10.0, 1.0), label("Roots");
         /// Radius of an entering vessel.
-        root_radius_um: Positive = 22.0, "µm";
+        root_radius_um: Positive = 22.0, "µm", slider(3.0, 40.0, 1.0), label("Trunk radius");
         /// Radius at which a branch ends.
         min_radius_um: Positive = 2.0, "µm";
         /// Largest share of light that a vessel takes.
-        opacity: PositiveFraction = 0.85, "";
+        opacity: PositiveFraction = 0.85, "", slider(0.1, 1.0, 0.05);
         /// Absorption of blood per µm of path.
         absorption_per_um: Positive = 0.04, "1/µm";
         /// Chance per step that a branch splits.
-        branch_prob: FractionBelowOne = 0.2, "";
+        branch_prob: FractionBelowOne = 0.2, "", slider(0.0, 0.5, 0.02), label("Branchiness");
         /// Standard deviation of the heading's drift per step.
-        tortuosity_deg: NonNegative = 8.0, "deg";
+        tortuosity_deg: NonNegative = 8.0, "deg", slider(0.0, 25.0, 1.0), label("Waviness");
         /// Angle between the children of a branch point.
         branch_angle_deg: NonNegative = 30.0, "deg";
         /// Share of the blood flow that the larger child keeps.
@@ -71,7 +71,7 @@ record! {
 
 record! {
     /// Casts the shadows of blood vessels.
-    pub struct Vasculature: step {
+    pub struct Vasculature: step, panel("anatomy", "Vasculature", 7), switch("enabled", "layers") {
         /// Whether the vessels are there.
         enabled: bool => false, "";
         /// The sheets of vessels; an empty list = none.
@@ -82,6 +82,8 @@ record! {
 impl Step for Vasculature {
     const KIND: &'static str = "vasculature";
     const DOMAIN: Domain = Domain::Tissue;
+    const PART: Part = Part::Background;
+    const LISTS: &'static [(&'static str, &'static str)] = &[("VesselLayer", "layers")];
     const RECORDS: &'static [Declared] = &[
         Declared {
             name: "vasculature_mask",
@@ -98,6 +100,24 @@ impl Step for Vasculature {
             stored: Stored::WhenPresent,
         },
     ];
+
+    fn example() -> Self {
+        let layer = VesselLayer {
+            depth_um: NonNegative::lit(20.0),
+            root_radius_um: Positive::lit(9.0),
+            ..VesselLayer::default()
+        };
+        Self { enabled: true, layers: vec![layer] }
+    }
+
+    fn cost(&self, extent: &Extent) -> Needs {
+        if !self.enabled || self.layers.is_empty() {
+            return Needs::default();
+        }
+        // One more field of 8 bytes a pixel: the vessels in focus.
+        let sharp = Needs { map_bytes: 8.0 * extent.canvas_px, ..Needs::default() };
+        Needs::map(extent.canvas_px, extent.fov_px) + sharp
+    }
 
     fn check(&self, cx: &mut Checker<'_>) {
         for (i, layer) in self.layers.iter().enumerate() {

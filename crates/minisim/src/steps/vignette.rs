@@ -16,22 +16,22 @@
 //! # Records
 //! `vignette`.
 
-use super::{Domain, Step};
+use super::{Domain, Part, Step};
 use crate::{
     plan::{Field, Leg, Op},
     physics::falloff::radial_falloff,
     scene::Builder,
-    spec::{Checker, Fraction, Positive, record::record},
+    spec::{Checker, Extent, Fraction, Needs, Positive, record::record},
     truth::{Declared, Dim, Stored, TruthData},
 };
 
 record! {
     /// Dims the collected light towards the edges.
-    pub struct Vignette: step {
+    pub struct Vignette: step, panel("anatomy", "Vignette", 9) {
         /// Collected light at the farthest corner, relative to the centre; 1 = even.
-        falloff: Fraction = 0.5, "";
+        falloff: Fraction = 0.5, "", slider(0.0, 1.0, 0.05), label("Edge");
         /// How abruptly it falls: 2 = parabola.
-        exponent: Positive = 2.0, "";
+        exponent: Positive = 2.0, "", slider(0.5, 6.0, 0.5), label("Rolloff");
         /// Centre of the lens (y, x) from the optical axis.
         center_offset_um: [f64; 2] => [0.0, 0.0], "µm";
     }
@@ -40,6 +40,7 @@ record! {
 impl Step for Vignette {
     const KIND: &'static str = "vignette";
     const DOMAIN: Domain = Domain::Sensor;
+    const PART: Part = Part::Instrument;
     const RECORDS: &'static [Declared] = &[Declared {
         name: "vignette",
         dims: &[Dim::Height, Dim::Width],
@@ -47,6 +48,14 @@ impl Step for Vignette {
         doc: "Share of light that the lens passes to each pixel, relative to the best place.",
         stored: Stored::WhenPresent,
     }];
+
+    fn example() -> Self {
+        Self { exponent: Positive::lit(3.0), ..Self::default() }
+    }
+
+    fn cost(&self, extent: &Extent) -> Needs {
+        Needs::map(extent.fov_px, extent.fov_px)
+    }
 
     fn check(&self, cx: &mut Checker<'_>) {
         cx.finite("center_offset_um", &self.center_offset_um);

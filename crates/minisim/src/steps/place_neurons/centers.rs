@@ -13,13 +13,6 @@ pub(super) struct Placed {
     pub(super) wanted: usize,
 }
 
-/// Cells in a rectangle of `area_um2`: density × area × depth range, the latter at least one soma thick.
-pub(super) fn expected_count(population: &NeuronPopulation, area_um2: f64) -> usize {
-    let [top, bottom] = population.depth_range_um;
-    let thickness_um = (bottom - top).max(2.0 * population.soma_radius_um.get());
-    (population.density_per_mm3.get() * (area_um2 / 1e6) * (thickness_um / 1e3)).round_ties_even() as usize
-}
-
 /// The first number of a cell's identity: unchanged by density, duration and margin.
 pub(super) fn cell_id(population: usize, in_margin: bool, draw: u64) -> u64 {
     ((population as u64) << 40) | (u64::from(in_margin) << 39) | draw
@@ -31,7 +24,8 @@ pub(super) fn scatter(key: Key, canvas: Canvas, index: usize, population: &Neuro
     let [h, w] = canvas.shape().map(|n| n as f64 * canvas.pixel_um);
     let margin_um = canvas.margin as f64 * canvas.pixel_um;
     let mut spacing = Spacing::new(population.min_distance_um.get());
-    let fov = throw(key, cell_id(index, false, 0), expected_count(population, fov_h * fov_w), population, &mut spacing, |u| {
+    let expected = |area_um2: f64| population.expected_cells(area_um2) as usize;
+    let fov = throw(key, cell_id(index, false, 0), expected(fov_h * fov_w), population, &mut spacing, |u| {
         [(u[0] - 0.5) * fov_h, (u[1] - 0.5) * fov_w]
     });
     let margin_area = h * w - fov_h * fov_w;
@@ -49,7 +43,7 @@ pub(super) fn scatter(key: Key, canvas: Canvas, index: usize, population: &Neuro
             [(u[1] - 0.5) * fov_h, x]
         }
     };
-    let n_margin = if canvas.margin == 0 { 0 } else { expected_count(population, margin_area) };
+    let n_margin = if canvas.margin == 0 { 0 } else { expected(margin_area) };
     let margin = throw(key, cell_id(index, true, 0), n_margin, population, &mut spacing, in_margin);
     [fov, margin]
 }

@@ -19,7 +19,7 @@ const LAUNCH_JITTER_RAD: f64 = 0.4;
 /// Dendrites start inside the soma, at this share of its radius.
 const LAUNCH_RADIUS: f64 = 0.8;
 /// Length of a primary as a share of the nominal reach.
-const LENGTH_SHARE: [f64; 2] = [0.6, 1.25];
+pub(super) const LENGTH_SHARE: [f64; 2] = [0.6, 1.25];
 /// Heading noise per step of one pixel (rad).
 const HEADING_NOISE_RAD: f64 = 0.16;
 /// Thinnest drawn radius (px).

@@ -1,0 +1,101 @@
+# Written by `cargo xtask codegen` from the Rust types: do not edit. Methods are in `_recording.py`.
+"""The arrays of a ground truth: what each holds, its axes and its unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Union
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .footprint import FootprintStack
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class TruthArrays:
+    """What is exactly known about a recording, array by array. Arrays whose step did not run are ``None``."""
+
+    planted: FootprintStack
+    """Sharp footprints on the canvas (field of view and motion margin), peak 1."""
+    fov_offset: tuple[int, int]
+    """First row and column of the field of view on the canvas."""
+    fov_shape: tuple[int, int]
+    """(height, width) of the field of view (px)."""
+    centers_um: Floats
+    """Centre of each cell as (z, y, x): z below the tissue surface, y and x from the optical axis. Shape (unit, zyx), in µm."""
+    C: Floats
+    """Clean calcium trace of each cell, averaged over each exposure; no bleaching, no noise. Shape (unit, frame), in fluorescence units."""
+    S: Floats
+    """Spikes of each cell in each frame. Shape (unit, frame), in spikes."""
+    amplitude_per_cell: Floats
+    """Brightness of each cell, the factor on its baseline and transients. Shape (unit,)."""
+    in_focus: Flags
+    """Whether the cell lies within the depth of field of the focal surface at its place; true without an optics step. Shape (unit,)."""
+    detectable: Flags
+    """Whether the cell's largest transient stands at least DETECT_SNR_THRESHOLD times above the sensor's noise floor. Shape (unit,)."""
+    focal_depth_um: Optional[float] = None
+    """Depth of the focal plane (µm)."""
+    bleaching: Optional[Floats] = None
+    """Share of each cell's indicator that is intact in each frame; 1 at the start. Shape (unit, frame). ``None`` without a step bleaching."""
+    observed_sigma_px: Optional[Floats] = None
+    """Standard deviation of the blur of each cell's footprint. Shape (unit,), in px. ``None`` without a step optics."""
+    observed_gain: Optional[Floats] = None
+    """Factor on each cell's blurred footprint: attenuation by the tissue times NA². Shape (unit,). ``None`` without a step optics."""
+    neuropil_temporal: Optional[Floats] = None
+    """Time course of each neuropil component. Shape (component, frame). ``None`` without a step neuropil."""
+    neuropil_spatial: Optional[Floats] = None
+    """Map of each neuropil component over the field of view at rest. Shape (component, height, width). ``None`` without a step neuropil."""
+    neuropil_population: Optional[Floats] = None
+    """The low-passed activity of the cells that the neuropil follows. Shape (frame,). ``None`` without a step neuropil."""
+    vasculature_mask: Optional[Floats] = None
+    """Share of light that the vessels let through, over the field of view at rest. Shape (height, width). ``None`` without a step vasculature."""
+    vessel_overlap_fraction: Optional[Floats] = None
+    """Share of each cell's light that the vessels take. Shape (unit,). ``None`` without a step vasculature."""
+    shifts: Optional[Floats] = None
+    """Displacement (dy, dx) of the tissue in each frame; a correction is its negative. Shape (frame, yx), in px. ``None`` without a step brain_motion."""
+    illumination: Optional[Floats] = None
+    """Excitation at each pixel, relative to the brightest place. Shape (height, width). ``None`` without a step illumination_profile."""
+    vignette: Optional[Floats] = None
+    """Share of light that the lens passes to each pixel, relative to the best place. Shape (height, width). ``None`` without a step vignette."""
+    leakage: Optional[Floats] = None
+    """Light added to each pixel in every frame. Shape (height, width), in fluorescence units. ``None`` without a step leakage."""
+    peak_snr: Optional[Floats] = None
+    """Detection SNR of the cell's largest transient; absent without a sensor step. Shape (unit,). May be ``None``."""
+
+
+#: The arrays and their axes.
+ARRAYS: dict[str, tuple[str, ...]] = {
+    "centers_um": ("unit", "zyx"),
+    "C": ("unit", "frame"),
+    "S": ("unit", "frame"),
+    "amplitude_per_cell": ("unit",),
+    "bleaching": ("unit", "frame"),
+    "observed_sigma_px": ("unit",),
+    "observed_gain": ("unit",),
+    "neuropil_temporal": ("component", "frame"),
+    "neuropil_spatial": ("component", "height", "width"),
+    "neuropil_population": ("frame",),
+    "vasculature_mask": ("height", "width"),
+    "vessel_overlap_fraction": ("unit",),
+    "shifts": ("frame", "yx"),
+    "illumination": ("height", "width"),
+    "vignette": ("height", "width"),
+    "leakage": ("height", "width"),
+    "in_focus": ("unit",),
+    "detectable": ("unit",),
+    "peak_snr": ("unit",),
+}
+
+#: The value of the elements of arrays that every recording has, where no step recorded them.
+ABSENT: dict[str, Union[bool, float]] = {
+    "centers_um": 0.0,
+    "C": 0.0,
+    "S": 0.0,
+    "amplitude_per_cell": float("nan"),
+    "in_focus": True,
+    "detectable": False,
+}
