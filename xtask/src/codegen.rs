@@ -2,15 +2,17 @@
 
 use std::fs;
 
-use crate::{Result, models, root};
+use crate::{Result, messages, models, root};
 
 /// Writes the generated files, or with `check` fails if one is stale.
 pub(crate) fn run(check: bool) -> Result {
     let schema = minisim::spec::schema();
+    let declared = fs::read_to_string(root().join("crates/minisim-studio/src/messages.rs"))?;
     let files = [
         ("schema/spec.schema.json", format!("{schema:#}\n")),
         ("crates/minisim-py/python/minisim/_models.py", models::python(&schema)?),
         ("docs/reference/spec.md", models::markdown(&schema)?),
+        ("crates/minisim-studio/web/src/messages.ts", messages::typescript(&declared)?),
     ];
     for (name, text) in files {
         let path = root().join(name);

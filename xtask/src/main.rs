@@ -3,6 +3,7 @@
 
 mod bench;
 mod codegen;
+mod messages;
 mod models;
 mod needs;
 mod python;
@@ -21,7 +22,8 @@ usage: cargo xtask TASK
   test [--quick] [--slow]     format, lints, all tests, docs, and the files against other programs
                               --quick  without the other programs (no Python, Node or Chromium needed)
                               --slow   adds the wide statistical sweeps
-  codegen [--check]           write the generated files (schema, Python models, reference page), or fail if stale
+  codegen [--check]           write the generated files (schema, Python models, reference page, messages of the
+                              studio's page), or fail if stale
   web                         build the studio's page into crates/minisim-studio/web/dist, for cargo package
   wheel                       build the Python package into target/wheels
   bench [--peer] [--seconds N]
