@@ -41,6 +41,11 @@ fn main() -> ExitCode {
             python::package_tools().and_then(|tools| python::wheel(&tools)).map(|wheel| println!("{}", wheel.display()))
         }
         Some("web") => web(),
+        // A measurement is no use in a build that is not optimised.
+        Some("bench" | "in-memory") if cfg!(debug_assertions) => {
+            let words: Vec<&str> = args.iter().map(String::as_str).collect();
+            run(cargo(&["run", "--quiet", "--release", "--package", "xtask", "--"]).args(words))
+        }
         Some("bench") => {
             let seconds = value("--seconds").map_or(Ok(60.0), |s| s.parse::<f64>());
             seconds.map_err(Into::into).and_then(|s| bench::run(has("--peer"), s))
