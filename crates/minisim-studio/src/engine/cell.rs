@@ -10,14 +10,11 @@ pub(super) fn facts(scene: Option<&Scene>, unit: usize) -> Answer {
         return Answer::Error(Complaint { message: format!("there is no cell {unit} in the picture") });
     };
     let truth = scene.recorded();
-    let t = scene.n_frames;
     let of = |name: &str| truth.f64s(name).and_then(|v| v.get(unit).copied());
-    let c = truth.c().get(unit * t..(unit + 1) * t).unwrap_or_default();
-    let s = truth.array("S").and_then(|_| truth.s().get(unit * t..(unit + 1) * t)).unwrap_or_default();
     let detectable = truth.detectable().get(unit).copied().unwrap_or_default();
     let in_focus = truth.in_focus().get(unit).copied().unwrap_or(true);
     Answer::Cell(CellFacts {
-        trace: Trace::new(unit, c, s),
+        trace: Trace::new(unit, &truth.trace(unit), &truth.spikes(unit)),
         depth_um: truth.centers_um().get(3 * unit).copied().unwrap_or_default(),
         sigma_px: of("observed_sigma_px"),
         gain: of("observed_gain"),
@@ -27,13 +24,13 @@ pub(super) fn facts(scene: Option<&Scene>, unit: usize) -> Answer {
         amplitude: of("amplitude_per_cell"),
         detectable,
         in_focus,
-        why: why(scene, truth, unit, detectable, in_focus),
+        why: why(truth, unit, detectable, in_focus),
         fps: scene.spec.acquisition.fps.get(),
     })
 }
 
 /// Why a cell is, or is not, detectable; in words.
-fn why(scene: &Scene, truth: &GroundTruth, unit: usize, detectable: bool, in_focus: bool) -> String {
+fn why(truth: &GroundTruth, unit: usize, detectable: bool, in_focus: bool) -> String {
     let of = |name: &str| truth.f64s(name).and_then(|v| v.get(unit).copied());
     let needed = minisim::DETECT_SNR_THRESHOLD;
     if truth.array("S").is_none() {
@@ -66,8 +63,7 @@ fn why(scene: &Scene, truth: &GroundTruth, unit: usize, detectable: bool, in_foc
         if let Some(share) = of("vessel_overlap_fraction").filter(|v| *v > 0.2) {
             reasons.push(format!("vessels take {:.0} % of its light", share * 100.0));
         }
-        if truth.s().get(unit * scene.n_frames..(unit + 1) * scene.n_frames).is_some_and(|s| s.iter().sum::<u32>() < 3)
-        {
+        if truth.spikes(unit).iter().sum::<u32>() < 3 {
             reasons.push("it hardly fires in the first minute".to_owned());
         }
         if !reasons.is_empty() {
