@@ -14,14 +14,17 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let web = root.join("web");
     let from_sources = web.join("package.json").is_file();
-    // Only what the page is made from is watched: cargo takes a watched path that is missing for one that has changed.
+    // Cargo takes a watched path that is missing for one that has changed, and would build each time.
     let watched: &[&str] = if from_sources {
         &["src", "index.html", "package.json", "package-lock.json", "vite.config.ts", "tsconfig.json"]
     } else {
         &["dist"]
     };
-    for path in watched.iter().map(|name| web.join(name)).filter(|path| path.exists()) {
-        println!("cargo:rerun-if-changed={}", path.display());
+    for path in watched.iter().map(|name| web.join(name)) {
+        // In place of a path that is missing, the nearest folder above it is watched, which changes when the path appears.
+        if let Some(there) = path.ancestors().find(|path| path.exists()) {
+            println!("cargo:rerun-if-changed={}", there.display());
+        }
     }
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=MINISIM_NO_PAGE");

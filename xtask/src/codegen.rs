@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{Result, models, root, truth};
+use crate::{Result, messages, models, root, truth};
 
 /// What generated pages begin with.
 pub(crate) const GENERATED: &str = "<!-- Written by `cargo xtask codegen` from the Rust types: do not edit. -->";
@@ -30,8 +30,9 @@ pub(crate) fn run(check: bool) -> Result {
 }
 
 /// The generated files: where they are from the repository's root, and what they hold.
-pub(crate) fn files() -> Result<[(&'static str, String); 7]> {
+pub(crate) fn files() -> Result<[(&'static str, String); 8]> {
     let schema = minisim::spec::schema();
+    let declared = fs::read_to_string(root().join("crates/minisim-studio/src/messages.rs"))?;
     let concepts = "docs/concepts.md";
     Ok([
         ("schema/spec.schema.json", format!("{schema:#}\n")),
@@ -40,6 +41,7 @@ pub(crate) fn files() -> Result<[(&'static str, String); 7]> {
         ("crates/minisim-py/python/minisim/_truth.py", truth::python()),
         ("docs/reference/spec.md", models::markdown(&schema)?),
         ("docs/reference/truth.md", truth::markdown()),
+        ("crates/minisim-studio/web/src/messages.ts", messages::typescript(&declared)?),
         (concepts, with_table(&fs::read_to_string(root().join(concepts))?, &truth::steps_table(&schema)?)?),
     ])
 }

@@ -3,6 +3,7 @@
 
 mod bench;
 mod codegen;
+mod messages;
 mod models;
 mod needs;
 mod python;
@@ -23,7 +24,8 @@ usage: cargo xtask TASK
   test [--quick] [--slow]     format, lints, all tests, docs, and the files against other programs
                               --quick  without the other programs (no Python, Node or Chromium needed)
                               --slow   adds the wide statistical sweeps
-  codegen [--check]           write the generated files (schema, Python models, reference page), or fail if stale
+  codegen [--check]           write the generated files (schema, Python models, reference pages, messages of the
+                              studio's page), or fail if stale
   new-effect                  in a copy of the repository, add an effect as one file and one word, and test what follows from it
   web                         build the studio's page into crates/minisim-studio/web/dist, for cargo package
   wheel                       build the Python package into target/wheels
@@ -43,6 +45,11 @@ fn main() -> ExitCode {
             python::package_tools().and_then(|tools| python::wheel(&tools)).map(|wheel| println!("{}", wheel.display()))
         }
         Some("web") => web(),
+        // A measurement is no use in a build that is not optimised.
+        Some("bench" | "in-memory") if cfg!(debug_assertions) => {
+            let words: Vec<&str> = args.iter().map(String::as_str).collect();
+            run(cargo(&["run", "--quiet", "--release", "--package", "xtask", "--"]).args(words))
+        }
         Some("bench") => {
             let seconds = value("--seconds").map_or(Ok(60.0), |s| s.parse::<f64>());
             seconds.map_err(Into::into).and_then(|s| bench::run(has("--peer"), s))

@@ -94,14 +94,40 @@ pub(crate) fn venv() -> Result {
     apt("python3-venv")
 }
 
-/// A browser, fetched if none is there.
-pub(crate) fn browser() -> Result<PathBuf> {
-    if let Some(path) = installed_browser() {
-        return Ok(path);
+/// A browser, and where it finds its shared libraries if not in the system.
+#[derive(Debug)]
+pub(crate) struct Browser {
+    path: PathBuf,
+    libraries: Option<PathBuf>,
+    /// Its own fonts, where the system has none.
+    fonts: Option<PathBuf>,
+}
+
+impl Browser {
+    /// Lets a command use the browser.
+    pub(crate) fn give(&self, command: &mut Command) {
+        command.env("MINISIM_CHROMIUM", &self.path);
+        if let Some(libraries) = &self.libraries {
+            command.env("LD_LIBRARY_PATH", libraries);
+        }
+        if let Some(fonts) = &self.fonts {
+            command.env("FONTCONFIG_PATH", fonts);
+        }
     }
-    if by_apt() {
-        apt("chromium")?;
-        return installed_browser().ok_or_else(|| "apt-get installed no browser".into());
+}
+
+/// A browser, fetched if none is there.
+pub(crate) fn browser() -> Result<Browser> {
+    let installed = || installed_browser().map(|path| Browser { path, libraries: None, fonts: None });
+    if let Some(browser) = installed() {
+        return Ok(browser);
+    }
+    // Where the packages of the system cannot be reached, npm's may be.
+    if by_apt()
+        && apt("chromium").is_ok()
+        && let Some(browser) = installed()
+    {
+        return Ok(browser);
     }
     packaged_browser()
 }
@@ -117,23 +143,40 @@ fn installed_browser() -> Option<PathBuf> {
 }
 
 /// An npm package ships a browser for Linux on x86-64, packed; its module unpacks it and says where it is.
-fn packaged_browser() -> Result<PathBuf> {
+fn packaged_browser() -> Result<Browser> {
     let dir = root().join("target/browser");
     std::fs::create_dir_all(&dir)?;
-    if !dir.join("node_modules/@sparticuz/chromium").is_dir() {
-        std::fs::write(dir.join("package.json"), "{\"private\": true}\n")?;
-        run(Command::new("npm").arg("--prefix").arg(&dir).args([
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "@sparticuz/chromium",
-        ]))?;
+    std::fs::write(dir.join("package.json"), "{\"private\": true}\n")?;
+    // It is unpacked into the folder for temporary files, where that of another user may lie.
+    let unpack = |libraries: bool| -> Result<Browser> {
+        let script =
+            "import('@sparticuz/chromium').then(async (m) => process.stdout.write(await m.default.executablePath()))";
+        let mut node = Command::new("node");
+        node.args(["-e", script]).current_dir(&dir).stderr(Stdio::inherit()).env("TMPDIR", &dir);
+        if libraries {
+            // Under this name of the place that the package is made for, it unpacks the libraries too.
+            node.env("AWS_EXECUTION_ENV", "AWS_Lambda_nodejs22.x");
+        }
+        let path = PathBuf::from(String::from_utf8(node.output()?.stdout)?);
+        let fonts = (!Path::new("/etc/fonts/fonts.conf").is_file()).then(|| dir.join("fonts"));
+        let browser = Browser { path, libraries: libraries.then(|| dir.join("al2023/lib")), fonts };
+        let mut version = Command::new(&browser.path);
+        browser.give(version.arg("--version"));
+        if quietly(&mut version) {
+            Ok(browser)
+        } else {
+            Err("the browser of @sparticuz/chromium does not start".into())
+        }
+    };
+    if !dir.join("node_modules/@sparticuz/chromium/package.json").is_file() {
+        let options = ["install", "--no-audit", "--no-fund", "--loglevel=error", "@sparticuz/chromium"];
+        run(Command::new("npm").arg("--prefix").arg(&dir).args(options))?;
     }
-    let script =
-        "import('@sparticuz/chromium').then(async (m) => process.stdout.write(await m.default.executablePath()))";
-    let output = Command::new("node").args(["-e", script]).current_dir(&dir).stderr(Stdio::inherit()).output()?;
-    let path = PathBuf::from(String::from_utf8(output.stdout)?);
-    if path.is_file() { Ok(path) } else { Err("@sparticuz/chromium unpacked no browser".into()) }
+    unpack(false).or_else(|_| {
+        // The module leaves the libraries packed where the browser is unpacked already.
+        let _ = std::fs::remove_file(dir.join("chromium"));
+        unpack(true)
+    })
 }
 
 fn packaged_browser_runs() -> bool {

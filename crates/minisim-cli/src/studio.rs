@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use minisim::{Spec, presets::starting_points};
 use minisim_io::Reader;
-use minisim_studio::{Options, Studio};
+use minisim_studio::{Studio, StudioOptions};
 use serde_json::json;
 
 use crate::{exit::Failure, input, talk::Talk};
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             points.swap_remove(0).spec
         }
     };
-    let options = Options { spec, dir: args.dir.clone(), port: args.port };
+    let options = StudioOptions { spec, dir: args.dir.clone(), port: args.port };
     let studio = Studio::start(options).map_err(Failure::run)?;
     let url = if args.tour { studio.tour_url() } else { studio.url() };
     args.talk.say(|| format!("the studio is open at {url}\nCtrl-C ends it\n"), || json!({ "url": url }))?;

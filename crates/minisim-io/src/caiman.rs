@@ -1,6 +1,6 @@
 //! CaImAn's memory map: `NAME_d1_H_d2_W_d3_1_order_C_frames_T_.mmap`, the array (pixel, frame) of 32-bit floats.
 //!
-//! Pixels run down the columns first, as CaImAn folds them back with Fortran's order; each pixel's course lies together.
+//! Pixels run down the columns first, as CaImAn folds them back with Fortran's order; the values of a pixel over time lie together.
 
 use std::{
     fs,
@@ -92,7 +92,7 @@ impl CaimanSink {
             return Ok(());
         }
         let waiting = &self.waiting;
-        // One column of the picture at a time: the courses of its pixels follow each other in the file.
+        // One column of the picture at a time: its pixels' values over time follow each other in the file.
         let turned: Vec<Vec<u8>> = (0..w)
             .into_par_iter()
             .map(|x| {

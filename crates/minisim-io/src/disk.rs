@@ -75,7 +75,7 @@ impl Aligned {
         new
     }
 
-    /// Forgets its bytes and makes room for `most`, which hold anything. Then [`Self::set_len`] tells how many were written.
+    /// Forgets its bytes and makes room for `most`, which hold anything. Call [`Self::set_len`] with the number written afterwards.
     pub(crate) fn clear(&mut self, most: usize) -> &mut [u8] {
         self.len = 0;
         if self.bytes.len() < self.skip + most.next_multiple_of(ALIGNMENT) {

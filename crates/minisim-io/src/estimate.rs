@@ -2,10 +2,13 @@
 
 use std::{fs::File, path::Path};
 
-use npyz::NpyFile;
 use zip::{ZipArchive, result::ZipError};
 
-use crate::{error::IoError, zarr::read_plain_array};
+use crate::{
+    error::IoError,
+    npy::{self, NpyError},
+    zarr::read_plain_array,
+};
 
 /// Most numbers that one array of an estimate may hold.
 const MAX_NUMBERS: usize = 1 << 33;
@@ -77,34 +80,17 @@ fn from_npz(path: &Path, name: &str) -> Result<Option<Numbers>, IoError> {
         Err(ZipError::FileNotFound) => return Ok(None),
         entry => entry.map_err(broken)?,
     };
-    let array = NpyFile::new(entry)
-        .map_err(|e| IoError::unsupported(path, format!("its array {name} cannot be read ({e})")))?;
-    numbers(array, path, name).map(Some)
-}
-
-fn numbers<R: std::io::Read>(array: NpyFile<R>, path: &Path, name: &str) -> Result<Numbers, IoError> {
-    let shape: Vec<usize> = array.shape().iter().map(|n| *n as usize).collect();
-    let n = shape.iter().try_fold(1_usize, |n, side| n.checked_mul(*side)).filter(|n| *n <= MAX_NUMBERS);
-    if n.is_none() || array.order() != npyz::Order::C {
-        let why = format!("its array {name} is too large or in Fortran order; save numpy.ascontiguousarray({name})");
-        return Err(IoError::unsupported(path, why));
-    }
-    let damaged = |e: std::io::Error| IoError::unsupported(path, format!("its array {name} cannot be read ({e})"));
-    let dtype = array.dtype().descr();
-    macro_rules! read_as {
-        ($($descr:literal => $element:ty),*) => {
-            match dtype.trim_matches('\'') {
-                $($descr => array.into_vec::<$element>().map_err(damaged)?.into_iter().map(|v| v as f64).collect(),)*
-                "|b1" => array.into_vec::<bool>().map_err(damaged)?.into_iter().map(|v| f64::from(u8::from(v))).collect(),
-                other => {
-                    let why = format!("its array {name} is of type {other}; save it as float64 or float32");
-                    return Err(IoError::unsupported(path, why));
-                }
+    let array = npy::read(entry, MAX_NUMBERS).map_err(|e| {
+        let why = match e {
+            NpyError::Damaged(e) => format!("its array {name} cannot be read ({e})"),
+            NpyError::TooLargeOrFortran => {
+                format!("its array {name} is too large or in Fortran order; save numpy.ascontiguousarray({name})")
+            }
+            NpyError::Type(other) => {
+                format!("its array {name} is of type {other}; save it as float64 or float32")
             }
         };
-    }
-    let values: Vec<f64> = read_as!(
-        "<f8" => f64, "<f4" => f32, "|u1" => u8, "<u2" => u16, "<u4" => u32, "<i2" => i16, "<i4" => i32, "<i8" => i64
-    );
-    Ok(Numbers { shape, values })
+        IoError::unsupported(path, why)
+    })?;
+    Ok(Some(Numbers { shape: array.shape, values: array.values }))
 }

@@ -337,8 +337,8 @@ pub fn export(recording: &Recording, path: impl AsRef<Path>, options: &FileOptio
     Sink::finish(sink, recording.ground_truth.clone()).map_err(failed)
 }
 
-/// What a sink is told of a film that is there already. `first` are frames of it: a run may have stopped before its sensor;
-/// counts are whole, intensities are not.
+/// The header for a sink that takes a film which is in memory already. `first` are frames of it, which
+/// tell counts from intensities: a run may have stopped before its sensor, and only counts are whole numbers.
 fn announce(spec: &Spec, [n_frames, height, width]: [usize; 3], stored: SampleType, first: &Movie) -> Header {
     let digitised = spec.has("sensor") && n_frames > 0 && whole(first);
     let max_count = digitised.then(|| spec.acquisition.image_sensor.max_count());

@@ -19,6 +19,7 @@ mod machine;
 mod mkv;
 #[cfg(feature = "mp4")]
 mod mp4;
+mod npy;
 mod nwb;
 mod tiff;
 mod truth_files;

@@ -41,15 +41,15 @@ pub(crate) struct Mp4Sink {
     pending: Pending,
     header: Option<Header>,
     coder: Option<FrameCoder>,
-    film: Option<Film>,
+    film: Option<Mp4Film>,
 }
 
 /// The film as far as it is written.
-struct Film {
+struct Mp4Film {
     out: LongFile,
     encoder: Encoder,
     at: u64,
-    /// What is shown, and the same made even, as H.264 wants it.
+    /// Size of the picture, and of the coded one, whose sides H.264 wants even.
     shape: [usize; 2],
     even: [usize; 2],
     fps: f64,
@@ -96,7 +96,7 @@ impl Mp4Sink {
         let encoder = Encoder::with_api_config(OpenH264API::from_source(), config)
             .map_err(|e| IoError::unsuitable(&self.target, e.to_string()))?;
         let shape = [track.height, track.width];
-        self.film = Some(Film {
+        self.film = Some(Mp4Film {
             out,
             encoder,
             at: FRAMES_AT,
@@ -143,7 +143,7 @@ impl Sink for Mp4Sink {
     }
 }
 
-impl Film {
+impl Mp4Film {
     fn frame(&mut self, grey: &[u8]) -> std::io::Result<()> {
         let ([h, w], [even_h, even_w]) = (self.shape, self.even);
         // Odd sides get their last row or column twice; studio range, as players expect it.

@@ -1,6 +1,8 @@
 //! The recording directory: what goes in comes out, and nothing else is believed.
 
 mod common;
+#[path = "../../minisim/tests/common/npz.rs"]
+mod npz;
 
 use std::{
     collections::HashMap,
@@ -99,14 +101,8 @@ fn a_recording_of_the_published_package_loads_exactly() {
     let loaded = load(data.join("recording.zarr")).unwrap_or_else(|e| panic!("{e}"));
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     let truth = &loaded.recording.ground_truth;
-    let mut expected = npyz::npz::NpzArchive::open(data.join("recording_expected.npz")).expect("test data");
-    let mut array = |name: &str| -> Vec<f64> {
-        let array = expected.by_name(name).expect("test data").expect("test data");
-        match array.dtype().descr().as_str() {
-            "'<f4'" => array.into_vec::<f32>().expect("floats").into_iter().map(f64::from).collect(),
-            _ => array.into_vec::<f64>().expect("floats"),
-        }
-    };
+    let mut expected = npz::npz(&data.join("recording_expected.npz"));
+    let mut array = |name: &str| expected.remove(name).expect("test data").1;
     let movie = &loaded.recording.observed;
     assert_eq!((0..movie.pixels.len()).map(|i| movie.pixels.get(i)).collect::<Vec<_>>(), array("observed"));
     assert_eq!(truth.c(), array("C"));

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Mutex};
 
-use minisim_studio::{Options, Studio};
+use minisim_studio::{Studio, StudioOptions};
 use pyo3::{exceptions::PyRuntimeError, prelude::*};
 
 use crate::spec::read;
@@ -24,7 +24,7 @@ impl StudioServer {
     #[new]
     fn new(py: Python<'_>, spec: &str, dir: PathBuf, port: u16) -> PyResult<Self> {
         let spec = read(spec)?;
-        let studio = py.detach(|| Studio::start(Options { spec, dir, port }));
+        let studio = py.detach(|| Studio::start(StudioOptions { spec, dir, port }));
         studio.map(|s| Self(Mutex::new(Some(s)))).map_err(|e| PyRuntimeError::new_err(e.to_string()))
     }
 

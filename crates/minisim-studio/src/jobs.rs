@@ -9,40 +9,15 @@ use std::{
 
 use minisim::{Cancel, Event, Outcome, RunError, Spec};
 use minisim_io::{FileOptions, FileSink, Format};
-use serde::Deserialize;
-use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 
-/// Formats a recording can be written in, the first being the usual one: name, description, ending, whether the truth is in it.
-pub(crate) fn formats() -> Json {
-    Format::all()
-        .map(|f| json!([f.name(), format!("{} — {}", f.name(), f.about()), f.suffix(), f.has_truth()]))
-        .collect()
-}
-
-/// The most that a recording of the spec takes on the disk in each format (bytes), by name.
-pub(crate) fn bytes_by_format(spec: &Spec) -> Json {
-    Json::Object(Format::all().map(|f| (f.name().to_owned(), json!(f.most_bytes(spec)))).collect())
-}
+use crate::{
+    messages::{Answer, JobFacts, JobList, JobState, Order, Phase, Progress, WrittenFacts},
+    session::encode,
+};
 
 /// Finished recordings that are listed.
 const MAX_FINISHED: usize = 20;
-
-/// Where to write, and how.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Order {
-    /// Folder below the studio's own; empty for that one.
-    #[serde(default)]
-    folder: String,
-    /// Name without its ending.
-    name: String,
-    /// Name of a format.
-    format: String,
-    /// Replace what is there.
-    #[serde(default)]
-    overwrite: bool,
-}
 
 #[derive(Debug)]
 struct Job {
@@ -57,8 +32,8 @@ struct Job {
 #[derive(Debug)]
 enum State {
     Waiting,
-    Running { phase: &'static str, done: usize, n_frames: usize, since: Instant },
-    Done(Json),
+    Running { phase: Phase, done: usize, n_frames: usize, since: Instant },
+    Done(WrittenFacts),
     Failed(String),
     Cancelled,
 }
@@ -203,9 +178,9 @@ impl Inner {
                 list.jobs.remove(i);
             }
         }
-        let jobs: Vec<Json> = list.jobs.iter().map(Job::json).collect();
+        let jobs = list.jobs.iter().map(Job::facts).collect();
         drop(list);
-        self.text.send_replace(json!({ "type": "jobs", "jobs": jobs }).to_string());
+        self.text.send_replace(encode(&Answer::Jobs(JobList { jobs })));
     }
 
     fn update(&self, id: u64, state: State) {
@@ -224,7 +199,8 @@ impl Inner {
                         return;
                     }
                     if let Some(job) = list.jobs.iter_mut().find(|j| matches!(j.state, State::Waiting)) {
-                        job.state = State::Running { phase: "building", done: 0, n_frames: 0, since: Instant::now() };
+                        job.state =
+                            State::Running { phase: Phase::Building, done: 0, n_frames: 0, since: Instant::now() };
                         break (job.id, job.spec.clone(), job.order.clone(), job.path.clone(), job.cancel.clone());
                     }
                     list = self.news.wait(list).unwrap_or_else(PoisonError::into_inner);
@@ -240,23 +216,23 @@ impl Inner {
         }
     }
 
-    fn write(&self, id: u64, spec: &Spec, order: &Order, path: &Path, cancel: &Cancel) -> Result<Json, String> {
+    fn write(&self, id: u64, spec: &Spec, order: &Order, path: &Path, cancel: &Cancel) -> Result<WrittenFacts, String> {
         let start = Instant::now();
         let mut since = start;
         let mut told = start;
         let mut on_event = |event: Event| {
             let running = |phase, done, n_frames| State::Running { phase, done, n_frames, since };
             match event {
-                Event::Building => self.update(id, running("building", 0, 0)),
+                Event::Building => self.update(id, running(Phase::Building, 0, 0)),
                 Event::Built { n_frames } => {
                     since = Instant::now();
-                    self.update(id, State::Running { phase: "frames", done: 0, n_frames, since });
+                    self.update(id, State::Running { phase: Phase::Frames, done: 0, n_frames, since });
                 }
                 Event::Frames { done, n_frames } if told.elapsed().as_millis() > 100 || done == n_frames => {
                     told = Instant::now();
-                    self.update(id, running("frames", done, n_frames));
+                    self.update(id, running(Phase::Frames, done, n_frames));
                 }
-                Event::Finishing => self.update(id, running("finishing", 0, 0)),
+                Event::Finishing => self.update(id, running(Phase::Finishing, 0, 0)),
                 _ => {}
             }
         };
@@ -290,47 +266,41 @@ impl Inner {
                 format!("spec = minisim.Spec.model_validate_json(open({spec:?}).read())")
             }
         };
-        Ok(json!({
-            "path": shown,
-            "bytes": written.bytes,
-            "n_cells": facts.n_cells,
-            "n_detectable": facts.n_detectable,
-            "seconds": start.elapsed().as_secs_f64(),
-            "python": python,
-        }))
+        Ok(WrittenFacts {
+            path: shown,
+            bytes: written.bytes,
+            n_cells: facts.n_cells,
+            n_detectable: facts.n_detectable,
+            seconds: start.elapsed().as_secs_f64(),
+            python,
+        })
     }
 }
 
 impl Job {
-    fn json(&self) -> Json {
-        let mut out = json!({
-            "id": self.id,
-            "path": self.path.display().to_string(),
-            "format": self.order.format,
-            "duration_s": self.spec.acquisition.duration_s.get(),
-            "state": "waiting",
-        });
-        match &self.state {
-            State::Waiting => {}
+    fn facts(&self) -> JobFacts {
+        let state = match &self.state {
+            State::Waiting => JobState::Waiting,
             State::Running { phase, done, n_frames, since } => {
-                let rate = *done as f64 / since.elapsed().as_secs_f64().max(1e-3);
-                out["state"] = json!("running");
-                out["phase"] = json!(phase);
-                out["done"] = json!(done);
-                out["n_frames"] = json!(n_frames);
-                out["frames_per_s"] = json!(rate);
-                out["left_s"] = json!((rate > 0.0).then(|| (*n_frames - *done) as f64 / rate));
+                let frames_per_s = *done as f64 / since.elapsed().as_secs_f64().max(1e-3);
+                JobState::Running(Progress {
+                    phase: *phase,
+                    done: *done,
+                    n_frames: *n_frames,
+                    frames_per_s,
+                    left_s: (frames_per_s > 0.0).then(|| (*n_frames - *done) as f64 / frames_per_s),
+                })
             }
-            State::Done(result) => {
-                out["state"] = json!("done");
-                out["result"] = result.clone();
-            }
-            State::Failed(why) => {
-                out["state"] = json!("failed");
-                out["message"] = json!(why);
-            }
-            State::Cancelled => out["state"] = json!("cancelled"),
+            State::Done(result) => JobState::Done { result: result.clone() },
+            State::Failed(message) => JobState::Failed { message: message.clone() },
+            State::Cancelled => JobState::Cancelled,
+        };
+        JobFacts {
+            id: self.id,
+            path: self.path.display().to_string(),
+            format: self.order.format.clone(),
+            duration_s: self.spec.acquisition.duration_s.get(),
+            state,
         }
-        out
     }
 }

@@ -4,10 +4,11 @@
 //! and checks where requests come from. Each open page has a session with an engine of its own (`session.rs`), which answers
 //! the newest request and forgets the others; recordings are written by one queue for all pages (`jobs.rs`).
 //!
-//! Messages are JSON texts; pictures are binary: a length, a JSON header, the pixels.
+//! Messages are JSON texts; pictures are binary: a length, a JSON header, the pixels. `messages.rs` declares them all.
 
 mod engine;
 mod jobs;
+mod messages;
 mod page;
 mod server;
 mod session;
@@ -27,7 +28,7 @@ use jobs::Jobs;
 
 /// How to start a studio.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct StudioOptions {
     /// What the page shows first.
     pub spec: Spec,
     /// The folder that recordings are written to; nothing is written outside.
@@ -86,11 +87,11 @@ impl Studio {
     ///
     /// # Errors
     /// When this build has no page, or the folder or the port cannot be used.
-    pub fn start(options: Options) -> Result<Self, StartError> {
+    pub fn start(options: StudioOptions) -> Result<Self, StartError> {
         if !page::exists() {
             return Err(StartError::NoPage);
         }
-        let Options { spec, dir, port } = options;
+        let StudioOptions { spec, dir, port } = options;
         let folder = |source| StartError::Folder { dir: dir.clone(), source };
         let root = dir.canonicalize().map_err(folder)?;
         if !root.is_dir() {

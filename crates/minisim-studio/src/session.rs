@@ -8,22 +8,27 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use minisim::{
-    presets::{ACTIVITY_LEVELS, starting_points},
-    spec::{Report, Spec},
+    presets::{self, ACTIVITY_LEVELS, starting_points},
+    spec::{Checked, Report, Spec},
+    steps::{CellActivity, Step},
 };
+use minisim_io::Format;
 use minisim_tour::Chapter;
-use serde::Deserialize;
-use serde_json::{Value as Json, json};
+use serde::Serialize;
+use serde_json::Value as Json;
 use tokio::sync::mpsc::Sender;
 
 use crate::{
     Shared,
-    engine::{Engine, View},
-    jobs::Order,
+    engine::{Engine, Pending},
+    messages::{
+        ActivityLevel, Answer, Complaint, Dict, FileFormat, Hello, Invalid, Kinetics, PictureHeader, Preset,
+        RecordingCost, Request, Valid, View,
+    },
     tour,
 };
 
@@ -34,37 +39,29 @@ pub(crate) enum Outgoing {
     Binary(Vec<u8>),
 }
 
-/// A JSON header and bytes in one message: the header's length, the header, the bytes.
-pub(crate) fn binary(header: &Json, payload: impl Iterator<Item = u8>) -> Outgoing {
-    let mut header = header.to_string();
-    // Payloads of numbers are read in place, which needs them aligned.
-    while !header.len().is_multiple_of(4) {
-        header.push(' ');
+impl Outgoing {
+    /// An answer as text.
+    pub(crate) fn text(answer: &Answer) -> Self {
+        Self::Text(encode(answer))
     }
-    let mut bytes = (header.len() as u32).to_le_bytes().to_vec();
-    bytes.extend_from_slice(header.as_bytes());
-    bytes.extend(payload);
-    Outgoing::Binary(bytes)
+
+    /// A picture: the length of its JSON header (four bytes, little-endian), the header, the pixels.
+    pub(crate) fn picture(header: &PictureHeader, pixels: impl Iterator<Item = u8>) -> Self {
+        let mut header = encode(header);
+        // The page reads pixels in place, which needs them aligned.
+        while !header.len().is_multiple_of(4) {
+            header.push(' ');
+        }
+        let mut bytes = (header.len() as u32).to_le_bytes().to_vec();
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.extend(pixels);
+        Self::Binary(bytes)
+    }
 }
 
-/// What a page asks for.
-#[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-enum Request {
-    /// Show this configuration.
-    Show { seq: u64, spec: Json, view: View },
-    /// Everything about a cell of the scene that is shown.
-    Cell { unit: usize },
-    /// The figure of a chapter of the tour for these values of its sliders.
-    Tour { seq: u64, chapter: String, values: Vec<f64> },
-    /// Decay and rise times with this time to peak and width.
-    Kinetics { t_peak_s: f64, fwhm_s: f64 },
-    /// Write a recording.
-    Generate { spec: Json, order: Order },
-    /// Give a recording up.
-    Cancel { job: u64 },
-    /// Forget finished recordings.
-    Tidy,
+/// A message as JSON. Messages have string keys only, so this does not fail.
+pub(crate) fn encode(message: &impl Serialize) -> String {
+    serde_json::to_string(message).unwrap_or_default()
 }
 
 #[derive(Debug)]
@@ -114,7 +111,7 @@ pub(crate) struct Session {
 
 /// An answer to a message that is not understood.
 pub(crate) fn complaint(why: &str) -> String {
-    json!({ "type": "error", "message": why }).to_string()
+    encode(&Answer::Error(Complaint { message: why.to_owned() }))
 }
 
 impl Session {
@@ -154,7 +151,8 @@ impl Session {
                     return Err(complaint("time to peak and width must be above 0 s"));
                 }
                 let (rise, decay) = minisim::steps::cell_activity::tau_from_kernel_timing(t_peak_s, fwhm_s);
-                self.reply(json!({ "type": "kinetics", "values": { "tau_rise_s": rise, "tau_decay_s": decay } }));
+                let values = [("tau_rise_s".to_owned(), rise), ("tau_decay_s".to_owned(), decay)].into();
+                self.reply(&Answer::Kinetics(Kinetics { values }));
             }
             Request::Generate { spec, order } => {
                 let spec = read(&spec).map_err(|report| complaint(&report.to_string()))?;
@@ -167,8 +165,8 @@ impl Session {
     }
 
     /// Sends a small answer; a page that does not take its mail misses it.
-    fn reply(&self, answer: Json) {
-        let _ = self.to_page.try_send(Outgoing::Text(answer.to_string()));
+    fn reply(&self, answer: &Answer) {
+        let _ = self.to_page.try_send(Outgoing::text(answer));
     }
 }
 
@@ -184,49 +182,68 @@ fn read(spec: &Json) -> Result<Spec, Report> {
     Spec::from_json(&spec.to_string()).map(|checked| checked.spec)
 }
 
-fn spec_json(spec: &Spec) -> Json {
-    serde_json::from_str(&spec.canonical_json()).unwrap_or(Json::Null)
+fn object(spec: &Spec) -> Dict {
+    serde_json::from_str(&spec.canonical_json()).unwrap_or_default()
 }
 
-fn invalid(seq: u64, report: &Report) -> Json {
-    let findings: Vec<Json> = report.findings.iter().map(minisim::Finding::to_json).collect();
-    json!({ "type": "invalid", "seq": seq, "findings": findings })
+fn invalid(seq: u64, report: &Report) -> Answer {
+    Answer::Invalid(Invalid { seq, findings: report.findings.iter().map(Into::into).collect() })
+}
+
+fn valid(seq: u64, checked: &Checked) -> Answer {
+    let spec = &checked.spec;
+    let cost = spec.cost();
+    Answer::Valid(Valid {
+        seq,
+        spec: object(spec),
+        cache_key: spec.cache_key(),
+        warnings: checked.warnings.iter().map(Into::into).collect(),
+        cost: RecordingCost {
+            n_frames: cost.n_frames,
+            n_cells: cost.n_cells,
+            memory_bytes: cost.memory_bytes,
+            movie_bytes: cost.movie_bytes,
+            disk_bytes: cost.disk_bytes,
+            bytes_by_format: Format::all().map(|f| (f.name().to_owned(), f.most_bytes(spec))).collect(),
+        },
+    })
 }
 
 /// What a page must know before it can show anything.
-fn hello(shared: &Shared) -> Json {
+fn hello(shared: &Shared) -> Answer {
     let points = starting_points().unwrap_or_default();
-    let presets: Vec<Json> = points.iter().map(|p| json!({ "title": p.title, "spec": spec_json(&p.spec) })).collect();
-    let levels: Vec<Json> = ACTIVITY_LEVELS
-        .iter()
-        .map(|(name, values)| {
-            let values: serde_json::Map<String, Json> =
-                values.iter().map(|(field, value)| ((*field).to_owned(), json!(value))).collect();
-            json!({ "name": name, "step": <minisim::steps::CellActivity as minisim::steps::Step>::KIND, "values": values })
-        })
-        .collect();
     let spec = shared.spec.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    json!({
-        "type": "hello",
-        "version": env!("CARGO_PKG_VERSION"),
-        "schema": minisim::spec::schema(),
-        "presets": presets,
-        "activity_levels": levels,
-        "tour": tour::contents(),
-        "spec": spec_json(&spec),
-        "folder": shared.jobs.root(),
-        "formats": crate::jobs::formats(),
-        "threads": rayon::current_num_threads(),
-        "memory_bytes": minisim_io::available_memory_bytes(),
-        "detectable_means": minisim::physics::detection::DETECTABLE_MEANS,
-    })
+    let level = |(name, values): &presets::ActivityLevel| ActivityLevel {
+        name: (*name).to_owned(),
+        step: <CellActivity as Step>::KIND.to_owned(),
+        values: values.iter().map(|(field, value)| ((*field).to_owned(), *value)).collect(),
+    };
+    let format = |f: Format| FileFormat {
+        name: f.name().to_owned(),
+        about: f.about().to_owned(),
+        suffix: f.suffix().to_owned(),
+        has_truth: f.has_truth(),
+    };
+    Answer::Hello(Box::new(Hello {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        schema: minisim::spec::schema(),
+        presets: points.iter().map(|p| Preset { title: p.title.to_owned(), spec: object(&p.spec) }).collect(),
+        activity_levels: ACTIVITY_LEVELS.iter().map(level).collect(),
+        tour: tour::contents(),
+        spec: object(&spec),
+        folder: shared.jobs.root().display().to_string(),
+        formats: Format::all().map(format).collect(),
+        threads: rayon::current_num_threads(),
+        memory_bytes: minisim_io::available_memory_bytes(),
+        detectable_means: minisim::physics::detection::DETECTABLE_MEANS.to_owned(),
+    }))
 }
 
 /// The session's thread.
 fn work(shared: &Shared, mail: &Mail, to_page: &Sender<Outgoing>) {
     let send = |message: Outgoing| to_page.blocking_send(message).is_ok();
-    let text = |value: Json| send(Outgoing::Text(value.to_string()));
-    if !(text(hello(shared)) && send(Outgoing::Text(shared.jobs.list()))) {
+    let text = |answer: &Answer| send(Outgoing::text(answer));
+    if !(text(&hello(shared)) && send(Outgoing::Text(shared.jobs.list()))) {
         return;
     }
     let mut engine = Engine::default();
@@ -250,40 +267,26 @@ fn work(shared: &Shared, mail: &Mail, to_page: &Sender<Outgoing>) {
             let stale = || mail.newest.load(Ordering::Relaxed) != number;
             match Spec::from_json(&spec.to_string()) {
                 Err(report) => {
-                    text(invalid(seq, &report));
+                    text(&invalid(seq, &report));
                 }
                 Ok(checked) => {
                     *shared.spec.lock().unwrap_or_else(PoisonError::into_inner) = checked.spec.clone();
-                    let cost = checked.spec.cost();
-                    let warnings: Vec<Json> = checked.warnings.iter().map(minisim::Finding::to_json).collect();
-                    text(json!({
-                        "type": "valid",
-                        "seq": seq,
-                        "spec": spec_json(&checked.spec),
-                        "cache_key": checked.spec.cache_key(),
-                        "warnings": warnings,
-                        "cost": {
-                            "n_frames": cost.n_frames,
-                            "n_cells": cost.n_cells,
-                            "memory_bytes": cost.memory_bytes,
-                            "bytes_by_format": crate::jobs::bytes_by_format(&checked.spec),
-                            "movie_bytes": cost.movie_bytes,
-                            "disk_bytes": cost.disk_bytes,
-                        },
-                    }));
-                    if let Err(report) = engine.show(&checked.spec, &view, seq, &stale, &send) {
-                        text(invalid(seq, &report));
+                    text(&valid(seq, &checked));
+                    let n_frames = checked.spec.acquisition.n_frames();
+                    let request = Pending { seq, n_frames, start: Instant::now(), stale: &stale, send: &send };
+                    if let Err(report) = engine.show(&checked.spec, &view, &request) {
+                        text(&invalid(seq, &report));
                     }
                 }
             }
         }
         if let Some(unit) = cell {
-            text(engine.cell(unit));
+            text(&engine.cell(unit));
         }
         if let Some(Tour { seq, chapter, values }) = tour {
             match chapter.figure(&values) {
                 Ok(figure) => send(tour::message(seq, chapter, &figure)),
-                Err(report) => text(json!({ "type": "error", "message": report.to_string() })),
+                Err(report) => text(&Answer::Error(Complaint { message: report.to_string() })),
             };
         }
     }

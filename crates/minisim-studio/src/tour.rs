@@ -1,64 +1,66 @@
 //! The tour: chapters and their figures as messages.
 
-use minisim_tour::{CHAPTERS, Chapter, Figure, Panel};
-use serde_json::{Value as Json, json};
+use minisim_tour::{CHAPTERS, Figure, Panel};
 
-use crate::session::{Outgoing, binary};
+use crate::{
+    messages::{
+        Chapter, Circle, Curve, FigureHeader, FigurePanel, ImagePanel, Knob, NamedQuantity, PictureHeader, PlotPanel,
+    },
+    session::Outgoing,
+};
 
 /// All chapters, without their figures.
-pub(crate) fn contents() -> Json {
-    let knob = |k: &minisim_tour::Knob| json!({ "label": k.label, "unit": k.unit, "min": k.min, "max": k.max, "step": k.step, "start": k.start });
-    let chapter = |c: &Chapter| {
-        json!({
-            "name": c.name,
-            "title": c.title,
-            "text": c.text,
-            "question": c.question,
-            "answer": c.answer,
-            "knobs": c.knobs.iter().map(knob).collect::<Vec<Json>>(),
-        })
+pub(crate) fn contents() -> Vec<Chapter> {
+    let knob = |k: &minisim_tour::Knob| Knob {
+        label: k.label.to_owned(),
+        unit: k.unit.to_owned(),
+        min: k.min,
+        max: k.max,
+        step: k.step,
+        start: k.start,
+    };
+    let chapter = |c: &minisim_tour::Chapter| Chapter {
+        name: c.name.to_owned(),
+        title: c.title.to_owned(),
+        text: c.text.to_owned(),
+        question: c.question.to_owned(),
+        answer: c.answer.to_owned(),
+        knobs: c.knobs.iter().map(knob).collect(),
     };
     CHAPTERS.iter().map(chapter).collect()
 }
 
 /// A chapter's figure; the pixels of its pictures follow the header one after the other.
-pub(crate) fn message(seq: u64, chapter: &Chapter, figure: &Figure) -> Outgoing {
+pub(crate) fn message(seq: u64, chapter: &minisim_tour::Chapter, figure: &Figure) -> Outgoing {
+    let circle = |m: &minisim_tour::Mark| Circle { row: m.row, col: m.col, radius: m.radius, label: m.label.clone() };
+    let curve = |s: &minisim_tour::Series| Curve { label: s.label.clone(), points: s.points.clone() };
     let panel = |p: &Panel| match p {
-        Panel::Image(image) => {
-            let marks = image.marks.iter();
-            let marks = marks.map(|m| json!({ "row": m.row, "col": m.col, "radius": m.radius, "label": m.label }));
-            json!({
-                "kind": "image",
-                "title": image.title,
-                "shape": image.shape,
-                "low": image.low,
-                "high": image.high,
-                "pixel_um": image.pixel_um,
-                "marks": marks.collect::<Vec<Json>>(),
-            })
-        }
-        Panel::Plot(plot) => {
-            let series = plot.series.iter().map(|s| json!({ "label": s.label, "points": s.points }));
-            json!({
-                "kind": "plot",
-                "title": plot.title,
-                "x": plot.x,
-                "y": plot.y,
-                "series": series.collect::<Vec<Json>>(),
-            })
-        }
+        Panel::Image(image) => FigurePanel::Image(ImagePanel {
+            title: image.title.clone(),
+            shape: image.shape,
+            low: image.low,
+            high: image.high,
+            pixel_um: image.pixel_um,
+            marks: image.marks.iter().map(circle).collect(),
+        }),
+        Panel::Plot(plot) => FigurePanel::Plot(PlotPanel {
+            title: plot.title.clone(),
+            x: plot.x.clone(),
+            y: plot.y.clone(),
+            series: plot.series.iter().map(curve).collect(),
+        }),
     };
-    let header = json!({
-        "type": "tour",
-        "seq": seq,
-        "chapter": chapter.name,
-        "caption": figure.caption,
-        "panels": figure.panels.iter().map(panel).collect::<Vec<Json>>(),
-        "quantities": figure.quantities.iter().map(|q| json!([q.label, q.text()])).collect::<Vec<Json>>(),
+    let quantity = |q: &minisim_tour::Quantity| NamedQuantity { label: q.label.clone(), text: q.text() };
+    let header = PictureHeader::Tour(FigureHeader {
+        seq,
+        chapter: chapter.name.to_owned(),
+        caption: figure.caption.to_owned(),
+        panels: figure.panels.iter().map(panel).collect(),
+        quantities: figure.quantities.iter().map(quantity).collect(),
     });
     let pixels = figure.panels.iter().filter_map(|p| match p {
         Panel::Image(image) => Some(&image.data),
         Panel::Plot(_) => None,
     });
-    binary(&header, pixels.flatten().flat_map(|v| v.to_le_bytes()))
+    Outgoing::picture(&header, pixels.flatten().flat_map(|v| v.to_le_bytes()))
 }

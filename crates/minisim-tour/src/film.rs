@@ -44,12 +44,12 @@ pub(crate) fn field<'v>(steps: &[&str], changes: impl IntoIterator<Item = (&'v s
 }
 
 /// A scene and what is true about it.
-pub(crate) struct Film {
+pub(crate) struct SceneFilm {
     pub(crate) scene: Scene,
     pub(crate) truth: GroundTruth,
 }
 
-impl Film {
+impl SceneFilm {
     pub(crate) fn new(spec: &Spec) -> Result<Self, Report> {
         let scene = Scene::new(spec)?;
         let truth = scene.ground_truth(None);
@@ -149,7 +149,7 @@ pub(crate) fn mean_of(image: &[f32]) -> f64 {
 }
 
 /// The sharp footprint of a cell with soma and dendrites that lies wholly in the field, its soma's centre moved to `at`.
-pub(crate) fn typical_cell(film: &Film, at: [usize; 2]) -> Patch {
+pub(crate) fn typical_cell(film: &SceneFilm, at: [usize; 2]) -> Patch {
     let [h, w] = film.shape();
     let stack = &film.truth.planted;
     let centers = film.truth.centers_px(film.pixel_um());

@@ -1,11 +1,14 @@
 //! Time to build a scene, and to render its frames with ever more of the chain, on all threads.
 //!
 //! The case is the Miniscope V4 over CA1 at its full 608 × 608 field, with motion and bleaching.
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "it measures time and talks to its terminal")]
+
+mod timing;
 
 use std::hint::black_box;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use minisim::{Scene, Spec, memo::Memo, presets::preset, run::render_range};
+use timing::measure;
 
 const FRAMES: usize = 32;
 
@@ -17,12 +20,10 @@ fn case(duration_s: f64) -> Spec {
     spec.set("acquisition.duration_s", &duration_s.to_string()).expect("valid").spec
 }
 
-fn build(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("build");
-    group.sample_size(10);
+fn build() {
     for duration_s in [3.0, 60.0] {
         let spec = case(duration_s);
-        group.bench_function(format!("{duration_s} s"), |bench| bench.iter(|| Scene::new(black_box(&spec))));
+        measure(&format!("build {duration_s} s"), (1, "scenes"), || Scene::new(black_box(&spec)));
     }
     // What the studio does: a new scene for each move of a slider, with what is still right of the last one.
     let memo = Memo::default();
@@ -34,20 +35,14 @@ fn build(criterion: &mut Criterion) {
     ] {
         let specs = values.map(|value| spec.set(path, value).expect("valid").spec);
         let mut i = 0;
-        group.bench_function(name, |bench| {
-            bench.iter(|| {
-                i += 1;
-                Scene::with_memo(black_box(&specs[i % 2]), &memo)
-            });
+        measure(&format!("build {name}"), (1, "scenes"), || {
+            i += 1;
+            Scene::with_memo(black_box(&specs[i % 2]), &memo)
         });
     }
-    group.finish();
 }
 
-fn render(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("render");
-    group.throughput(Throughput::Elements(FRAMES as u64));
-    group.sample_size(20);
+fn render() {
     let full = case(10.0);
     let later = ["sensor", "leakage", "vignette", "illumination_profile", "brain_motion", "vasculature", "neuropil"];
     for n in (0..=later.len()).rev() {
@@ -57,12 +52,11 @@ fn render(criterion: &mut Criterion) {
         }
         let scene = Scene::new(&spec).expect("simulable");
         let last = scene.plan.stages.last().map_or("nothing", |stage| stage.name);
-        group.bench_function(format!("up to {last}"), |bench| {
-            bench.iter(|| render_range(black_box(&scene), 0..FRAMES));
-        });
+        measure(&format!("render up to {last}"), (FRAMES, "frames"), || render_range(black_box(&scene), 0..FRAMES));
     }
-    group.finish();
 }
 
-criterion_group!(benches, build, render);
-criterion_main!(benches);
+fn main() {
+    build();
+    render();
+}

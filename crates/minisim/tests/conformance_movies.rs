@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{assert_close, data, f64s, json, npz, spec};
+use common::{assert_close, data, f64s, json, npz::npz, spec};
 use minisim::{footprint::FootprintStack, simulate};
 
 fn dense(stack: &FootprintStack) -> Vec<f64> {

@@ -3,35 +3,18 @@
 
 mod common;
 
-use std::{collections::HashMap, fs::File};
+use std::collections::HashMap;
 
 use minisim::metrics::{
     Footprints, Rows, Shift, Similarity, activity_similarity, footprint_mask, footprint_roi_trace,
     global_shift_from_trajectories, hungarian_match, shift_rmse, trace_pearson,
 };
-use npyz::npz::NpzArchive;
 use serde_json::Value;
 
 type Arrays = HashMap<String, (Vec<usize>, Vec<f64>)>;
 
 fn arrays() -> Arrays {
-    let file = File::open(common::data("scores.npz")).expect("test data is in the repository");
-    let mut archive = NpzArchive::new(file).expect("an npz file");
-    let names: Vec<String> = archive.array_names().map(ToOwned::to_owned).collect();
-    names
-        .into_iter()
-        .map(|name| {
-            let array = archive.by_name(&name).expect("readable").expect("there");
-            let shape = array.shape().iter().map(|n| *n as usize).collect();
-            let values = match array.dtype().descr().as_str() {
-                "'|b1'" => {
-                    array.into_vec::<bool>().expect("flags").into_iter().map(|b| f64::from(u8::from(b))).collect()
-                }
-                _ => array.into_vec::<f64>().expect("numbers"),
-            };
-            (name, (shape, values))
-        })
-        .collect()
+    common::npz::npz(&common::data("scores.npz"))
 }
 
 fn footprints(arrays: &Arrays, name: &str) -> Footprints {

@@ -15,7 +15,7 @@ pub(super) const FAINT_INK: Rgb = [110, 117, 125];
 pub(super) const GRID: Rgb = [222, 226, 230];
 pub(super) const PAPER: Rgb = [255, 255, 255];
 pub(super) const BLACK: Rgb = [0, 0, 0];
-// Okabe and Ito's palette: told apart by colour-blind eyes too.
+// Okabe and Ito's palette: colour-blind eyes can distinguish them, too.
 pub(super) const ORANGE: Rgb = [230, 159, 0];
 pub(super) const SKY: Rgb = [86, 180, 233];
 pub(super) const BLUE: Rgb = [0, 114, 178];

@@ -66,7 +66,7 @@ pub(crate) fn draw_recording(recording: &Path, output: &Path, force: bool) -> Re
     let reader = Reader::open(recording).map_err(Failure::run)?;
     reader.warnings().iter().for_each(|w| eprintln!("warning: {w}"));
     let truth = reader.ground_truth().map_err(Failure::run)?;
-    Film::of_recording(&reader, recording, truth)?.write(output, force)
+    SheetFilm::of_recording(&reader, recording, truth)?.write(output, force)
 }
 
 fn draw_spec(path: &Path, output: &Path, force: bool) -> Result<(), Failure> {
@@ -79,7 +79,7 @@ fn draw_spec(path: &Path, output: &Path, force: bool) -> Result<(), Failure> {
     let stages = !scene.plan.stages.is_empty();
     let [height, width] = spec.acquisition.fov_px();
     let shape = [if stages { scene.n_frames } else { 0 }, height, width];
-    let film = Film::gather(title(path), spec.clone(), scene.ground_truth(None), shape, |t| {
+    let film = SheetFilm::gather(title(path), spec.clone(), scene.ground_truth(None), shape, |t| {
         let pixels = render(&scene, t..t + 1, None).map_err(Failure::run)?;
         Ok(pixels.to_f32(0..pixels.len()))
     })?;
@@ -92,7 +92,7 @@ fn title(path: &Path) -> String {
 }
 
 /// What the sheet shows.
-pub(crate) struct Film {
+pub(crate) struct SheetFilm {
     title: String,
     spec: Spec,
     truth: GroundTruth,
@@ -112,7 +112,7 @@ pub(crate) struct Film {
     n_spikes: Vec<u32>,
 }
 
-impl Film {
+impl SheetFilm {
     /// Looks at the film of a recording; `truth` is its own.
     pub(crate) fn of_recording(reader: &Reader, path: &Path, truth: GroundTruth) -> Result<Self, Failure> {
         Self::gather(title(path), reader.spec().clone(), truth, reader.shape(), |t| {
@@ -213,9 +213,9 @@ impl Looking {
     }
 
     /// All that a sheet shows.
-    fn film(self, title: String, spec: Spec, truth: GroundTruth) -> Film {
+    fn film(self, title: String, spec: Spec, truth: GroundTruth) -> SheetFilm {
         let max_count = text::max_count(&spec, &self.values);
-        Film {
+        SheetFilm {
             title,
             spec,
             truth,

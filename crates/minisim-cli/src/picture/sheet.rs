@@ -7,7 +7,7 @@ use minisim::{
 };
 
 use super::{
-    Film,
+    SheetFilm,
     axes::{Axes, LABEL},
     contour::{self, Line},
     draw::{
@@ -38,7 +38,7 @@ pub(super) fn prepare() {
 }
 
 /// Draws the sheet as PNG.
-pub(super) fn draw(film: &Film) -> Result<Vec<u8>, String> {
+pub(super) fn draw(film: &SheetFilm) -> Result<Vec<u8>, String> {
     let top = HEAD;
     let second = top + IMAGE + 92.0;
     let third = second + TRACES_HEIGHT + 62.0;
@@ -76,7 +76,7 @@ pub(super) fn grey_png(values: &[f32], [height, width]: [usize; 2]) -> Result<Ve
     canvas.png()
 }
 
-fn subtitle(film: &Film) -> String {
+fn subtitle(film: &SheetFilm) -> String {
     let a = &film.spec.acquisition;
     let [n_frames, height, width] = film.shape;
     let [fov_h, fov_w] = a.fov_um();
@@ -110,17 +110,17 @@ fn empty(canvas: &mut Canvas, area: Area, why: &str) {
 }
 
 /// The place of an image of the film's shape, under the panel's title.
-fn image_area(film: &Film, area: Area) -> Area {
+fn image_area(film: &SheetFilm, area: Area) -> Area {
     let [_, height, width] = film.shape;
     let fitted = area.fit(width as f32, height as f32);
     Area::new(area.x, area.y, fitted.w.round(), fitted.h.round())
 }
 
-fn unit(film: &Film) -> &'static str {
+fn unit(film: &SheetFilm) -> &'static str {
     if film.max_count.is_some() { "counts" } else { "fluorescence units" }
 }
 
-fn frame(canvas: &mut Canvas, film: &Film, area: Area) {
+fn frame(canvas: &mut Canvas, film: &SheetFilm, area: Area) {
     let [_, height, width] = film.shape;
     let Some((t, pixels)) = &film.frame else {
         let area = panel(canvas, area, "Frame", "");
@@ -140,7 +140,7 @@ fn window_text(window: Window, unit: &str) -> String {
 }
 
 /// A bar of a round length, with its length in µm.
-fn scale_bar(canvas: &mut Canvas, film: &Film, area: Area) {
+fn scale_bar(canvas: &mut Canvas, film: &SheetFilm, area: Area) {
     let px_um = film.spec.acquisition.pixel_size_um();
     let screen_per_um = area.w / (film.shape[2] as f64 * px_um) as f32;
     let length_um = round_length(0.25 * film.shape[2] as f64 * px_um);
@@ -155,7 +155,7 @@ fn scale_bar(canvas: &mut Canvas, film: &Film, area: Area) {
 }
 
 /// The cells with the most spikes, detectable ones first, in falling order.
-fn most_active(film: &Film) -> Vec<usize> {
+fn most_active(film: &SheetFilm) -> Vec<usize> {
     let truth = &film.truth;
     let spikes = &film.n_spikes;
     let detectable = |i: usize| truth.detectable().get(i).copied().unwrap_or(false);
@@ -165,7 +165,7 @@ fn most_active(film: &Film) -> Vec<usize> {
     order
 }
 
-fn projection(canvas: &mut Canvas, film: &Film, active: &[usize], area: Area) {
+fn projection(canvas: &mut Canvas, film: &SheetFilm, active: &[usize], area: Area) {
     let [_, height, width] = film.shape;
     let moved = if film.truth.array("shifts").is_some() { ", motion undone" } else { "" };
     let remark = format!("of {} frames{moved}, with the true cells", film.n_seen);
@@ -217,7 +217,7 @@ fn projection(canvas: &mut Canvas, film: &Film, active: &[usize], area: Area) {
     }
 }
 
-fn facts(canvas: &mut Canvas, film: &Film, area: Area) {
+fn facts(canvas: &mut Canvas, film: &SheetFilm, area: Area) {
     let area = panel(canvas, area, "What is in it", "");
     let truth = &film.truth;
     let count = |flags: &[bool]| flags.iter().filter(|f| **f).count();
@@ -271,7 +271,7 @@ fn wrapped(words: &[&str], width: f32) -> Vec<String> {
 }
 
 /// Numbers of pixels per bin of pixel values, on a logarithmic axis.
-fn histogram(canvas: &mut Canvas, film: &Film, area: Area) {
+fn histogram(canvas: &mut Canvas, film: &SheetFilm, area: Area) {
     let area = panel(canvas, area, "Pixel values", "");
     let range = Window::range(film.values.iter().map(|v| f64::from(*v)));
     if film.values.is_empty() || (range.high <= range.low && film.max_count.is_none()) {
@@ -328,7 +328,7 @@ fn histogram(canvas: &mut Canvas, film: &Film, area: Area) {
     }
 }
 
-fn traces(canvas: &mut Canvas, film: &Film, active: &[usize], area: Area) {
+fn traces(canvas: &mut Canvas, film: &SheetFilm, active: &[usize], area: Area) {
     let remark = if active.is_empty() { "" } else { "true calcium, each on its own scale; ticks are spikes" };
     let area = panel(canvas, area, "Most active cells", remark);
     let n_frames = film.truth.array("C").map_or(0, |c| c.shape[1]);
@@ -374,12 +374,12 @@ fn traces(canvas: &mut Canvas, film: &Film, active: &[usize], area: Area) {
 }
 
 /// The path of the brain, (x, y) in µm a frame; empty where it holds still.
-fn path_um(film: &Film) -> Vec<[f64; 2]> {
+fn path_um(film: &SheetFilm) -> Vec<[f64; 2]> {
     let px_um = film.spec.acquisition.pixel_size_um();
     film.truth.f64s("shifts").unwrap_or_default().chunks_exact(2).map(|s| [s[1] * px_um, s[0] * px_um]).collect()
 }
 
-fn motion(canvas: &mut Canvas, film: &Film, path: &[[f64; 2]], area: Area) {
+fn motion(canvas: &mut Canvas, film: &SheetFilm, path: &[[f64; 2]], area: Area) {
     let px_um = film.spec.acquisition.pixel_size_um();
     let furthest = path.iter().map(|[x, y]| x.hypot(*y)).fold(0.0, f64::max);
     let remark = format!("up to {} µm from rest; dark first, light last", short(furthest));
@@ -420,7 +420,7 @@ fn motion(canvas: &mut Canvas, film: &Film, path: &[[f64; 2]], area: Area) {
 type StaticField<'a> = (String, &'static str, &'a [f64]);
 
 /// Those that the recording has.
-fn static_fields(film: &Film) -> Vec<StaticField<'_>> {
+fn static_fields(film: &SheetFilm) -> Vec<StaticField<'_>> {
     let mut found = Vec::new();
     // The scope's own first, then what it looks at.
     let mut steps = AnyStep::all_defaults();
@@ -445,7 +445,7 @@ fn static_fields(film: &Film) -> Vec<StaticField<'_>> {
 }
 
 /// Fields that do not change with time, each on its own scale.
-fn fields(canvas: &mut Canvas, film: &Film, found: &[StaticField<'_>], area: Area) {
+fn fields(canvas: &mut Canvas, film: &SheetFilm, found: &[StaticField<'_>], area: Area) {
     let slot = (area.w + GAP) / found.len().max(5) as f32;
     let [_, height, width] = film.shape;
     for (k, (label, unit, values)) in found.iter().enumerate() {

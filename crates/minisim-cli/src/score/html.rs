@@ -12,7 +12,7 @@ use minisim::{
 use super::{Args, number, rows, trace_of};
 use crate::{
     exit::Failure,
-    picture::{Film, contour, scale::ticks},
+    picture::{SheetFilm, contour, scale::ticks},
 };
 
 const STYLE: &str = "\
@@ -35,7 +35,7 @@ const SIDE: f64 = 330.0;
 /// What the page shows.
 pub(super) struct Case<'a> {
     pub(super) args: &'a Args,
-    pub(super) film: &'a Film,
+    pub(super) film: &'a SheetFilm,
     pub(super) truth: &'a GroundTruth,
     pub(super) estimate: &'a Estimate<'a>,
     pub(super) score: &'a Score,

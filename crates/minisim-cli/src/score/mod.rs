@@ -11,7 +11,7 @@ use minisim::{
 use minisim_io::{EstimateFile, Numbers, Reader, read_estimate};
 use serde_json::{Value, json};
 
-use crate::{exit::Failure, picture::Film, talk::Talk, text};
+use crate::{exit::Failure, picture::SheetFilm, talk::Talk, text};
 
 /// Arguments of `minisim score`.
 #[derive(Debug, clap::Args)]
@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let score = metrics::score(&estimate, &truth, &options)
         .map_err(|e| Failure::Input(format!("{}: {e}", args.estimate.display())))?;
     if let Some(path) = &args.html {
-        let film = Film::of_recording(&reader, &args.truth, truth.clone())?;
+        let film = SheetFilm::of_recording(&reader, &args.truth, truth.clone())?;
         let page = html::page(&html::Case { args, film: &film, truth: &truth, estimate: &estimate, score: &score })?;
         minisim_io::write_file(path, page.as_bytes(), args.force).map_err(Failure::run)?;
     }

@@ -104,8 +104,8 @@ impl Packer {
         true
     }
 
-    /// The same, where `fill` writes the planes of a range, but for those that `zero` says are 0. It returns which others are, and need
-    /// not have written these.
+    /// Compresses bytes in planes, which `fill` writes for a range; planes that `zero` says are 0 are left out. `fill` returns which
+    /// others are 0, and need not have written these.
     pub(crate) fn compress_planes(
         &mut self,
         n_bytes: usize,
@@ -276,7 +276,7 @@ fn streams(length: usize, full: usize, typesize: usize) -> usize {
     if split { typesize } else { 1 }
 }
 
-/// What a look at two places of a stream tells; for most bytes of a noisy film are noise.
+/// Whether a stream is worth packing, judged from two places of it: most bytes of a noisy film are noise.
 enum Outlook {
     Noise,
     Runs,
@@ -439,7 +439,7 @@ fn unshuffle(shuffled: &[u8], typesize: usize, out: &mut [u8]) {
     }
 }
 
-/// The same for elements of any size.
+/// Puts the planes of bytes of elements of any size back together.
 fn unshuffle_any(shuffled: &[u8], typesize: usize, out: &mut [u8]) {
     let n = out.len() / typesize;
     for byte in 0..typesize.min(shuffled.len()) {

@@ -39,7 +39,7 @@ pub use reader::{Loaded, Reader, load};
 const FORMAT_VERSION: u64 = 2;
 /// Raw bytes of a movie chunk, roughly: large enough to compress well, small enough to read single frames.
 const MOVIE_CHUNK_BYTES: usize = 12 << 20;
-/// The same for the ground truth, which is read whole.
+/// Raw bytes of a chunk of the ground truth, roughly; its arrays are read whole.
 const TRUTH_CHUNK_BYTES: usize = 32 << 20;
 /// What a recording must hold to be one of the published package's too: spikes as floats, flags as booleans.
 const SPIKES: &str = "S";

@@ -6,7 +6,7 @@
 
 use minisim::{Loops, at_best_level};
 
-/// Bytes that one mask tells of.
+/// Bytes that one mask describes, one bit each.
 const GROUP: usize = 64;
 /// Bytes that are compared with those before at once; they fit into a core's first-level cache.
 const PIECE: usize = 2048;

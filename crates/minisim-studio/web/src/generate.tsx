@@ -3,7 +3,8 @@
 import { For, Show, createSignal } from "solid-js";
 import { Field, GroupPanel } from "./controls";
 import { state } from "./state";
-import type { Dict, Job } from "./types";
+import type { JobFacts } from "./messages";
+import type { Dict } from "./types";
 
 function size(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
@@ -22,7 +23,7 @@ const [folder, setFolder] = createSignal("");
 const [format, setFormat] = createSignal("zarr");
 const [overwrite, setOverwrite] = createSignal(false);
 /** Name and ending of what will be written. */
-const file = () => `${name().trim() || "recording"}.${state.hello()?.formats.find(([key]) => key === format())?.[2] ?? format()}`;
+const file = () => `${name().trim() || "recording"}.${state.hello()?.formats.find((f) => f.name === format())?.suffix ?? format()}`;
 
 export function GenerateControls() {
   const schema = () => state.schema().properties ?? {};
@@ -57,7 +58,7 @@ export function GenerateControls() {
           <div class="row">
             <label for="format">Format</label>
             <select id="format" value={format()} onChange={(e) => setFormat(e.currentTarget.value)}>
-              <For each={state.hello()?.formats ?? []}>{([key, text]) => <option value={key}>{text}</option>}</For>
+              <For each={state.hello()?.formats ?? []}>{(f) => <option value={f.name}>{f.name} — {f.about}</option>}</For>
             </select>
           </div>
           <div class="row">
@@ -102,16 +103,27 @@ async function open(input: HTMLInputElement) {
   }
 }
 
-function JobRow(props: { job: Job }) {
+function JobRow(props: { job: JobFacts }) {
   const j = () => props.job;
-  const share = () => (j().n_frames ? (100 * (j().done ?? 0)) / j().n_frames! : 0);
+  const running = () => {
+    const job = j();
+    return job.state === "running" ? job : undefined;
+  };
+  const failed = () => {
+    const job = j();
+    return job.state === "failed" ? job : undefined;
+  };
+  const result = () => {
+    const job = j();
+    return job.state === "done" ? job.result : undefined;
+  };
   return (
     <li class="job" data-state={j().state}>
       <header>
         <strong>{j().path}</strong>
         <span class="spring" />
         <Show when={j().state === "waiting" || j().state === "running"} fallback={<span class="tag">{j().state}</span>}>
-          <button type="button" class="quiet" onClick={() => state.engine.cancel(j().id)}>
+          <button type="button" class="quiet" onClick={() => state.engine.ask({ type: "cancel", job: j().id })}>
             Cancel
           </button>
         </Show>
@@ -119,24 +131,26 @@ function JobRow(props: { job: Job }) {
       <Show when={j().state === "waiting"}>
         <p class="hint">waits for the one before</p>
       </Show>
-      <Show when={j().state === "running"}>
-        <Show when={j().phase === "frames"} fallback={<progress aria-label="Progress" />}>
-          <progress max="100" value={share()} aria-label="Progress" />
-        </Show>
-        <p class="hint">
-          <Show when={j().phase === "frames"} fallback={j().phase === "building" ? "building cells, traces and fields" : "writing the ground truth"}>
-            {j().done?.toLocaleString("en")} of {j().n_frames?.toLocaleString("en")} frames · {Math.round(j().frames_per_s ?? 0)} frames/s
-            <Show when={j().left_s !== null && j().left_s !== undefined}> · {duration(j().left_s!)} left</Show>
-          </Show>
-        </p>
+      <Show when={running()}>
+        {(r) => (
+          <>
+            <Show when={r().phase === "frames"} fallback={<progress aria-label="Progress" />}>
+              <progress max="100" value={r().n_frames > 0 ? (100 * r().done) / r().n_frames : 0} aria-label="Progress" />
+            </Show>
+            <p class="hint">
+              <Show when={r().phase === "frames"} fallback={r().phase === "building" ? "building cells, traces and fields" : "writing the ground truth"}>
+                {r().done.toLocaleString("en")} of {r().n_frames.toLocaleString("en")} frames · {Math.round(r().frames_per_s)} frames/s
+                <Show when={r().left_s !== null}> · {duration(r().left_s!)} left</Show>
+              </Show>
+            </p>
+          </>
+        )}
       </Show>
-      <Show when={j().state === "failed"}>
-        <p class="finding">{j().message}</p>
-      </Show>
+      <Show when={failed()}>{(f) => <p class="finding">{f().message}</p>}</Show>
       <Show when={j().state === "cancelled"}>
         <p class="hint">Nothing was left behind.</p>
       </Show>
-      <Show when={j().result}>
+      <Show when={result()}>
         {(r) => (
           <>
             <p>
@@ -193,7 +207,13 @@ export function GenerateView() {
           type="button"
           class="primary"
           disabled={bad() || !state.connected()}
-          onClick={() => state.engine.generate(state.spec(), { folder: folder().trim(), name: name().trim(), format: format(), overwrite: overwrite() })}
+          onClick={() =>
+            state.engine.ask({
+              type: "generate",
+              spec: state.spec(),
+              order: { folder: folder().trim(), name: name().trim(), format: format(), overwrite: overwrite() },
+            })
+          }
         >
           Generate {file()}
         </button>
@@ -206,15 +226,15 @@ export function GenerateView() {
         <table>
           <tbody>
             <For each={state.hello()?.formats ?? []}>
-              {([key, text]) => (
-                <tr aria-current={key === format() ? "true" : undefined}>
+              {(f) => (
+                <tr aria-current={f.name === format() ? "true" : undefined}>
                   <th scope="row">
-                    <button type="button" class="quiet" onClick={() => setFormat(key)}>
-                      {key}
+                    <button type="button" class="quiet" onClick={() => setFormat(f.name)}>
+                      {f.name}
                     </button>
                   </th>
-                  <td class="hint">{text.split(" — ")[1]}</td>
-                  <td>{cost() ? size(cost()!.bytes_by_format[key] ?? 0) : "–"}</td>
+                  <td class="hint">{f.about}</td>
+                  <td>{cost() ? size(cost()!.bytes_by_format[f.name] ?? 0) : "–"}</td>
                 </tr>
               )}
             </For>
@@ -228,7 +248,7 @@ export function GenerateView() {
             <For each={[...state.jobs()].reverse()}>{(job) => <JobRow job={job} />}</For>
           </ul>
           <Show when={state.jobs().some((j) => j.state !== "running" && j.state !== "waiting")}>
-            <button type="button" class="quiet" onClick={() => state.engine.tidy()}>
+            <button type="button" class="quiet" onClick={() => state.engine.ask({ type: "tidy" })}>
               Clear finished ones from this list
             </button>
           </Show>

@@ -77,7 +77,7 @@ export function SideView() {
     if (!s || !on) return;
     const { g, w, h } = on;
     const [left, right, top, bottom] = [48, 8, 10, 24];
-    const depths = s.cells.map((c) => c[2]);
+    const depths = s.cells.map((c) => c.depth_um);
     const deepest = Math.max(50, ...s.bands_um.flat(), ...depths.slice(0, 5000), (s.focal_depth_um ?? 0) + s.depth_of_field_um, ...s.vessels_um.map((v) => v[0])) * 1.08;
     const half = s.fov_um[1] / 2;
     const x = (um: number) => left + ((um + half) / (2 * half)) * (w - left - right);
@@ -120,10 +120,10 @@ export function SideView() {
     const middle = (s.fov_px[1] - 1) / 2;
     s.cells.forEach((c, i) => {
       if (i % every !== 0 && i !== state.selected()) return;
-      g.globalAlpha = c[3] ? 1 : 0.35;
-      g.fillStyle = depthColour(c[2], low, high);
+      g.globalAlpha = c.detectable ? 1 : 0.35;
+      g.fillStyle = depthColour(c.depth_um, low, high);
       g.beginPath();
-      g.arc(x((c[1] - middle) * s.pixel_um), y(c[2]), i === state.selected() ? 4 : 1.7, 0, 7);
+      g.arc(x((c.col - middle) * s.pixel_um), y(c.depth_um), i === state.selected() ? 4 : 1.7, 0, 7);
       g.fill();
     });
     g.globalAlpha = 1;

@@ -4,7 +4,8 @@ import { batch, createEffect, createMemo, createRoot, createSignal, on } from "s
 import { fromLink, toLink } from "./link";
 import { get, groups, initial, pathText, place, resolver, set, type Group } from "./schema";
 import { connect } from "./server";
-import type { Activity, Cost, Dict, CellInfo, Figure, Finding, Frame, Hello, Job, Json, Path, Projection, Scene, View } from "./types";
+import type { ActivityFacts, CellFacts, Hello, JobFacts, RecordingCost, SceneFacts, SpecFinding, View } from "./messages";
+import type { Dict, Figure, Frame, Json, Path, Projection } from "./types";
 
 /** Changes of one field within this time are one step of undo (ms). */
 const ONE_CHANGE_MS = 700;
@@ -20,17 +21,17 @@ export interface Pinned {
 export const state = createRoot(() => {
   const [hello, setHello] = createSignal<Hello>();
   const [spec, setSpec] = createSignal<Dict>({ steps: [] });
-  const [view, setView] = createSignal<View>({ stage: null, seconds: 3, panel: new URLSearchParams(location.search).get("panel") ?? "anatomy", frames: false });
+  const [view, setView] = createSignal<View>({ stage: null, from_s: 0, seconds: 3, panel: new URLSearchParams(location.search).get("panel") ?? "anatomy", frames: false });
   const [connected, setConnected] = createSignal(true);
-  const [findings, setFindings] = createSignal<Finding[]>([]);
-  const [warnings, setWarnings] = createSignal<Finding[]>([]);
-  const [cost, setCost] = createSignal<Cost>();
+  const [findings, setFindings] = createSignal<SpecFinding[]>([]);
+  const [warnings, setWarnings] = createSignal<SpecFinding[]>([]);
+  const [cost, setCost] = createSignal<RecordingCost>();
   const [projection, setProjection] = createSignal<Projection>();
-  const [scene, setScene] = createSignal<Scene>();
-  const [activity, setActivity] = createSignal<Activity>();
-  const [cell, setCell] = createSignal<CellInfo>();
+  const [scene, setScene] = createSignal<SceneFacts>();
+  const [activity, setActivity] = createSignal<ActivityFacts>();
+  const [cell, setCell] = createSignal<CellFacts>();
   const [selected, setSelected] = createSignal<number>();
-  const [jobs, setJobs] = createSignal<Job[]>([]);
+  const [jobs, setJobs] = createSignal<JobFacts[]>([]);
   const [figure, setFigure] = createSignal<Figure>();
   const [message, setMessage] = createSignal("");
   const [pinned, setPinned] = createSignal<Pinned>();
@@ -56,19 +57,19 @@ export const state = createRoot(() => {
       });
       request();
     },
-    valid: (n, canonical, warnings, cost) => {
-      if (n !== seq) return;
+    valid: (answer) => {
+      if (answer.seq !== seq) return;
       batch(() => {
-        setSpec(canonical);
+        setSpec(answer.spec);
         setFindings([]);
-        setWarnings(warnings);
-        setCost(cost);
+        setWarnings(answer.warnings);
+        setCost(answer.cost);
       });
     },
-    invalid: (n, findings) => {
-      if (n !== seq) return;
+    invalid: (answer) => {
+      if (answer.seq !== seq) return;
       batch(() => {
-        setFindings(findings);
+        setFindings(answer.findings);
         setBusy(false);
       });
     },
@@ -91,15 +92,15 @@ export const state = createRoot(() => {
       if (s.seq !== seq) return;
       setScene(s);
       const unit = selected();
-      if (unit !== undefined && unit < s.placed) engine.cell(unit);
+      if (unit !== undefined && unit < s.placed) engine.ask({ type: "cell", unit });
       else if (unit !== undefined) select(undefined);
     },
     activity: (a) => a.seq === seq && setActivity(a),
     cell: (c) => c.unit === selected() && setCell(c),
-    kinetics: (values) => kineticsWanted?.(values),
+    kinetics: ({ values }) => kineticsWanted?.(values),
     tour: setFigure,
-    jobs: setJobs,
-    error: (text) => setMessage(text),
+    jobs: ({ jobs }) => setJobs(jobs),
+    error: ({ message }) => setMessage(message),
   });
   let kineticsWanted: ((values: Record<string, number>) => void) | undefined;
 
@@ -113,7 +114,7 @@ export const state = createRoot(() => {
     queueMicrotask(() => {
       requested = false;
       seq += 1;
-      engine.show(seq, spec(), view());
+      engine.ask({ type: "show", seq, spec: spec(), view: view() });
     });
   }
 
@@ -154,7 +155,7 @@ export const state = createRoot(() => {
       setSelected(unit);
       if (unit === undefined) setCell(undefined);
     });
-    if (unit !== undefined) engine.cell(unit);
+    if (unit !== undefined) engine.ask({ type: "cell", unit });
   }
 
   /** Steps that were taken away, by kind, so that they come back as they were. */
@@ -198,7 +199,7 @@ export const state = createRoot(() => {
     at: (group: Group) => place(group, spec()),
     kinetics(t_peak_s: number, fwhm_s: number, then: (values: Record<string, number>) => void) {
       kineticsWanted = then;
-      engine.kinetics(t_peak_s, fwhm_s);
+      engine.ask({ type: "kinetics", t_peak_s, fwhm_s });
     },
   };
 });

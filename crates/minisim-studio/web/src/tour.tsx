@@ -5,7 +5,8 @@ import { COLOUR_MAPS } from "./colours";
 import { NumberControl } from "./controls";
 import { css, screen, watchSize } from "./screen";
 import { state } from "./state";
-import type { Figure, ImagePanel, PlotPanel } from "./types";
+import type { PlotPanel } from "./messages";
+import type { Figure, TourImage } from "./types";
 
 const chapters = () => state.hello()?.tour ?? [];
 const [name, setName] = createSignal(new URLSearchParams(location.search).get("chapter") ?? "");
@@ -30,7 +31,7 @@ function ask() {
   queueMicrotask(() => {
     asked = false;
     const c = chapter();
-    if (c) state.engine.tour(++seq, c.name, values());
+    if (c) state.engine.ask({ type: "tour", seq: ++seq, chapter: c.name, values: values() });
   });
 }
 
@@ -100,7 +101,7 @@ export function TourView() {
             <div class="panels" classList={{ few: count() <= 3 }} style={{ "--n": count() }}>
               <Index each={figure()?.panels ?? []}>
                 {(panel) => (
-                  <Show when={panel().kind === "image" && (panel() as ImagePanel)} fallback={<PlotView plot={panel() as PlotPanel} />}>
+                  <Show when={panel().kind === "image" && (panel() as TourImage)} fallback={<PlotView plot={panel() as PlotPanel} />}>
                     {(image) => <ImageView image={image()} />}
                   </Show>
                 )}
@@ -109,7 +110,7 @@ export function TourView() {
             <p class="hint prose">{figure()?.caption}</p>
             <dl class="facts numbers">
               <For each={figure()?.quantities ?? []}>
-                {([label, text]) => (
+                {({ label, text }) => (
                   <div class="fact">
                     <dt>{label}</dt>
                     <dd>{text}</dd>
@@ -136,7 +137,7 @@ export function TourView() {
   );
 }
 
-function ImageView(props: { image: ImagePanel }) {
+function ImageView(props: { image: TourImage }) {
   let canvas!: HTMLCanvasElement;
   const bar = () => {
     const quarter = (props.image.shape[1] * props.image.pixel_um) / 4;

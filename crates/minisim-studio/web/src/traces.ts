@@ -1,7 +1,7 @@
 // Stacked calcium traces with spike ticks.
 
 import { css } from "./screen";
-import type { Trace } from "./types";
+import type { Trace } from "./messages";
 
 /** Draws traces one above the other over the time window (s); with numbers and a time axis if `axes`. */
 export function drawTraces(

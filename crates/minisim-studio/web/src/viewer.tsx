@@ -1,10 +1,11 @@
 // The picture: projection or film, overlays, contrast, and a pinned copy beside it.
 
-import { For, Show, createEffect, createMemo, createSignal, on, onCleanup } from "solid-js";
+import { For, Show, batch, createEffect, createMemo, createSignal, on, onCleanup } from "solid-js";
 import { COLOUR_MAPS, depthColour } from "./colours";
 import { screen, watchSize } from "./screen";
 import { state } from "./state";
-import type { Cell, Projection } from "./types";
+import type { Cell } from "./messages";
+import type { Projection } from "./types";
 
 type Compare = "off" | "beside" | "wipe";
 
@@ -17,6 +18,26 @@ const [playing, setPlaying] = createSignal(false);
 const [time, setTime] = createSignal(0);
 const [compare, setCompare] = createSignal<Compare>("off");
 const [wipe, setWipe] = createSignal(50);
+
+/** Length of the recording (s). */
+const length = () => {
+  const p = state.projection();
+  return p ? p.recording_frames / p.fps : 0;
+};
+/** The latest second that the picture can begin with. */
+const latest = () => Math.max(length() - state.view().seconds, 0);
+
+/** The second that the picture begins with. */
+const from = () => Number(Math.min(state.view().from_s, latest()).toFixed(2));
+
+/** Shows the film from a second of the recording on. */
+function show(from_s: number) {
+  const within = Math.min(Math.max(from_s, 0), latest());
+  batch(() => {
+    setTime(0);
+    state.setView((v) => ({ ...v, from_s: within }));
+  });
+}
 
 /** Values below which the given percentages of the pixels lie. */
 function limits(data: Float32Array, [low, high]: [number, number]): [number, number] {
@@ -105,21 +126,21 @@ export function Viewer() {
       g.fillStyle = "rgb(255 92 92 / 0.8)";
       for (let i = 0; i < s.vessel_edge.length; i += 2) g.fillRect((s.vessel_edge[i + 1]!) * scale, (s.vessel_edge[i]!) * scale, Math.max(scale, 1), Math.max(scale, 1));
     }
-    const depths = s.cells.map((c) => c[2]);
+    const depths = s.cells.map((c) => c.depth_um);
     const [low, high] = [Math.min(...depths), Math.max(...depths)];
     const ring = (c: Cell) => {
       g.beginPath();
-      c[7].forEach((r, d) => {
-        const angle = (d / c[7].length) * 2 * Math.PI;
-        g.lineTo((c[1] + 0.5 + (r / 10) * Math.cos(angle)) * scale, (c[0] + 0.5 + (r / 10) * Math.sin(angle)) * scale);
+      c.outline.forEach((r, d) => {
+        const angle = (d / c.outline.length) * 2 * Math.PI;
+        g.lineTo((c.col + 0.5 + (r / 10) * Math.cos(angle)) * scale, (c.row + 0.5 + (r / 10) * Math.sin(angle)) * scale);
       });
       g.closePath();
     };
     if (outlines) {
       for (const c of s.cells) {
-        g.lineWidth = c[4] ? 1.4 : 0.9;
-        g.setLineDash(c[3] ? [] : [2, 3]);
-        g.strokeStyle = depthColour(c[2], low, high);
+        g.lineWidth = c.in_focus ? 1.4 : 0.9;
+        g.setLineDash(c.detectable ? [] : [2, 3]);
+        g.strokeStyle = depthColour(c.depth_um, low, high);
         ring(c);
         g.stroke();
       }
@@ -176,8 +197,8 @@ export function Viewer() {
     let best: number | undefined;
     let distance = Infinity;
     s.cells.forEach((c, unit) => {
-      const d = Math.hypot(c[0] - row, c[1] - col);
-      const reach = Math.max(4 / scale, Math.max(...c[7]) / 10);
+      const d = Math.hypot(c.row - row, c.col - col);
+      const reach = Math.max(4 / scale, Math.max(...c.outline) / 10);
       if (d < reach && d < distance) [best, distance] = [unit, d];
     });
     return best;
@@ -273,10 +294,10 @@ export function Viewer() {
             <Show when={hovered()}>
               {(h) => (
                 <div class="tip" style={{ left: `${h().x + 14}px`, top: `${h().y + 10}px` }}>
-                  cell {h().unit} · {h().c[2].toFixed(0)} µm deep
-                  <Show when={h().c[5] !== null}> · SNR {h().c[5]!.toFixed(1)}</Show>
+                  cell {h().unit} · {h().c.depth_um.toFixed(0)} µm deep
+                  <Show when={h().c.snr !== null}> · SNR {h().c.snr!.toFixed(1)}</Show>
                   <br />
-                  {h().c[3] ? "detectable" : "not detectable"}, {h().c[4] ? "in focus" : "out of focus"}
+                  {h().c.detectable ? "detectable" : "not detectable"}, {h().c.in_focus ? "in focus" : "out of focus"}
                 </div>
               )}
             </Show>
@@ -299,11 +320,18 @@ export function Viewer() {
           </button>
           <input type="range" class="scrub" min="0" max={(state.projection()?.n_frames ?? 1) - 1} value={time()} aria-label="Frame" onInput={(e) => (setPlaying(false), setTime(Number(e.currentTarget.value)))} />
           <output>
-            {((time() + 1) / (state.projection()?.fps ?? 1)).toFixed(2)} s
+            {(((state.projection()?.first_frame ?? 0) + time() + 1) / (state.projection()?.fps ?? 1)).toFixed(2)} s
           </output>
         </Show>
-        <label>
-          first
+        <label title="Where in the recording the picture begins">
+          from
+          <Show when={latest() > 0}>
+            <input type="range" class="recording" min="0" max={latest()} step="any" value={from()} aria-label="Where in the recording" onChange={(e) => show(Number(e.currentTarget.value))} />
+          </Show>
+          <input class="short" type="text" inputmode="decimal" aria-label="Start of what is shown (s)" value={from()} onChange={(e) => { const v = Number(e.currentTarget.value); if (v >= 0) show(v); e.currentTarget.value = String(from()); }} />s
+        </label>
+        <label title="How much of the recording the picture shows">
+          for
           <input class="short" type="text" inputmode="decimal" aria-label="Length shown (s)" value={state.view().seconds} onChange={(e) => { const v = Number(e.currentTarget.value); if (v > 0 && v <= 60) state.setView((old) => ({ ...old, seconds: v })); else e.currentTarget.value = String(state.view().seconds); }} />s
         </label>
         <span class="spring" />

@@ -201,6 +201,29 @@ const steps = {
     await settled(page);
   },
 
+  async "any minute of the recording can be shown"(page) {
+    const before = await pixels(page);
+    const start = "input[aria-label='Start of what is shown (s)']";
+    const length = await page.$eval(".recording", (e) => Number(e.max));
+    assert(length > 0);
+    await page.$eval(".recording", (e) => ((e.value = e.max), e.dispatchEvent(new Event("change", { bubbles: true }))));
+    await page.waitForFunction((old) => Number(document.querySelector("input[aria-label='Start of what is shown (s)']").value) > old, 0.9 * length);
+    await page.waitForTimeout(100);
+    await settled(page);
+    const end = await pixels(page);
+    assert.notEqual(end, before);
+    await page.fill(start, "1000000");
+    await page.press(start, "Enter");
+    await page.waitForTimeout(100);
+    await settled(page);
+    assert.equal(await pixels(page), end, "past the end the last frames are shown");
+    await page.fill(start, "0");
+    await page.press(start, "Enter");
+    await page.waitForTimeout(100);
+    await settled(page);
+    assert.equal(await pixels(page), before);
+  },
+
   async "two settings side by side, and by wipe"(page) {
     await page.click("text=Pin A");
     await type(page, NA, 0.5);

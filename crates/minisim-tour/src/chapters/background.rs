@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     figure::{Chapter, Figure, Knob, Mark, Panel, Plot, Quantity, Series},
-    film::{Film, field, mean_of, over_time},
+    film::{SceneFilm, field, mean_of, over_time},
     linear::{mean, quantile, sd},
 };
 
@@ -29,7 +29,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
 
 fn draw(knobs: &[f64]) -> Result<Figure, Report> {
     let &[amplitude, coupling, opacity, trunk] = knobs else { return Ok(Figure::empty()) };
-    let film = Film::new(&field(
+    let film = SceneFilm::new(&field(
         &["neuropil", "vasculature"],
         [
             ("acquisition.duration_s", json!(30.0)),

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::{
     figure::{Chapter, Figure, Image, Knob, Mark, Panel, Plot, Quantity, Series},
-    film::{FPS, Film, add, field, over_time, picture, typical_cell},
+    film::{FPS, SceneFilm, add, field, over_time, picture, typical_cell},
     linear::{attribution, dot, gram},
 };
 
@@ -39,7 +39,7 @@ const SIDE: usize = 72;
 
 fn draw(knobs: &[f64]) -> Result<Figure, Report> {
     let &[distance, below, mask_um, scatter] = knobs else { return Ok(Figure::empty()) };
-    let film = Film::new(&field(
+    let film = SceneFilm::new(&field(
         &[],
         [("acquisition.duration_s", json!(30.0)), ("acquisition.tissue.scatter_blur_per_um", json!(scatter))],
     )?)?;
@@ -124,7 +124,7 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
 }
 
 /// Two cells of the field that fire a lot, and least together.
-fn two_independent(film: &Film) -> (usize, usize) {
+fn two_independent(film: &SceneFilm) -> (usize, usize) {
     let n = film.truth.n_units();
     let t = film.n_frames();
     let spikes = |i: usize| film.truth.s()[i * t..(i + 1) * t].iter().sum::<u32>();

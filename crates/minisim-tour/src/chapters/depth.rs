@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     figure::{Chapter, Figure, Knob, Panel, Plot, Quantity, Series},
-    film::{Film, field, picture, typical_cell},
+    film::{SceneFilm, field, picture, typical_cell},
 };
 
 pub(super) const CHAPTER: Chapter = Chapter {
@@ -39,7 +39,7 @@ const V4_CORNER_UM: f64 = 711.0;
 
 fn draw(knobs: &[f64]) -> Result<Figure, Report> {
     let &[focal, deep, mfp, scatter, radius] = knobs else { return Ok(Figure::empty()) };
-    let film = Film::new(&field(
+    let film = SceneFilm::new(&field(
         &[],
         [
             ("acquisition.focal_depth_in_tissue_um", json!(focal)),

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     figure::{Chapter, Figure, Knob, Panel, Plot, Quantity, Series},
-    film::{Film, field},
+    film::{SceneFilm, field},
 };
 
 pub(super) const CHAPTER: Chapter = Chapter {
@@ -29,7 +29,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
 fn draw(knobs: &[f64]) -> Result<Figure, Report> {
     let &[illumination, illumination_rolloff, vignette, vignette_rolloff] = knobs else { return Ok(Figure::empty()) };
     // The V4's whole field, in pixels twice as large.
-    let film = Film::new(&field(
+    let film = SceneFilm::new(&field(
         &["illumination_profile", "vignette"],
         [
             ("acquisition.image_sensor.n_px_height", json!(304)),

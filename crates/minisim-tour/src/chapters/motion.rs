@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     figure::{Chapter, Figure, Knob, Panel, Plot, Quantity, Series},
-    film::{Film, field},
+    film::{SceneFilm, field},
 };
 
 pub(super) const CHAPTER: Chapter = Chapter {
@@ -35,7 +35,7 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
         ("steps.place_neurons.populations.0.depth_range_um", json!([24.0, 36.0])),
         ("steps.place_neurons.populations.0.density_per_mm3", json!(30000.0)),
     ];
-    let still = Film::new(&field(&[], timing.clone())?)?;
+    let still = SceneFilm::new(&field(&[], timing.clone())?)?;
     // No motion at all is a film without the step.
     let moving = if amplitude > 0.0 {
         let changes = [
@@ -43,7 +43,7 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
             ("steps.brain_motion.max_shift_um", json!(2.0 * amplitude)),
             ("steps.brain_motion.locomotion_freq_hz", json!(stride)),
         ];
-        Some(Film::new(&field(&["brain_motion"], timing.into_iter().chain(changes))?)?)
+        Some(SceneFilm::new(&field(&["brain_motion"], timing.into_iter().chain(changes))?)?)
     } else {
         None
     };

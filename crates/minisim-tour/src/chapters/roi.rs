@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     figure::{Chapter, Figure, Knob, Mark, Panel, Plot, Quantity, Series},
-    film::{FPS, Film, field, over_time},
+    film::{FPS, SceneFilm, field, over_time},
     linear::{Cholesky, attribution, condition, dot, gram},
 };
 
@@ -32,7 +32,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
 const HALF: usize = 30;
 
 /// The cell that stands out most near the middle of the field.
-pub(super) fn lively_cell(film: &Film) -> usize {
+pub(super) fn lively_cell(film: &SceneFilm) -> usize {
     let centers = film.truth.centers_px(film.pixel_um());
     let [h, w] = film.shape().map(|n| n as f64);
     let observed = film.truth.observed_footprints();
@@ -50,7 +50,7 @@ pub(super) fn lively_cell(film: &Film) -> usize {
 }
 
 /// The pixels within `radius_um` of a place; at least one.
-pub(super) fn disc(film: &Film, at: [f64; 2], radius_um: f64) -> Vec<usize> {
+pub(super) fn disc(film: &SceneFilm, at: [f64; 2], radius_um: f64) -> Vec<usize> {
     let [h, w] = film.shape();
     let radius = (radius_um / film.pixel_um()).max(0.71);
     (0..h * w).filter(|p| ((p / w) as f64 - at[0]).hypot((p % w) as f64 - at[1]) <= radius).collect()
@@ -58,7 +58,7 @@ pub(super) fn disc(film: &Film, at: [f64; 2], radius_um: f64) -> Vec<usize> {
 
 fn draw(knobs: &[f64]) -> Result<Figure, Report> {
     let &[radius_um, density, neuropil, photons] = knobs else { return Ok(Figure::empty()) };
-    let film = Film::new(&field(
+    let film = SceneFilm::new(&field(
         &["neuropil", "sensor"],
         [
             ("acquisition.duration_s", json!(20.0)),

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     figure::{Chapter, Figure, Knob, Panel, Quantity},
-    film::{Film, field, mean_of},
+    film::{SceneFilm, field, mean_of},
     linear::quantile,
 };
 
@@ -28,7 +28,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
 
 fn draw(knobs: &[f64]) -> Result<Figure, Report> {
     let &[thickness, na, density] = knobs else { return Ok(Figure::empty()) };
-    let film = Film::new(&field(
+    let film = SceneFilm::new(&field(
         &[],
         [
             ("acquisition.optics.na", json!(na)),

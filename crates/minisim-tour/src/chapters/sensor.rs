@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     figure::{Chapter, Figure, Knob, Mark, Panel, Plot, Quantity, Series},
-    film::{FPS, Film, field, over_time},
+    film::{FPS, SceneFilm, field, over_time},
     linear::quantile,
 };
 
@@ -29,7 +29,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
 
 fn draw(knobs: &[f64]) -> Result<Figure, Report> {
     let &[photons, read_noise, efficiency, stray] = knobs else { return Ok(Figure::empty()) };
-    let film = Film::new(&field(
+    let film = SceneFilm::new(&field(
         &["neuropil", "leakage", "sensor"],
         [
             ("acquisition.image_sensor.read_noise_e", json!(read_noise)),

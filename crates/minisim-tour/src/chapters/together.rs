@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     figure::{Chapter, Figure, Knob, Panel, Quantity},
-    film::{Film, field, mean_of},
+    film::{SceneFilm, field, mean_of},
 };
 
 pub(super) const CHAPTER: Chapter = Chapter {
@@ -28,7 +28,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
 
 fn draw(knobs: &[f64]) -> Result<Figure, Report> {
     let &[density, neuropil, stray, photons] = knobs else { return Ok(Figure::empty()) };
-    let film = Film::new(&field(
+    let film = SceneFilm::new(&field(
         &["neuropil", "vasculature", "brain_motion", "illumination_profile", "vignette", "leakage", "sensor"],
         [
             ("acquisition.duration_s", json!(5.0)),

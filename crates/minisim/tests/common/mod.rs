@@ -2,10 +2,9 @@
 #![allow(dead_code, reason = "each test uses a part")]
 #![allow(clippy::disallowed_methods, reason = "only the library itself is pure")]
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-};
+pub(crate) mod npz;
+
+use std::path::{Path, PathBuf};
 
 use minisim::spec::{Format, Spec};
 use serde_json::Value;
@@ -18,25 +17,6 @@ pub(crate) fn json(name: &str) -> Value {
     // The published numbers contain Infinity, which JSON does not know.
     let text = std::fs::read_to_string(data(name)).expect("test data is in the repository");
     serde_json::from_str(&text.replace("Infinity", "1e999").replace("1e999", "\"inf\"")).expect("test data is JSON")
-}
-
-/// Reads all arrays of an npz file as f64.
-pub(crate) fn npz(path: &Path) -> HashMap<String, (Vec<usize>, Vec<f64>)> {
-    let mut archive = npyz::npz::NpzArchive::open(path).expect("test data is an npz");
-    let names: Vec<String> = archive.array_names().map(ToOwned::to_owned).collect();
-    names
-        .into_iter()
-        .map(|name| {
-            let array = archive.by_name(&name).expect("listed").expect("listed");
-            let shape = array.shape().iter().map(|n| *n as usize).collect();
-            let values = match array.dtype().descr().as_str() {
-                "'<f4'" => array.into_vec::<f32>().expect("f4").into_iter().map(f64::from).collect(),
-                "'<f8'" => array.into_vec::<f64>().expect("f8"),
-                other => panic!("{name}: {other}"),
-            };
-            (name, (shape, values))
-        })
-        .collect()
 }
 
 pub(crate) fn spec(value: &Value) -> Spec {
