@@ -33,7 +33,7 @@ use rayon::prelude::*;
 use super::{Domain, Step};
 use crate::{
     cells::{Traces, range_of},
-    level::{Kernel, Level, Wide},
+    level::{Loops, at_best_level},
     math,
     rng::{Key, LANES},
     scene::{self, Builder},
@@ -252,11 +252,11 @@ struct Decided {
     first: [u64; LANES],
 }
 
-impl Kernel for Frames<'_> {
+impl Loops for Frames<'_> {
     type Output = Decided;
 
     #[inline(always)]
-    fn run<V: Wide>(self) -> Decided {
+    fn run(self) -> Decided {
         let words = self.key.lanes(self.id, self.frame as u64);
         let [switch_on, switch_off] = self.model.switch;
         let [spike_quiescent, spike_active] = self.model.some_spike;
@@ -282,11 +282,11 @@ struct Add<'a> {
     to: &'a mut [f64],
 }
 
-impl Kernel for Add<'_> {
+impl Loops for Add<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Wide>(self) {
+    fn run(self) {
         self.to.iter_mut().zip(self.response).for_each(|(c, r)| *c += r);
     }
 }
@@ -384,9 +384,8 @@ impl Model {
     fn spikes(&self, keys: Keys, id: u64, n_frames: usize, mut spike: impl FnMut(i64, usize)) {
         let (start, end) = (-(self.lead_in_frames as i64), n_frames as i64);
         let mut state = usize::from(keys.gate.uniform(id, START) < self.active_share);
-        let level = Level::best();
         for group in (start..end).step_by(LANES) {
-            let decided = level.run(Frames { model: self, key: keys.gate, id, frame: group });
+            let decided = at_best_level(Frames { model: self, key: keys.gate, id, frame: group });
             // Mostly, nothing happens.
             if decided.any >> state & (1 << SWITCHES | 1 << SPIKES) == 0 {
                 continue;
@@ -433,7 +432,6 @@ impl Model {
     fn trace(&self, keys: Keys, id: u64, gain: f64, n_frames: usize) -> (Vec<f64>, Vec<u32>) {
         let mut calcium = vec![0.0; n_frames];
         let mut spikes = vec![0_u32; n_frames];
-        let level = Level::best();
         self.spikes(keys, id, n_frames, |frame, bin| {
             if let Ok(frame) = usize::try_from(frame) {
                 spikes[frame] += 1;
@@ -441,7 +439,7 @@ impl Model {
             let from = frame.max(0);
             let skip = (from - frame) as usize;
             if let Some(response) = self.responses[bin].get(skip..) {
-                level.run(Add { response, to: &mut calcium[from as usize..] });
+                at_best_level(Add { response, to: &mut calcium[from as usize..] });
             }
         });
         for (frame, value) in calcium.iter_mut().enumerate() {
