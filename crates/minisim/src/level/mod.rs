@@ -175,7 +175,7 @@ pub(crate) trait Wide: Vector {
     /// `self` where that is less, else `cap`.
     fn at_most(self, cap: Self) -> Self;
     fn less(self, other: Self) -> <Self::Ints as Ints>::Mask;
-    /// Its integer parts, where they are less than 2³¹ and not negative; elsewhere words that differ between levels.
+    /// Its integer parts as signed numbers, rounded towards 0; beyond ±2³¹, words that differ between levels.
     fn truncated(self) -> Self::Ints;
 }
 
@@ -209,8 +209,9 @@ pub(crate) trait Ints: Copy {
     fn count(self, mask: Self::Mask, one: Self) -> Self;
     /// Of signed numbers.
     fn to_floats(self) -> Self::Floats;
-    /// `table[self]`; beyond its end, the table's last word. An empty table is a fault of the program.
-    fn gather(self, table: &[u32]) -> Self;
+    /// `table[self & mask]`; it is a fault of the program if the table ends before `mask`. Where the compiler knows that the index
+    /// has no other bits, the mask costs nothing.
+    fn gather(self, table: &[u32], mask: u32) -> Self;
 
     #[inline(always)]
     fn rotate_left<const N: u32, const REST: u32>(self) -> Self {
@@ -225,9 +226,8 @@ pub(crate) trait Mask: Copy {
     fn any(self) -> bool;
 }
 
-/// The largest index that [`Ints::gather`] takes from a table.
+/// Holds when all of `index & mask` are inside the table, as signed numbers too.
 #[inline(always)]
-fn last_index(table: &[u32]) -> u32 {
-    assert!(!table.is_empty(), "a table to look words up in has none");
-    (table.len() - 1).min(i32::MAX as usize) as u32
+fn assert_within(table: &[u32], mask: u32) {
+    assert!((mask as usize) < table.len() && mask <= i32::MAX as u32, "a table ends before its mask");
 }

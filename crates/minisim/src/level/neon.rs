@@ -3,7 +3,7 @@
 use std::arch::aarch64::*;
 
 use super::{
-    Kernel, last_index,
+    Kernel, assert_within,
     registers::{Floats, Instructions, compiled, features_detected, instruction, level},
 };
 
@@ -60,9 +60,9 @@ level! {
     fn count(a: uint32x4_t, mask: uint32x4_t, _one: uint32x4_t) -> uint32x4_t { vsubq_u32(a, mask) }
     fn to_floats(a: uint32x4_t) -> float32x4_t { vcvtq_f32_s32(vreinterpretq_s32_u32(a)) }
     // There is no instruction for it.
-    fn gather(a: uint32x4_t, table: &[u32]) -> uint32x4_t {
-        let last = last_index(table);
-        let index = vminq_u32(a, vdupq_n_u32(last));
+    fn gather(a: uint32x4_t, table: &[u32], mask: u32) -> uint32x4_t {
+        assert_within(table, mask);
+        let index = vandq_u32(a, vdupq_n_u32(mask));
         let word = |index: u32| table[index as usize];
         let found = vdupq_n_u32(word(vgetq_lane_u32::<0>(index)));
         let found = vsetq_lane_u32::<1>(word(vgetq_lane_u32::<1>(index)), found);

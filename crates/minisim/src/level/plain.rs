@@ -1,6 +1,6 @@
 //! Vectors in plain code, which need no instructions beyond those of the target: one pixel, and four.
 
-use super::{Ints, Mask, Vector, Wide, last_index};
+use super::{Ints, Mask, Vector, Wide, assert_within};
 
 /// `a * b + c`, rounded once, of as many lanes.
 ///
@@ -242,9 +242,9 @@ impl Ints for [u32; 4] {
     }
 
     #[inline(always)]
-    fn gather(self, table: &[u32]) -> Self {
-        let last = last_index(table);
-        each!(i => table[self[i].min(last) as usize])
+    fn gather(self, table: &[u32], mask: u32) -> Self {
+        assert_within(table, mask);
+        each!(i => table[(self[i] & mask) as usize])
     }
 }
 

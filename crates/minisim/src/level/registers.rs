@@ -36,7 +36,7 @@ pub(super) trait Instructions: Copy {
     fn select(self, yes: Self::Words, mask: Self::Answers, no: Self::Words) -> Self::Words;
     fn count(self, a: Self::Words, mask: Self::Answers, one: Self::Words) -> Self::Words;
     fn to_floats(self, a: Self::Words) -> Self::Floats;
-    fn gather(self, a: Self::Words, table: &[u32]) -> Self::Words;
+    fn gather(self, a: Self::Words, table: &[u32], mask: u32) -> Self::Words;
 
     fn nowhere(self) -> Self::Answers;
     fn either(self, a: Self::Answers, b: Self::Answers) -> Self::Answers;
@@ -279,8 +279,8 @@ impl<T: Instructions> Ints for Words<T> {
     }
 
     #[inline(always)]
-    fn gather(self, table: &[u32]) -> Self {
-        Self(self.1.gather(self.0, table), self.1)
+    fn gather(self, table: &[u32], mask: u32) -> Self {
+        Self(self.1.gather(self.0, table, mask), self.1)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::{
-    Kernel, last_index,
+    Kernel, assert_within,
     registers::{Floats, Instructions, compiled, features_detected, instruction, level},
 };
 
@@ -60,10 +60,11 @@ level! {
     fn select(yes: __m256i, mask: __m256i, no: __m256i) -> __m256i { _mm256_blendv_epi8(no, yes, mask) }
     fn count(a: __m256i, mask: __m256i, _one: __m256i) -> __m256i { _mm256_sub_epi32(a, mask) }
     fn to_floats(a: __m256i) -> __m256 { _mm256_cvtepi32_ps(a) }
-    fn gather(a: __m256i, table: &[u32]) -> __m256i {
-        let index = _mm256_min_epu32(a, _mm256_set1_epi32(last_index(table) as i32));
-        // SAFETY: `last_index` is inside the table and not negative as a signed number, and no index is beyond it; words are
-        // four bytes apart.
+    fn gather(a: __m256i, table: &[u32], mask: u32) -> __m256i {
+        assert_within(table, mask);
+        let index = _mm256_and_si256(a, _mm256_set1_epi32(mask as i32));
+        // SAFETY: no index is beyond `mask`, which is inside the table and not negative as a signed number; words are four bytes
+        // apart.
         unsafe { _mm256_i32gather_epi32::<4>(table.as_ptr().cast(), index) }
     }
 
@@ -123,10 +124,11 @@ level! {
     fn select(yes: __m512i, mask: __mmask16, no: __m512i) -> __m512i { _mm512_mask_mov_epi32(no, mask, yes) }
     fn count(a: __m512i, mask: __mmask16, one: __m512i) -> __m512i { _mm512_mask_add_epi32(a, mask, a, one) }
     fn to_floats(a: __m512i) -> __m512 { _mm512_cvtepi32_ps(a) }
-    fn gather(a: __m512i, table: &[u32]) -> __m512i {
-        let index = _mm512_min_epu32(a, _mm512_set1_epi32(last_index(table) as i32));
-        // SAFETY: `last_index` is inside the table and not negative as a signed number, and no index is beyond it; words are
-        // four bytes apart.
+    fn gather(a: __m512i, table: &[u32], mask: u32) -> __m512i {
+        assert_within(table, mask);
+        let index = _mm512_and_si512(a, _mm512_set1_epi32(mask as i32));
+        // SAFETY: no index is beyond `mask`, which is inside the table and not negative as a signed number; words are four bytes
+        // apart.
         unsafe { _mm512_i32gather_epi32::<4>(index, table.as_ptr().cast()) }
     }
 

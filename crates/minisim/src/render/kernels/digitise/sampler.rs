@@ -45,6 +45,16 @@ impl<T: Count> Kernel for Digitise<'_, T> {
     }
 }
 
+/// The whole part of a number from 0 to 2³², in sums and comparisons alone: a conversion that is right for any number takes many
+/// instructions.
+#[inline(always)]
+fn whole_part(x: f64) -> u32 {
+    /// From here on, floats are whole numbers: their last bits count.
+    const WHOLE: f64 = 4_503_599_627_370_496.0;
+    let nearest = x + WHOLE;
+    (nearest.to_bits() as u32).wrapping_sub(u32::from(nearest - WHOLE > x))
+}
+
 /// A camera: its model, its key and the tables prepared for them.
 #[derive(Clone, Debug)]
 pub struct Digitiser {
@@ -306,8 +316,7 @@ impl Digitiser {
             let count = electrons[i] * gain;
             let count = if count > 0.0 { count } else { 0.0 };
             let count = if count < max_count { count } else { max_count };
-            // Not negative, so the fraction is cut as `floor` does; by way of i32, for which every machine has a conversion.
-            counts[i] = count as i32 as u32;
+            counts[i] = whole_part(count);
         }
         counts
     }
@@ -332,6 +341,20 @@ impl Digitiser {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_parts_are_cut_as_floor_does() {
+        let most = 2_147_483_647.0;
+        for whole in [0.0, 1.0, 2.0, 3.0, 254.0, 255.0, 65_534.0, 16_777_215.0, most - 1.0, most] {
+            for part in [0.0, f64::EPSILON, 0.25, 0.5, 0.75, 1.0 - f64::EPSILON] {
+                let x: f64 = whole + part;
+                assert_eq!(f64::from(whole_part(x)), x.floor(), "{x}");
+            }
+            if whole > 0.0 {
+                assert_eq!(f64::from(whole_part(f64::next_down(whole))), whole - 1.0);
+            }
+        }
+    }
 
     #[test]
     fn every_feature_level_gives_the_same_counts() {

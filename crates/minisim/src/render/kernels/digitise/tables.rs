@@ -26,6 +26,8 @@ impl<const SHIFT: u32, const BITS: u32> Tables<SHIFT, BITS> {
     /// The units are one digit of 8 bits, the others have 4.
     pub(super) const ROWS: u32 = if SHIFT == 0 { 256 } else { 16 };
     const COLUMNS: u32 = 1 << BITS;
+    /// The last entry.
+    const LAST: u32 = (Self::ROWS << BITS) - 1;
     /// The bits that choose a column.
     const COLUMN: u32 = Self::COLUMNS - 1;
     /// Columns below the mean. Seven and a half standard deviations of the row with the widest Poisson distribution; more
@@ -43,13 +45,15 @@ impl<const SHIFT: u32, const BITS: u32> Tables<SHIFT, BITS> {
     pub(super) fn new(largest: u32, noise_e: f64) -> Self {
         let rows = Self::ROWS.min((largest >> SHIFT) + 1);
         let noise = floored_normal(noise_e, Self::COLUMNS as usize);
-        let mut entries = Vec::with_capacity((rows << BITS) as usize);
+        let mut entries = Vec::with_capacity(Self::LAST as usize + 1);
         let (mut poisson, mut noisy) = (vec![0.0; Self::COLUMNS as usize], vec![0.0; Self::COLUMNS as usize]);
         for row in 0..rows {
             poisson_terms(row << SHIFT, Self::BELOW, &mut poisson);
             convolve(&poisson, &noise, &mut noisy);
             alias_row(&mut masses(&noisy), BITS, &mut entries);
         }
+        // A digit without a row is never drawn; with room for it, any digit is inside the tables.
+        entries.resize(Self::LAST as usize + 1, 0);
         Self { entries: entries.into_boxed_slice() }
     }
 
@@ -74,7 +78,7 @@ impl<const SHIFT: u32, const BITS: u32> Tables<SHIFT, BITS> {
         let splat = |value| <V::Ints as Ints>::splat(token, value);
         let column = splat(Self::COLUMN);
         let digit = lambda.shr::<SHIFT>().and(splat(Self::ROWS - 1));
-        let entry = digit.shl::<BITS>().or(words.and(column)).gather(&self.entries);
+        let entry = digit.shl::<BITS>().or(words.and(column)).gather(&self.entries, Self::LAST);
         // With its low bits set, a word is below an entry only if its upper bits are.
         let within = entry.greater(words.or(column));
         let chosen = words.select(within, entry).and(column);
