@@ -3,6 +3,7 @@
 
 mod bench;
 mod codegen;
+mod cross;
 mod models;
 mod needs;
 mod python;
@@ -20,7 +21,7 @@ usage: cargo xtask TASK
 
   test [--quick] [--slow]     format, lints, all tests, docs, and the files against other programs
                               --quick  without the other programs (no Python, Node or Chromium needed)
-                              --slow   adds the wide statistical sweeps
+                              --slow   adds the wide statistical sweeps, ARM and Windows
   codegen [--check]           write the generated files (schema, Python models, reference page), or fail if stale
   web                         build the studio's page into crates/minisim-studio/web/dist, for cargo package
   wheel                       build the Python package into target/wheels
