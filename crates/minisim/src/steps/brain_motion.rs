@@ -174,7 +174,7 @@ impl Step for BrainMotion {
         // One pixel more than the largest shift, for the interpolation's second neighbour.
         scene.set_margin((self.reach_um() / pixel_um).ceil() as usize + 1);
         scene.record("shifts", &[px.len(), 2], TruthData::F64(px.concat().into()));
-        scene.push(Act::Move(px));
+        scene.push(Act::Move(px.into()));
     }
 }
 

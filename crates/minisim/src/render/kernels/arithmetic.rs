@@ -209,7 +209,7 @@ impl Row<'_> {
 
 /// `a + (b - a) * part`.
 #[inline(always)]
-fn between<V: Vector>(a: V, b: V, part: V) -> V {
+pub(super) fn between<V: Vector>(a: V, b: V, part: V) -> V {
     b.sub(a).mul_add(part, a)
 }
 
