@@ -2,7 +2,7 @@
 //!
 //! Source: NWB schema 2.8.0. By that schema a frame is (width, height): columns come before rows.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, path::Path, sync::Arc};
 
 use minisim::{
     GroundTruth,
@@ -11,11 +11,12 @@ use minisim::{
     sink::Header,
     truth::{Dim, TruthData},
 };
+use rayon::prelude::*;
 
 use crate::{
     error::IoError,
     film::{FrontToBack, frame_bytes},
-    hdf5::{Data, File, Node, Tree, Type, Value, film::pixel_type},
+    hdf5::{Data, File, Node, Parts, Tree, Type, Value, film::pixel_type},
 };
 
 const PLANE: &str = "/general/optophysiology/imaging_plane";
@@ -186,16 +187,13 @@ impl Document<'_> {
             ("S", "Spikes of all cells in each frame.", "spikes"),
         ] {
             let Some(array) = truth.array(name).filter(|a| a.data.len() == n * t) else { continue };
-            let values = array.data.to_f64();
-            let turned: Vec<f64> =
-                (0..t).flat_map(|f| (0..n).map(move |u| (u, f))).map(|(u, f)| values[u * t + f]).collect();
             let series = format!("{fluorescence}/{name}");
             let node = self
                 .core(&series, "RoiResponseSeries")
                 .with("description", Value::text(about))
                 .with("comments", Value::text("no comments"));
             tree.group(&series, node);
-            tree.dataset(&format!("{series}/data"), Value::reals(&turned, &[t, n]), measured(unit));
+            tree.dataset(&format!("{series}/data"), frame_by_frame(&array.data, [n, t]), measured(unit));
             start(tree, &series, fps);
             let rois: Vec<u8> = (0..n as i64).flat_map(i64::to_le_bytes).collect();
             let path = format!("{series}/rois");
@@ -270,6 +268,31 @@ impl Document<'_> {
         }
         tree.group(&format!("{path}/reference_images"), Node::default());
     }
+}
+
+/// Bytes of a part of an array that is computed while it is written, roughly.
+const PART_BYTES: usize = 16 << 20;
+
+/// Values `(unit, frame)` as a dataset `(frame, unit)` of real numbers.
+fn frame_by_frame(data: &TruthData, [n_units, n_frames]: [usize; 2]) -> Value {
+    let per_part = (PART_BYTES / (8 * n_units).max(1)).next_multiple_of(256);
+    let data = data.clone();
+    let part = move |i: usize| {
+        let frames = i * per_part..((i + 1) * per_part).min(n_frames);
+        let row = |unit: usize| {
+            let here = unit * n_frames + frames.start..unit * n_frames + frames.end;
+            match &data {
+                TruthData::F64(values) => values.range(here).into_owned(),
+                TruthData::U32(counts) => counts.range(here).iter().map(|n| f64::from(*n)).collect(),
+                TruthData::Bool(flags) => flags[here].iter().map(|f| f64::from(u8::from(*f))).collect(),
+            }
+        };
+        let rows: Vec<Vec<f64>> = (0..n_units).into_par_iter().map(row).collect();
+        (0..frames.len()).flat_map(|f| rows.iter().flat_map(move |row| row[f].to_le_bytes())).collect()
+    };
+    let shape = vec![n_frames as u64, n_units as u64];
+    let n_parts = if n_units == 0 { 0 } else { n_frames.div_ceil(per_part) };
+    Value { kind: Type::F64, shape, data: Data::Parts(Parts { n_parts, part: Arc::new(part) }) }
 }
 
 /// Attributes of data that are measured in `unit`.

@@ -4,6 +4,7 @@ use std::{
     fmt::Write as _,
     fs,
     io::Write,
+    iter::once,
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -60,9 +61,18 @@ impl Folder {
     }
 }
 
-/// Frames and traces of a truth array `(unit, frame)` as real numbers.
-fn course(truth: &GroundTruth, name: &str) -> (usize, Vec<f64>) {
-    truth.array(name).map_or((0, Vec::new()), |a| (a.shape.get(1).copied().unwrap_or(0), a.data.to_f64()))
+/// Frames of a truth array `(unit, frame)`, and what gives the values of a unit as bytes of real numbers.
+fn time_courses<'a>(truth: &'a GroundTruth, name: &str) -> (usize, impl Fn(usize) -> Vec<u8> + 'a) {
+    let array = truth.array(name);
+    let n_frames = array.and_then(|a| a.shape.get(1).copied()).unwrap_or(0);
+    let row = move |unit: usize| match array.map(|a| (&a.data, a.row(unit))) {
+        Some((TruthData::F64(values), row)) => Element::to_bytes(&values.range(row)),
+        Some((TruthData::U32(counts), row)) => {
+            counts.range(row).iter().flat_map(|n| f64::from(*n).to_le_bytes()).collect()
+        }
+        Some((TruthData::Bool(_), _)) | None => Vec::new(),
+    };
+    (n_frames, row)
 }
 
 /// Writes minian's arrays, one store each, as `minian.utilities.open_minian` opens them.
@@ -140,10 +150,8 @@ impl MinianSink {
             Element::to_bytes(&observed.dense_in_fov(&observed.patches[unit]))
         })?;
         for name in ["C", "S"] {
-            let (t, values) = course(truth, name);
-            self.store(name, &["unit_id", "frame"], &[n, t], Dtype::F8, |unit| {
-                Element::to_bytes(&values[unit * t..(unit + 1) * t])
-            })?;
+            let (t, row) = time_courses(truth, name);
+            self.store(name, &["unit_id", "frame"], &[n, t], Dtype::F8, row)?;
         }
         self.0.complete()
     }
@@ -158,7 +166,12 @@ impl NumpySink {
         Folder::create(path, options, "cells.npz", "a folder of truth files").map(Self)
     }
 
-    fn archive(&mut self, name: &str, arrays: &[(&str, Vec<u8>)]) -> Result<(), IoError> {
+    /// Writes arrays, each a name and the parts of its file.
+    fn archive<'a, P: Iterator<Item = Vec<u8>>>(
+        &mut self,
+        name: &str,
+        arrays: impl IntoIterator<Item = (&'a str, P)>,
+    ) -> Result<(), IoError> {
         let path = self.0.pending.path().join(name);
         let file = fs::File::create(&path).map_err(IoError::system("create", &path))?;
         let mut zip = ZipWriter::new(file);
@@ -166,10 +179,10 @@ impl NumpySink {
             .compression_method(zip::CompressionMethod::Deflated)
             .last_modified_time(zip::DateTime::default())
             .large_file(true);
-        for (array, bytes) in arrays {
+        for (array, mut parts) in arrays {
             zip.start_file(format!("{array}.npy"), options)
                 .map_err(std::io::Error::from)
-                .and_then(|()| zip.write_all(bytes))
+                .and_then(|()| parts.try_for_each(|part| zip.write_all(&part)))
                 .map_err(IoError::system("write", &path))?;
         }
         let file = zip.finish().map_err(std::io::Error::from).map_err(IoError::system("write", &path))?;
@@ -195,7 +208,7 @@ impl NumpySink {
         }
         self.archive(
             "footprints_sparse.npz",
-            &[
+            [
                 ("data", npy("<f4", &[data.len()], &Element::to_bytes(&data))),
                 ("indices", npy("<i4", &[indices.len()], &Element::to_bytes(&indices))),
                 (
@@ -204,17 +217,18 @@ impl NumpySink {
                 ),
                 ("shape", npy("<i8", &[2], &[n as i64, (h * w) as i64].map(i64::to_le_bytes).concat())),
                 ("format", npy("|S3", &[], b"csr")),
-            ],
+            ]
+            .map(|(array, bytes)| (array, once(bytes))),
         )?;
-        let mut traces = Vec::new();
+        let mut traces: Vec<(&str, Box<dyn Iterator<Item = Vec<u8>> + '_>)> = Vec::new();
         for name in ["C", "S"] {
-            let (t, values) = course(truth, name);
-            traces.push((name, npy("<f8", &[n, t], &Element::to_bytes(&values))));
+            let (t, row) = time_courses(truth, name);
+            traces.push((name, Box::new(once(npy_head("<f8", &[n, t])).chain((0..n).map(row)))));
         }
         if let Some(shifts) = truth.f64s("shifts") {
-            traces.push(("shifts", npy("<f8", &[shifts.len() / 2, 2], &Element::to_bytes(shifts))));
+            traces.push(("shifts", Box::new(once(npy("<f8", &[shifts.len() / 2, 2], &Element::to_bytes(shifts))))));
         }
-        self.archive("traces.npz", &traces)?;
+        self.archive("traces.npz", traces)?;
 
         // Everything that is one number a cell.
         let pixel_um = self.0.header.as_ref().map_or(1.0, |h| h.spec.acquisition.pixel_size_um());
@@ -241,7 +255,7 @@ impl NumpySink {
                 (name.as_str(), bytes)
             })
             .collect();
-        self.archive("cells.npz", &cells)?;
+        self.archive("cells.npz", cells.into_iter().map(|(array, bytes)| (array, once(bytes))))?;
         let mut table = String::from("unit");
         for (name, ..) in &columns {
             let _ = write!(table, ",{name}");
@@ -261,8 +275,15 @@ impl NumpySink {
     }
 }
 
-/// A numpy file. Source: NEP 1.
+/// A numpy file.
 fn npy(descr: &str, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
+    let mut out = npy_head(descr, shape);
+    out.extend(bytes);
+    out
+}
+
+/// The head of a numpy file, which its elements follow. Source: NEP 1.
+fn npy_head(descr: &str, shape: &[usize]) -> Vec<u8> {
     let mut dims = shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if shape.len() == 1 {
         dims.push(',');
@@ -276,7 +297,6 @@ fn npy(descr: &str, shape: &[usize], bytes: &[u8]) -> Vec<u8> {
     let mut out = b"\x93NUMPY\x01\x00".to_vec();
     out.extend((head.len() as u16).to_le_bytes());
     out.extend(head.as_bytes());
-    out.extend(bytes);
     out
 }
 

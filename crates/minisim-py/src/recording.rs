@@ -1,7 +1,5 @@
 //! Recordings as dictionaries of arrays, and back.
 
-use std::sync::Arc;
-
 use minisim::{
     GroundTruth, Recording,
     footprint::{FootprintStack, Patch},
@@ -89,7 +87,7 @@ pub(crate) fn truth_to_py<'py>(py: Python<'py>, truth: GroundTruth) -> PyResult<
     out.set_item("data", data.into_pyarray(py))?;
     for array in truth.arrays {
         let values = match array.data {
-            TruthData::F64(v) => shaped(py, Arc::unwrap_or_clone(v), &array.shape)?,
+            TruthData::F64(v) => shaped(py, v.into_vec(), &array.shape)?,
             // As the published package has them.
             TruthData::U32(v) => shaped(py, v.iter().map(|n| f64::from(*n)).collect::<Vec<_>>(), &array.shape)?,
             TruthData::Bool(v) => shaped(py, v, &array.shape)?,

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::{footprint::Patch, physics::optics::PointSpread};
+use crate::{
+    footprint::Patch,
+    physics::optics::PointSpread,
+    timeline::{Activity, Fading, HeldActivity},
+};
 
 /// All cells on the canvas, structure of arrays; index = unit.
 ///
@@ -19,8 +23,8 @@ pub struct Cells {
     pub planted: Arc<Vec<Patch>>,
     /// Activity, once `cell_activity` has run.
     pub traces: Option<Traces>,
-    /// Remaining fluorophore `(unit, frame)`, once `bleaching` has run.
-    pub intact: Option<Arc<Vec<f64>>>,
+    /// How they fade, once `bleaching` has run.
+    pub fading: Option<Arc<dyn Fading>>,
     /// Blur and brightness, once `optics` has run.
     pub spread: Option<Vec<PointSpread>>,
 }
@@ -28,12 +32,12 @@ pub struct Cells {
 /// The cells' activity.
 #[derive(Clone, Debug)]
 pub struct Traces {
-    /// Clean calcium traces `(unit, frame)`, fluorescence units.
-    pub c: Arc<Vec<f64>>,
-    /// Largest and smallest value over the recording.
-    pub range: Vec<[f64; 2]>,
-    /// Largest and smallest value over the calibration window, which does not depend on the duration.
-    pub calibration_range: Vec<[f64; 2]>,
+    /// How they fire and glow.
+    pub activity: Arc<dyn Activity>,
+    /// Their traces and spikes, if the recording is so short that they are held.
+    pub held: Option<HeldActivity>,
+    /// Smallest and largest value over the calibration window, which does not depend on the duration.
+    pub calibration_range: Arc<Vec<[f64; 2]>>,
     /// Expected value of each cell's trace.
     pub expected: Vec<f64>,
 }

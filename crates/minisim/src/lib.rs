@@ -28,6 +28,7 @@ pub mod sink;
 pub mod spec;
 pub mod steps;
 pub mod sweep;
+pub mod timeline;
 pub mod truth;
 
 #[doc(hidden)]

@@ -23,7 +23,8 @@ use crate::{
     rng::Key,
     spec::{Acquisition, Auto, Finding, Report, Spec},
     steps::{self, Domain, Step},
-    truth::{Declared, Dim, GroundTruth, Stored, TruthArray, TruthData},
+    timeline::{Parts, Timeline},
+    truth::{Constant, Declared, Dim, GroundTruth, Stored, TruthArray, TruthData, Values},
 };
 
 /// Seconds over which motion amplitude and auto focus are calibrated, whatever the duration, so that a longer recording of
@@ -150,6 +151,8 @@ pub struct Builder<'a> {
     focal_depth_um: Option<f64>,
     noise: Option<NoiseFloor>,
     transmission_of_tissue: Option<Arc<Map<Tissue>>>,
+    timeline: Option<Arc<Timeline>>,
+    over_time: Vec<(usize, &'static str, fn(&Arc<Timeline>) -> TruthData)>,
     couplings: BTreeSet<(&'static str, &'static str)>,
     warnings: Vec<Finding>,
     memo: Option<&'a Memo>,
@@ -175,6 +178,8 @@ impl<'a> Builder<'a> {
             focal_depth_um: None,
             noise: None,
             transmission_of_tissue: None,
+            timeline: None,
+            over_time: Vec::new(),
             couplings: BTreeSet::new(),
             warnings: Vec::new(),
             memo,
@@ -282,6 +287,35 @@ impl<'a> Builder<'a> {
         } else {
             debug_assert!(false, "{name} is not declared by any step");
         }
+    }
+
+    /// Records a declared array, `(unit, frame)`, that is computed from the timeline when somebody asks for it.
+    pub fn record_over_time(&mut self, name: &'static str, values: fn(&Arc<Timeline>) -> TruthData) {
+        self.over_time.push((self.rank, name, values));
+    }
+
+    /// The cells' traces, spikes and bleaching over time; `None` without activity. Asked for once the cell steps are built.
+    pub fn timeline(&mut self) -> Option<Arc<Timeline>> {
+        let _ = self.cells();
+        if self.timeline.is_none()
+            && let Some(traces) = &self.cells.traces
+        {
+            let parts = Parts {
+                activity: Arc::clone(&traces.activity),
+                held: traces.held.clone(),
+                fading: self.cells.fading.clone(),
+                n_units: self.cells.len(),
+                n_frames: self.spec.acquisition.n_frames(),
+                summed_units: self.cells.units_in_fov(),
+            };
+            // The activity is kept with the timeline, so that its address stands for it.
+            let inputs =
+                (Arc::as_ptr(&parts.activity).cast::<()>(), &parts.fading, parts.n_frames, &parts.summed_units);
+            let made = self
+                .part("timeline", 0, &inputs, || (Arc::clone(&parts.activity), Arc::new(Timeline::new(parts.clone()))));
+            self.timeline = Some(Arc::clone(&made.1));
+        }
+        self.timeline.clone()
     }
 
     /// Adds a warning about the spec's field `path` (inside this step).
@@ -555,13 +589,15 @@ impl Scene {
                         _ => 3,
                     })
                     .collect();
-                let len = shape.iter().product();
+                let rows = shape.first().copied().unwrap_or(0);
+                let columns = shape.iter().skip(1).product();
+                let real = |value| Values::computed(Arc::new(Constant { value, shape: [rows, columns] }));
                 let data = match declared.name {
-                    "S" => TruthData::U32(vec![0; len].into()),
-                    "amplitude_per_cell" => TruthData::F64(vec![f64::NAN; len].into()),
-                    "in_focus" => TruthData::Bool(vec![true; len]),
-                    "detectable" => TruthData::Bool(vec![false; len]),
-                    _ => TruthData::F64(vec![0.0; len].into()),
+                    "S" => TruthData::U32(Values::computed(Arc::new(Constant { value: 0, shape: [rows, columns] }))),
+                    "amplitude_per_cell" => TruthData::F64(real(f64::NAN)),
+                    "in_focus" => TruthData::Bool(vec![true; rows]),
+                    "detectable" => TruthData::Bool(vec![false; rows]),
+                    _ => TruthData::F64(real(0.0)),
                 };
                 truth.arrays.push(TruthArray { declared, shape, data });
             }
@@ -585,12 +621,13 @@ fn record_visibility(b: &mut Builder<'_>) {
         }
     };
     let centers = b.cells.centers_um.clone();
+    let timeline = b.timeline();
     let snr: Option<Vec<f64>> = b.noise.map(|noise| {
         let fields: Vec<f64> = centers.iter().map(|c| b.scope_transmission_at(c[1], c[2])).collect();
         (0..n)
             .map(|i| {
-                let Some(traces) = &b.cells.traces else { return 0.0 };
-                let [low, high] = traces.range[i];
+                let Some(timeline) = &timeline else { return 0.0 };
+                let [low, high] = timeline.ranges()[i];
                 let peak = b.cells.spread.as_ref().map_or(1.0, |s| s[i].peak_brightness);
                 let [row, col] = b.canvas.fov_px_from_um(centers[i][1], centers[i][2]);
                 let margin = b.canvas.margin as f64;
@@ -603,7 +640,7 @@ fn record_visibility(b: &mut Builder<'_>) {
             })
             .collect()
     });
-    let detectable = match (&b.cells.traces, &snr) {
+    let detectable = match (&timeline, &snr) {
         (None, _) => vec![false; n],
         (Some(_), Some(snr)) => snr.iter().map(|s| *s >= DETECT_SNR_THRESHOLD).collect(),
         (Some(_), None) => in_focus.clone(),
@@ -657,12 +694,15 @@ impl Builder<'_> {
         };
         let (mut ranks, mut arrays) = (Vec::new(), Vec::new());
         let mut truth = self.truth;
-        // The traces and the pools were needed until here; now they move into the truth without a copy.
-        self.cells.intact = None;
-        if let (Some(traces), Some(declared)) = (self.cells.traces, steps::declared("C")) {
-            let shape = vec![self.cells.ids.len(), n_frames];
-            let rank = steps::rank_of(steps::CellActivity::KIND);
-            truth.push((rank, TruthArray { declared, shape, data: TruthData::F64(traces.c) }));
+        if let Some(timeline) = &self.timeline {
+            let shape = [self.cells.len(), n_frames];
+            for (rank, name, values) in std::mem::take(&mut self.over_time) {
+                let declared = steps::declared(name);
+                truth
+                    .extend(declared.map(|declared| {
+                        (rank, TruthArray { declared, shape: shape.to_vec(), data: values(timeline) })
+                    }));
+            }
         }
         for (rank, array) in truth {
             ranks.push(rank);

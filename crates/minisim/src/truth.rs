@@ -2,11 +2,15 @@
 //!
 //! Saving, loading, sub-setting and the Python attributes loop over the table; nothing lists its arrays a second time.
 
-use std::sync::Arc;
+mod values;
+
+use std::borrow::Cow;
 
 use rayon::prelude::*;
 
 use crate::footprint::FootprintStack;
+pub(crate) use values::Constant;
+pub use values::{Rows, Values};
 
 /// What an axis of a truth array counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +76,10 @@ pub enum Stored {
 /// The numbers of a truth array, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TruthData {
-    /// Real numbers; shared, for scenes built one after the other have many in common.
-    F64(Arc<Vec<f64>>),
+    /// Real numbers.
+    F64(Values<f64>),
     /// Counts.
-    U32(Arc<Vec<u32>>),
+    U32(Values<u32>),
     /// Flags.
     Bool(Vec<bool>),
 }
@@ -201,6 +205,24 @@ impl GroundTruth {
         }
     }
 
+    /// The clean calcium trace of one cell, fluorescence units, without computing those of the others; empty without activity.
+    #[must_use]
+    pub fn trace(&self, unit: usize) -> Cow<'_, [f64]> {
+        match self.array("C").map(|a| (&a.data, a.row(unit))) {
+            Some((TruthData::F64(values), row)) => values.range(row),
+            _ => Cow::Borrowed(&[]),
+        }
+    }
+
+    /// The spike counts of one cell in each frame, without computing those of the others; empty without activity.
+    #[must_use]
+    pub fn spikes(&self, unit: usize) -> Cow<'_, [u32]> {
+        match self.array("S").map(|a| (&a.data, a.row(unit))) {
+            Some((TruthData::U32(values), row)) => values.range(row),
+            _ => Cow::Borrowed(&[]),
+        }
+    }
+
     /// Cell centres `(unit, 3)` as (z, y, x) in µm, y and x from the optical axis.
     #[must_use]
     pub fn centers_um(&self) -> &[f64] {
@@ -227,6 +249,13 @@ impl GroundTruth {
 }
 
 impl TruthArray {
+    /// The elements with the first index `i`, as numbered in the whole; none where there is no such index.
+    #[must_use]
+    pub fn row(&self, i: usize) -> std::ops::Range<usize> {
+        let stride: usize = self.shape.iter().skip(1).product();
+        if self.shape.first().is_some_and(|n| i < *n) { i * stride..(i + 1) * stride } else { 0..0 }
+    }
+
     /// The array restricted to the units whose flag is set; arrays without a unit axis stay as they are.
     #[must_use]
     pub fn with_units(self, keep: &[bool]) -> Self {
@@ -234,36 +263,15 @@ impl TruthArray {
             return self;
         }
         let stride: usize = self.shape[1..].iter().product();
-        fn pick<T: Copy>(values: Arc<Vec<T>>, stride: usize, keep: &[bool]) -> Arc<Vec<T>> {
-            match Arc::try_unwrap(values) {
-                // In place, where nobody else needs the others.
-                Ok(mut values) => {
-                    let mut end = 0;
-                    for (unit, _) in keep.iter().enumerate().filter(|(_, k)| **k) {
-                        if end < unit * stride {
-                            values.copy_within(unit * stride..(unit + 1) * stride, end);
-                        }
-                        end += stride;
-                    }
-                    values.truncate(end);
-                    values.shrink_to_fit();
-                    Arc::new(values)
-                }
-                Err(shared) => {
-                    let kept = shared.chunks(stride).zip(keep).filter(|(_, k)| **k);
-                    Arc::new(kept.flat_map(|(row, _)| row.iter().copied()).collect())
-                }
-            }
-        }
         let mut shape = self.shape;
         shape[0] = keep.iter().filter(|k| **k).count();
         let data = if stride == 0 {
             self.data
         } else {
             match self.data {
-                TruthData::F64(v) => TruthData::F64(pick(v, stride, keep)),
-                TruthData::U32(v) => TruthData::U32(pick(v, stride, keep)),
-                TruthData::Bool(v) => TruthData::Bool(Arc::unwrap_or_clone(pick(Arc::new(v), stride, keep))),
+                TruthData::F64(v) => TruthData::F64(v.picked(stride, keep)),
+                TruthData::U32(v) => TruthData::U32(v.picked(stride, keep)),
+                TruthData::Bool(v) => TruthData::Bool(Values::from(v).picked(stride, keep).into_vec()),
             }
         };
         Self { declared: self.declared, shape, data }

@@ -14,7 +14,7 @@ use minisim::{
     simulate, simulate_into,
     spec::{Format, Spec},
     steps::{AnyStep, KINDS},
-    truth::Dim,
+    truth::{Dim, TruthData},
 };
 use proptest::{prelude::*, test_runner::RngSeed};
 use serde_json::json;
@@ -127,6 +127,41 @@ fn longer_is_a_continuation() {
     }
 }
 
+/// Activity is held up to the calibration window of 60 s and reached from checkpoints in longer recordings.
+#[test]
+fn traces_from_checkpoints_are_those_that_are_held() {
+    let held = Scene::new(&set(&full(), "acquisition.duration_s", "60.0")).expect("valid");
+    let reached = Scene::new(&set(&full(), "acquisition.duration_s", "64.0")).expect("valid");
+    // The last block first, and across the border between two blocks.
+    for frames in [1190..1200, 1279..1280, 507..523, 0..9] {
+        let shared = frames.start..frames.end.min(held.n_frames);
+        let film = render(&reached, frames.clone(), None).expect("stages exist");
+        if shared.len() == frames.len() {
+            assert!(bytes(&film) == bytes(&render(&held, shared, None).expect("stages exist")), "{frames:?}");
+        }
+    }
+    let (a, b) = (held.recorded(), reached.recorded());
+    let (n, m) = (held.n_frames, reached.n_frames);
+    for name in ["C", "S", "bleaching"] {
+        let [x, y] = [a, b].map(|truth| truth.array(name).expect("its step ran").data.to_f64());
+        for (held, reached) in x.chunks_exact(n).zip(y.chunks_exact(m)) {
+            assert!(held == &reached[..n], "{name}");
+        }
+    }
+    // Cell by cell and frame by frame as well as all together.
+    let (c, intact) = (b.array("C").expect("active"), b.array("bleaching").expect("bleaching"));
+    for unit in [0, b.n_units() - 1] {
+        assert_eq!(b.trace(unit).as_ref(), &b.c()[c.row(unit)]);
+        assert_eq!(b.spikes(unit).as_ref(), &b.s()[c.row(unit)]);
+    }
+    let fresh = reached.ground_truth(None);
+    let TruthData::F64(values) = &fresh.array("bleaching").expect("bleaching").data else { panic!("real numbers") };
+    let all = intact.data.to_f64();
+    for range in [0..3, m - 2..m + 2, 700..701, 2 * m + 300..5 * m - 7] {
+        assert_eq!(values.range(range.clone()).as_ref(), &all[range]);
+    }
+}
+
 /// What stage number `i` adds to the plan, as it acts on the field of view: canvas maps and footprints are cropped to it.
 fn asked_in_fov(scene: &Scene, i: usize) -> String {
     let (canvas, plan) = (scene.canvas, &scene.plan);
@@ -138,7 +173,10 @@ fn asked_in_fov(scene: &Scene, i: usize) -> String {
         for (unit, patch) in cells.patches.iter().enumerate() {
             let m = canvas.margin as i32;
             let patch: Patch = patch.cropped(m, m, canvas.fov[0], canvas.fov[1]);
-            text += &format!("{patch:?} {:?}\n", cells.of_unit(unit, 0..scene.n_frames));
+            text += &format!(
+                "{patch:?} {:?}\n",
+                (0..scene.n_frames).map(|t| cells.brightness.at::<1>(t)[unit][0]).collect::<Vec<f32>>()
+            );
         }
     }
     for op in &plan.tissue[before.tissue..now.tissue] {

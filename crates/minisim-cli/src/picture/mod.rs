@@ -108,6 +108,8 @@ pub(crate) struct Film {
     values: Vec<f32>,
     /// Largest count of the sensor; `None` for a film of intensities.
     max_count: Option<u64>,
+    /// Spikes of each cell.
+    n_spikes: Vec<u32>,
 }
 
 impl Film {
@@ -164,19 +166,22 @@ pub(crate) struct Looking {
     projection: Vec<f32>,
     values: Vec<f32>,
     stride: usize,
+    n_spikes: Vec<u32>,
 }
 
 impl Looking {
     /// Nothing so far of a film of this shape.
     fn new(truth: &GroundTruth, shape: [usize; 3]) -> Self {
-        let [n_frames, height, width] = shape;
-        let n_seen = n_frames.min(MAX_FRAMES);
-        let seen: Vec<usize> = (0..n_seen).map(|i| (2 * i + 1) * n_frames / (2 * n_seen)).collect();
+        let [_, height, width] = shape;
+        let seen = frames_to_look_at(shape);
+        let n_seen = seen.len();
+        let (light, n_spikes) = activity(truth, &seen);
         let shifts = truth.f64s("shifts").unwrap_or_default();
         let shift = |t: usize, axis: usize| shifts.get(2 * t + axis).map_or(0, |s| s.round() as isize);
         Self {
             shape,
-            liveliest: seen.iter().copied().max_by(|a, b| light_at(truth, *a).total_cmp(&light_at(truth, *b))),
+            liveliest: (0..n_seen).max_by(|a, b| light[*a].total_cmp(&light[*b])).map(|i| seen[i]),
+            n_spikes,
             shifts_px: seen.iter().map(|t| [shift(*t, 0), shift(*t, 1)]).collect(),
             seen,
             frame: None,
@@ -220,16 +225,30 @@ impl Looking {
             n_seen: self.seen.len(),
             values: self.values,
             max_count,
+            n_spikes: self.n_spikes,
         }
     }
 }
 
-/// Sum of the traces of the detectable cells in a frame.
-fn light_at(truth: &GroundTruth, t: usize) -> f64 {
-    let n = truth.array("C").map_or(0, |c| c.shape[1]);
-    if t >= n {
-        return 0.0;
+/// Numbers of the frames that are looked at, evenly spread over a film of this shape.
+fn frames_to_look_at([n_frames, ..]: [usize; 3]) -> Vec<usize> {
+    let n_seen = n_frames.min(MAX_FRAMES);
+    (0..n_seen).map(|i| (2 * i + 1) * n_frames / (2 * n_seen)).collect()
+}
+
+/// Sum of the traces of the detectable cells in some frames, and the spikes of each cell. A long recording's traces are computed
+/// cell by cell, so they are gone through once.
+fn activity(truth: &GroundTruth, frames: &[usize]) -> (Vec<f64>, Vec<u32>) {
+    let cell = |unit: usize| {
+        let trace = truth.trace(unit);
+        let there: Vec<f64> = frames.iter().map(|t| trace.get(*t).copied().unwrap_or(0.0)).collect();
+        (there, truth.spikes(unit).iter().sum())
+    };
+    let cells: Vec<(Vec<f64>, u32)> = (0..truth.n_units()).into_par_iter().map(cell).collect();
+    let detectable = |unit: usize| truth.detectable().get(unit).copied().unwrap_or(true);
+    let mut light = vec![0.0; frames.len()];
+    for (_, (there, _)) in cells.iter().enumerate().filter(|(unit, _)| detectable(*unit)) {
+        light.iter_mut().zip(there).for_each(|(sum, c)| *sum += c);
     }
-    let detectable = truth.detectable().iter().chain(std::iter::repeat(&true));
-    truth.c().chunks_exact(n).zip(detectable).filter(|(_, d)| **d).map(|(c, _)| c[t]).sum()
+    (light, cells.into_iter().map(|(_, n)| n).collect())
 }

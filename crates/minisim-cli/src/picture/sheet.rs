@@ -155,11 +155,7 @@ fn scale_bar(canvas: &mut Canvas, film: &Film, area: Area) {
 /// The cells with the most spikes, detectable ones first, in falling order.
 fn most_active(film: &Film) -> Vec<usize> {
     let truth = &film.truth;
-    let n_frames = truth.array("C").map_or(0, |c| c.shape[1]);
-    if n_frames == 0 {
-        return Vec::new();
-    }
-    let spikes: Vec<u32> = truth.s().chunks_exact(n_frames).map(|s| s.iter().sum()).collect();
+    let spikes = &film.n_spikes;
     let detectable = |i: usize| truth.detectable().get(i).copied().unwrap_or(false);
     let mut order: Vec<usize> = (0..spikes.len()).filter(|i| spikes[*i] > 0).collect();
     order.sort_by_key(|&i| (!detectable(i), std::cmp::Reverse(spikes[i]), i));
@@ -342,8 +338,7 @@ fn traces(canvas: &mut Canvas, film: &Film, active: &[usize], area: Area) {
     let axes = Axes { area, x: Window { low: 0.0, high: n_frames as f64 / fps }, y: Window { low: 0.0, high: 1.0 } };
     let row = area.h / active.len().max(6) as f32;
     for (k, &i) in active.iter().enumerate() {
-        let c = &film.truth.c()[i * n_frames..(i + 1) * n_frames];
-        let s = &film.truth.s()[i * n_frames..(i + 1) * n_frames];
+        let (c, s) = (film.truth.trace(i), film.truth.spikes(i));
         let range = Window::range(c.iter().copied());
         let (top, foot) = (area.y + k as f32 * row + 2.0, area.y + (k + 1) as f32 * row - 7.0);
         let x = |t: f64| axes.at(t / fps, 0.0)[0];

@@ -11,7 +11,7 @@ use minisim::{
     sink::{Block, Header, Place, SinkError},
 };
 
-use super::{Looking, sheet};
+use super::{Looking, frames_to_look_at, sheet};
 
 /// Frames that may wait to be looked at.
 const MOST_WAITING: usize = 4;
@@ -66,12 +66,12 @@ impl<S: Sink> Sink for Watched<S> {
         self.sink.begin(header)?;
         let truth = self.truth.take().unwrap_or_default();
         let shape = header.tracks.first().map_or([0; 3], |track| [header.n_frames, track.height, track.width]);
-        let mut looking = Looking::new(&truth, shape);
-        self.seen.clone_from(&looking.seen);
+        self.seen = frames_to_look_at(shape);
         let (frames, shown) = mpsc::sync_channel(MOST_WAITING);
         let thread = thread::Builder::new().name("picture".to_owned()).spawn(move || {
             // Reading the letters takes as long as drawing them; there is time for it now.
             sheet::prepare();
+            let mut looking = Looking::new(&truth, shape);
             shown.iter().for_each(|(t, pixels)| looking.take(t, pixels));
             looking
         })?;

@@ -7,8 +7,9 @@
 pub(crate) mod film;
 
 use std::{
-    fs,
+    fmt, fs,
     io::{self, Seek, SeekFrom, Write},
+    sync::Arc,
 };
 
 use crate::disk::LongFile;
@@ -119,6 +120,21 @@ pub(crate) enum Data {
     References(Vec<String>),
     /// The film that was written to the front of the file.
     Film,
+    /// Elements that are computed while they are written. Of datasets only.
+    Parts(Parts),
+}
+
+/// Bytes that follow each other, computed part by part.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) n_parts: usize,
+    pub(crate) part: Arc<dyn Fn(usize) -> Vec<u8> + Send + Sync>,
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} parts", self.n_parts)
+    }
 }
 
 /// Values with a type and a shape; no dimension for a single one.
@@ -239,6 +255,22 @@ impl File {
         Ok(at)
     }
 
+    /// Writes parts one after the other: where they begin, and their bytes.
+    fn parts(&mut self, parts: &Parts) -> io::Result<(u64, u64)> {
+        let (mut place, mut bytes) = (UNDEFINED, 0);
+        for i in 0..parts.n_parts {
+            let part = (parts.part)(i);
+            if i == 0 {
+                place = self.put(&part)?;
+            } else {
+                self.out.write_all(&part)?;
+                self.at += part.len() as u64;
+            }
+            bytes += part.len() as u64;
+        }
+        Ok((place, bytes))
+    }
+
     /// Writes all objects and completes the file; its size.
     pub(crate) fn finish(mut self, tree: &Tree) -> io::Result<u64> {
         let film_bytes = self.at - FILM_AT;
@@ -270,6 +302,7 @@ impl File {
                     Data::Film => (FILM_AT, film_bytes),
                     Data::Bytes(bytes) if bytes.is_empty() => (UNDEFINED, 0),
                     Data::Bytes(bytes) => (self.put(bytes)?, bytes.len() as u64),
+                    Data::Parts(parts) => self.parts(parts)?,
                     Data::Texts(_) if texts.is_empty() => (UNDEFINED, 0),
                     Data::Texts(_) => (self.put(texts)?, texts.len() as u64),
                     Data::References(paths) => (self.put(&vec![0; 8 * paths.len()])?, 8 * paths.len() as u64),
@@ -372,7 +405,8 @@ fn header(tree: &Tree, i: usize, addresses: &[u64], texts: &[Vec<u8>], place: (u
             Data::References(paths) => {
                 paths.iter().for_each(|p| body.extend(address_of(tree, addresses, p).to_le_bytes()));
             }
-            Data::Film => {}
+            // Large data are no attributes.
+            Data::Film | Data::Parts(_) => {}
         }
         message(0x0c, &body);
     }

@@ -11,6 +11,7 @@ mod reader;
 mod runs;
 
 use std::{
+    borrow::Cow,
     fs,
     ops::Range,
     path::{Path, PathBuf},
@@ -117,19 +118,33 @@ impl ZarrSink {
         self.root().join(name)
     }
 
-    /// Takes note of an array of the ground truth; `put` writes elements as bytes of the layout's type.
-    fn truth_array<'a, T: Sync>(
+    /// Takes note of an array of the ground truth of `n` elements; `elements` gives a range of them, `put` writes elements as
+    /// bytes of the layout's type.
+    fn truth_array<'a, T: Copy + Sync + 'a>(
         &mut self,
         name: &str,
         layout: Layout,
-        elements: &'a [T],
+        n: usize,
+        elements: impl Fn(Range<usize>) -> Cow<'a, [T]> + Send + Sync + 'a,
         put: impl Fn(&[T], &mut [u8]) + Send + Sync + 'a,
     ) -> Result<TruthArray<'a>, IoError> {
-        if layout.shape.iter().product::<usize>() != elements.len() {
-            return Err(self.unsuitable(format!("{name} has {} elements, shape {:?}", elements.len(), layout.shape)));
+        if layout.shape.iter().product::<usize>() != n {
+            return Err(self.unsuitable(format!("{name} has {n} elements, shape {:?}", layout.shape)));
         }
         let dir = self.array(&format!("ground_truth/{name}"), &layout);
-        Ok(TruthArray { dir, layout, put: Box::new(move |range, out| put(&elements[range], out)) })
+        let write = {
+            let (dir, layout) = (dir.clone(), layout.clone());
+            move |chunks: &Chunks, index: usize| {
+                // Elements that are computed are held chunk by chunk only.
+                let range = layout.elements(index);
+                let held = elements(range.clone());
+                let put = |part: Range<usize>, out: &mut [u8]| {
+                    put(&held[part.start - range.start..part.end - range.start], out);
+                };
+                layout.write_chunk(chunks, &dir, index, put)
+            }
+        };
+        Ok(TruthArray { dir, layout, write: Box::new(write) })
     }
 
     fn ground_truth(&mut self, truth: &GroundTruth) -> Result<(), IoError> {
@@ -151,22 +166,36 @@ impl ZarrSink {
         let weights = weights.concat();
         let pixels = Layout::in_rows(&[weights.len()], Dtype::F4, &["pixel"], TRUTH_CHUNK_BYTES);
         let mut arrays = vec![
-            self.truth_array("planted/data", pixels, &weights, Element::put)?,
-            self.truth_array("planted/offsets", pairs(), &offsets, Element::put)?,
-            self.truth_array("planted/shapes", pairs(), &shapes, Element::put)?,
+            self.truth_array("planted/data", pixels, weights.len(), part_of(&weights), Element::put)?,
+            self.truth_array("planted/offsets", pairs(), offsets.len(), part_of(&offsets), Element::put)?,
+            self.truth_array("planted/shapes", pairs(), shapes.len(), part_of(&shapes), Element::put)?,
         ];
         for array in &truth.arrays {
             let name = array.declared.name;
             let dims: Vec<&str> = array.declared.dims.iter().map(|d| d.name()).collect();
             let layout = |dtype| Layout::in_rows(&array.shape, dtype, &dims, TRUTH_CHUNK_BYTES);
             arrays.push(match &array.data {
-                TruthData::F64(v) => self.truth_array(name, layout(Dtype::F8), v, Element::put)?,
-                TruthData::U32(v) => self.truth_array(name, layout(Dtype::F8), v, |counts, out| {
-                    out.as_chunks_mut().0.iter_mut().zip(counts).for_each(|(o, n)| *o = f64::from(*n).to_le_bytes());
-                })?,
-                TruthData::Bool(v) => self.truth_array(name, layout(Dtype::Bool), v, |flags, out| {
-                    out.iter_mut().zip(flags).for_each(|(o, flag)| *o = u8::from(*flag));
-                })?,
+                TruthData::F64(v) => {
+                    self.truth_array(name, layout(Dtype::F8), v.len(), |range| v.range(range), Element::put)?
+                }
+                TruthData::U32(v) => self.truth_array(
+                    name,
+                    layout(Dtype::F8),
+                    v.len(),
+                    |range| v.range(range),
+                    |counts, out| {
+                        out.as_chunks_mut()
+                            .0
+                            .iter_mut()
+                            .zip(counts)
+                            .for_each(|(o, n)| *o = f64::from(*n).to_le_bytes());
+                    },
+                )?,
+                TruthData::Bool(v) => {
+                    self.truth_array(name, layout(Dtype::Bool), v.len(), part_of(v), |flags: &[bool], out| {
+                        out.iter_mut().zip(flags).for_each(|(o, flag)| *o = u8::from(*flag));
+                    })?
+                }
             });
         }
         let create = |array: &TruthArray<'_>| array.layout.create(&array.dir);
@@ -175,8 +204,7 @@ impl ZarrSink {
         let mut chunks: Vec<(&TruthArray<'_>, usize)> =
             arrays.iter().flat_map(|array| (0..array.layout.n_chunks()).map(move |i| (array, i))).collect();
         chunks.sort_by_key(|(array, _)| std::cmp::Reverse(array.layout.chunk_bytes()));
-        let write =
-            |(array, i): (&TruthArray<'_>, usize)| array.layout.write_chunk(&self.chunks, &array.dir, i, &array.put);
+        let write = |(array, i): (&TruthArray<'_>, usize)| (array.write)(&self.chunks, i);
         self.bytes += chunks.into_iter().par_bridge().map(write).try_reduce(|| 0, |a, b| Ok(a + b))?;
         Ok(())
     }
@@ -259,11 +287,16 @@ impl ZarrSink {
 struct TruthArray<'a> {
     dir: PathBuf,
     layout: Layout,
-    put: Box<Put<'a>>,
+    /// Writes a chunk. Returns bytes written.
+    write: Box<WriteChunk<'a>>,
 }
 
-/// Writes a range of elements as bytes.
-type Put<'a> = dyn Fn(Range<usize>, &mut [u8]) + Send + Sync + 'a;
+type WriteChunk<'a> = dyn Fn(&Chunks, usize) -> Result<u64, IoError> + Send + Sync + 'a;
+
+/// Gives parts of values that are held.
+fn part_of<'a, T: Copy + Sync>(values: &'a [T]) -> impl Fn(Range<usize>) -> Cow<'a, [T]> + Send + Sync + 'a {
+    |range| Cow::Borrowed(&values[range])
+}
 
 impl Sink for ZarrSink {
     type Output = Written;

@@ -1,8 +1,10 @@
 //! Light that varies over the image and over time: `Σ_k map_k(y, x) · course_k(t)`.
 
-use std::{marker::PhantomData, ops::Range, sync::Arc};
+use std::{marker::PhantomData, sync::Arc};
 
 use rayon::prelude::*;
+
+use super::time_courses::{Compute, TimeCourses};
 
 /// Marks what lies on the canvas, which moves with the brain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,35 +159,24 @@ impl<F> Field<F> {
 pub struct Emitters {
     /// One patch a cell, canvas coordinates.
     pub patches: Arc<Vec<crate::footprint::Patch>>,
-    /// Brightness of each, `(unit, frame)`.
-    brightness: Vec<f32>,
-    n_frames: usize,
+    /// The brightness of each over time.
+    pub brightness: Arc<TimeCourses>,
 }
 
 impl Emitters {
-    /// Patches with the brightness of each in all frames, `(unit, frame)`.
+    /// Patches, and what computes the brightness of each over time.
     #[must_use]
-    pub fn new(patches: Arc<Vec<crate::footprint::Patch>>, n_frames: usize, brightness: Vec<f32>) -> Self {
-        Self { patches, brightness, n_frames }
-    }
-
-    /// Brightness of each patch in the `F` frames from `start` on.
-    #[must_use]
-    pub fn block<const F: usize>(&self, start: usize) -> Vec<[f32; F]> {
-        let rows = self.brightness.chunks_exact(self.n_frames.max(1));
-        rows.map(|row| std::array::from_fn(|f| row[start + f])).collect()
-    }
-
-    /// Brightness of patch `unit` in `frames`.
-    #[must_use]
-    pub fn of_unit(&self, unit: usize, frames: Range<usize>) -> &[f32] {
-        &self.brightness[unit * self.n_frames..][frames]
+    pub fn new(patches: Arc<Vec<crate::footprint::Patch>>, brightness: Arc<dyn Compute>) -> Self {
+        Self { patches, brightness: Arc::new(TimeCourses::new(brightness)) }
     }
 
     /// Says what keeps a renderer from using them in films of that many frames.
     pub(super) fn fault(&self, n_frames: usize) -> Option<String> {
-        let (n, known) = (self.patches.len(), self.brightness.len());
-        (self.n_frames < n_frames || known != n * self.n_frames)
-            .then(|| format!("{n} cells have {known} values of brightness, {n_frames} frames need {}", n * n_frames))
+        let (patches, courses, known) = (self.patches.len(), self.brightness.len(), self.brightness.n_frames());
+        (known < n_frames || courses != patches).then(|| {
+            format!(
+                "{patches} patches have {courses} time courses of {known} frames; the recording has {n_frames} frames"
+            )
+        })
     }
 }

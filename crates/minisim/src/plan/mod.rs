@@ -8,10 +8,12 @@
 
 mod camera;
 mod field;
+mod time_courses;
 mod warp;
 
 pub use camera::{Camera, DigitiseModel};
 pub use field::{Component, Course, Emitters, Field, Map, Scope, Spread, Tissue};
+pub use time_courses::{Compute, Held, TimeCourses};
 pub use warp::{Deformation, Displacement, Grid, Mode, Warp};
 
 use crate::spec::{Finding, Report};
@@ -266,7 +268,7 @@ mod tests {
     }
 
     fn cells() -> Act {
-        Emitters::new(Arc::new(vec![Patch::default()]), 7, vec![1.0; 7]).into()
+        Emitters::new(Arc::new(vec![Patch::default()]), Arc::new(Held::new(7, vec![1.0; 7]))).into()
     }
 
     fn refused(asked: Vec<Asked>) -> String {
@@ -320,7 +322,7 @@ mod tests {
         assert!(text.contains("6 of 7 frames"), "{text}");
         let text = refused(vec![step("a", vec![Act::Move(vec![[0.0; 2]; 6].into())])]);
         assert!(text.contains("6 of 7 frames"), "{text}");
-        let dark = Emitters::new(Arc::new(vec![Patch::default()]), 6, vec![1.0; 6]);
+        let dark = Emitters::new(Arc::new(vec![Patch::default()]), Arc::new(Held::new(6, vec![1.0; 6])));
         assert!(refused(vec![step("a", vec![dark.into()])]).contains("7 frames"));
     }
 }

@@ -287,9 +287,10 @@ impl<'a> Renderer<'a> {
         let all = || if together { &self.scene.plan.tissue[..self.reached.tissue] } else { &[] };
         if let Some(cells) = cells {
             if frames.len() == FRAMES_AT_ONCE {
-                group.light = Light::Together(cells.block(frames.start), lowered(all(), frames.start));
+                group.light = Light::Together(cells.brightness.at(frames.start), lowered(all(), frames.start));
             } else {
-                group.light = Light::Single(frames.clone().map(|t| (cells.block(t), lowered(all(), t))).collect());
+                group.light =
+                    Light::Single(frames.clone().map(|t| (cells.brightness.at(t), lowered(all(), t))).collect());
             }
         }
         if !together {

@@ -5,6 +5,7 @@ use std::fmt;
 use super::{Finding, Report, Spec, StoreDtype};
 use crate::{
     physics::optics::OpticalModel,
+    scene::CALIBRATION_S,
     steps::{
         BrainMotion, CellActivity, CellOptics, Domain, Morphology, NeuronPopulation, Neuropil, PlaceNeurons,
         Vasculature,
@@ -25,9 +26,12 @@ pub mod limits {
     pub const MAX_BINS_PER_FRAME: f64 = 1e6;
 }
 
-/// Bytes of a cell's traces per frame while a scene is built and rendered: calcium and intact share (f64), spikes and
-/// brightness course (32 bit), one f64 of scratch.
-const TRACE_BYTES: f64 = 28.0;
+/// Bytes of a cell's activity per frame of a recording that is not longer than the calibration window: calcium (f64), spikes (32 bit).
+const HELD_TRACE_BYTES: f64 = 12.0;
+/// Bytes of a cell's activity in a longer recording: the blocks of frames that are being worked on.
+const BLOCK_BYTES: f64 = 16384.0;
+/// Bytes of a cell's checkpoints per frame of such a recording: a pool (f64) and a gate for each block of 256 frames.
+const CHECKPOINT_BYTES: f64 = 9.0 / 256.0;
 /// Bytes of the same in the ground truth on disk: C, S and bleaching as f64.
 const STORED_TRACE_BYTES: f64 = 24.0;
 /// Longest dendrite as a share of its nominal length.
@@ -49,7 +53,7 @@ pub struct Cost {
     pub n_frames: f64,
     /// Memory of the scene (bytes): traces, footprints and maps. The movie is streamed and not in it.
     pub memory_bytes: f64,
-    /// The traces' part of it: cells × frames.
+    /// The activity's and the motion's part of it, which grows with the number of frames.
     pub trace_bytes: f64,
     /// The footprints' part of it: cells × pixels of each, sharp and blurred.
     pub footprint_bytes: f64,
@@ -94,9 +98,13 @@ impl Spec {
         let maps_bytes =
             canvas_area * (12.0 * components + 20.0 * vessels) + fov_area * (12.0 * scope_maps + 8.0 * components);
         let courses_bytes = n_frames * (20.0 * components + 32.0);
-        let trace_bytes = TRACE_BYTES * traces;
+        let active = if traces > 0.0 { n_cells } else { 0.0 };
+        let trace_bytes = BLOCK_BYTES * active
+            + courses_bytes
+            + if n_frames > CALIBRATION_S * acquisition.fps.get() { CHECKPOINT_BYTES } else { HELD_TRACE_BYTES }
+                * traces;
         let footprint_bytes = 4.0 * (planted_px + observed_px) + 200.0 * n_cells;
-        let memory_bytes = trace_bytes + footprint_bytes + maps_bytes + courses_bytes;
+        let memory_bytes = trace_bytes + footprint_bytes + maps_bytes;
 
         let sample_bytes = match self.output.store_dtype {
             StoreDtype::Uint8 => 1.0,

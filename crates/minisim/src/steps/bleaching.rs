@@ -20,14 +20,13 @@
 
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::{Domain, Step};
 use crate::{
     math,
     scene::Builder,
     spec::{NonNegative, Positive, record::record},
-    truth::{Declared, Dim, Stored, TruthData},
+    timeline::Fading,
+    truth::{Declared, Dim, Stored},
 };
 
 record! {
@@ -54,22 +53,49 @@ impl Step for Bleaching {
     }];
 
     fn build(&self, scene: &mut Builder<'_>) {
-        let n_frames = scene.n_frames();
         let tau_frames = self.turnover_tau_s.get() * scene.fps();
         let per_frame = self.bleach_susceptibility.get() / scene.fps();
         let centers = scene.cells().centers_um.clone();
-        let light: Vec<f64> =
+        let light =
             centers.iter().map(|[_, y, x]| self.excitation_intensity.get() * scene.excitation_at(*y, *x)).collect();
-        let Some(traces) = &scene.cells().traces else { return };
-        let mut intact = vec![0.0; traces.c.len()];
-        intact
-            .par_chunks_mut(n_frames.max(1))
-            .zip(traces.c.par_chunks(n_frames.max(1)))
-            .zip(&light)
-            .for_each(|((b, c), light)| b.copy_from_slice(&bleaching_pool(c, per_frame, tau_frames, *light, 1.0)));
-        let intact = Arc::new(intact);
-        scene.record("bleaching", &[centers.len(), n_frames], TruthData::F64(Arc::clone(&intact)));
-        scene.cells_mut().intact = Some(intact);
+        if scene.cells().traces.is_none() {
+            return;
+        }
+        scene.cells_mut().fading = Some(Arc::new(Pools { turnover: 1.0 / tau_frames, per_frame, light }));
+        scene.record_over_time("bleaching", |timeline| timeline.intact());
+    }
+}
+
+/// The cells' pools of intact fluorophore.
+#[derive(Debug)]
+struct Pools {
+    /// Share that is replaced per frame.
+    turnover: f64,
+    /// Rate of bleaching per frame, unit of light and unit of fluorescence.
+    per_frame: f64,
+    /// Light on each cell.
+    light: Vec<f64>,
+}
+
+impl Fading for Pools {
+    fn fade(&self, unit: usize, share: f64, c: &[f64], intact: &mut [f64]) -> f64 {
+        let bleaching = self.per_frame * self.light[unit];
+        c.iter().zip(intact).fold(share, |share, (c, intact)| {
+            *intact = share;
+            after_a_frame(share, self.turnover, bleaching * c)
+        })
+    }
+}
+
+/// What is left of the share `b` after a frame in which the pool loses `loss` and gains `turnover`, both as rates.
+fn after_a_frame(b: f64, turnover: f64, loss: f64) -> f64 {
+    let rate = turnover + loss;
+    // A trace with noise may dip below zero; a pool that then grew without end would be no physics.
+    if rate > 0.0 {
+        let rest = turnover / rate;
+        rest + (b - rest) * math::exp(-rate)
+    } else {
+        b
     }
 }
 
@@ -83,12 +109,7 @@ pub fn bleaching_pool(emission: &[f64], q: f64, tau_frames: f64, intensity: f64,
         .iter()
         .map(|e| {
             let now = b;
-            let rate = turnover + q * intensity * e;
-            // A trace with noise may dip below zero; a pool that then grew without end would be no physics.
-            if rate > 0.0 {
-                let rest = turnover / rate;
-                b = rest + (b - rest) * math::exp(-rate);
-            }
+            b = after_a_frame(b, turnover, q * intensity * e);
             now
         })
         .collect()

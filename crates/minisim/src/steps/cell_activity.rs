@@ -26,7 +26,7 @@
 mod kinetics;
 
 pub use kinetics::{calcium_kernel, kernel_timing, spike_activity_params, tau_from_kernel_timing};
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use rayon::prelude::*;
 
@@ -38,6 +38,7 @@ use crate::{
     rng::{Key, LANES},
     scene::{self, Builder},
     spec::{Checker, NonNegative, Positive, record::record},
+    timeline::{Activity, Checkpoint, HeldActivity},
     truth::{Declared, Dim, Stored, TruthData},
 };
 
@@ -128,23 +129,24 @@ impl Step for CellActivity {
         }
         let n_frames = scene.n_frames();
         let n_window = scene.calibration_frames();
-        let model = Model::new(self, scene.fps());
         let keys = Keys::new(scene);
         let ids = scene.cells().ids.clone();
-        let inputs = (self, scene.fps(), n_frames, n_window, &ids);
-        let made = scene.part_again("traces", 0, &inputs, |stale| {
-            Activity::new(&model, keys, &ids, n_frames, n_window, stale)
+        let inputs = (self, scene.fps(), n_frames.min(n_window), n_window, n_frames > n_window, &ids);
+        let made = scene.part_again("calibration window", 0, &inputs, |stale| {
+            let firing = Arc::new(Firing::new(Model::new(self, scene.fps()), keys, ids.clone()));
+            Window::new(firing, n_frames, n_window, stale)
         });
-        let Activity { c, s, ranges } = &*made;
-        let gains: Vec<f64> = ranges.iter().map(|r| r.2).collect();
-        scene.record("S", &[n_cells, n_frames], TruthData::U32(Arc::clone(s)));
-        scene.record("amplitude_per_cell", &[n_cells], TruthData::F64(gains.clone().into()));
+        let firing = Arc::clone(&made.firing);
+        scene.record("amplitude_per_cell", &[n_cells], TruthData::F64(firing.gains.clone().into()));
+        let resting = self.f0.get() + firing.model.expected_calcium;
         scene.cells_mut().traces = Some(Traces {
-            c: Arc::clone(c),
-            range: ranges.iter().map(|r| r.0).collect(),
-            calibration_range: ranges.iter().map(|r| r.1).collect(),
-            expected: gains.iter().map(|g| g * (self.f0.get() + model.expected_calcium)).collect(),
+            held: made.held.clone(),
+            calibration_range: Arc::clone(&made.ranges),
+            expected: firing.gains.iter().map(|g| g * resting).collect(),
+            activity: firing,
         });
+        scene.record_over_time("C", |timeline| timeline.traces());
+        scene.record_over_time("S", |timeline| timeline.spikes());
     }
 }
 
@@ -162,7 +164,8 @@ impl CellActivity {
             s.resize(ids.len() * n_frames, 0);
             let count = |(s, id): (&mut [u32], &u64)| {
                 s.fill(0);
-                model.spikes(keys, *id, n_frames, |frame, _| {
+                let mut active = model.starts_active(keys, *id);
+                model.spikes(keys, *id, &mut active, model.start()..n_frames as i64, |frame, _| {
                     if let Some(s) = usize::try_from(frame).ok().and_then(|frame| s.get_mut(frame)) {
                         *s += 1;
                     }
@@ -175,9 +178,11 @@ impl CellActivity {
         let mut order: Vec<usize> = (0..spikes.totals.len()).collect();
         order.sort_by_key(|unit| std::cmp::Reverse(spikes.totals[*unit]));
         order.truncate(n_busiest);
+        let firing = Firing::new(model, keys, ids.clone());
         let trace = |unit: usize| {
-            let id = ids[unit];
-            (unit, model.trace(keys, id, model.gain(keys, id), n_frames).0)
+            let (mut c, mut s) = (vec![0.0; n_frames], vec![0; n_frames]);
+            firing.follow(unit, firing.start(unit), 0..n_frames, i64::MIN, &mut c, &mut s);
+            (unit, c)
         };
         let busiest = order.into_par_iter().map(trace).collect();
         let n_spikes = spikes.totals.iter().sum();
@@ -191,42 +196,104 @@ struct Spikes {
     totals: Vec<u64>,
 }
 
-/// The activity of all cells.
-struct Activity {
-    /// Clean traces and spike counts, `(unit, frame)`.
-    c: Arc<Vec<f64>>,
-    s: Arc<Vec<u32>>,
-    /// Of each cell the range of its trace, the same over the calibration window, and its gain.
-    ranges: Vec<([f64; 2], [f64; 2], f64)>,
+/// All cells as they fire and glow.
+#[derive(Debug)]
+struct Firing {
+    model: Model,
+    keys: Keys,
+    ids: Vec<u64>,
+    gains: Vec<f64>,
 }
 
-impl Activity {
-    fn new(
-        model: &Model,
-        keys: Keys,
-        ids: &[u64],
-        n_frames: usize,
-        n_window: usize,
-        stale: Option<Self>,
-    ) -> Self {
+impl Firing {
+    fn new(model: Model, keys: Keys, ids: Vec<u64>) -> Self {
+        let gains = ids.iter().map(|id| model.gain(keys, *id)).collect();
+        Self { model, keys, ids, gains }
+    }
+}
+
+impl Activity for Firing {
+    fn memory_frames(&self) -> usize {
+        self.model.responses.iter().map(Vec::len).max().unwrap_or(0)
+    }
+
+    fn start(&self, unit: usize) -> Checkpoint {
+        Checkpoint { frame: self.model.start(), active: self.model.starts_active(self.keys, self.ids[unit]) }
+    }
+
+    fn follow(
+        &self,
+        unit: usize,
+        from: Checkpoint,
+        frames: Range<usize>,
+        at: i64,
+        c: &mut [f64],
+        s: &mut [u32],
+    ) -> Checkpoint {
+        let (model, id, first) = (&self.model, self.ids[unit], frames.start as i64);
+        c.fill(0.0);
+        s.fill(0);
+        let mut add = |frame: i64, bin: usize| {
+            if let Ok(i) = usize::try_from(frame - first) {
+                s[i] += 1;
+            }
+            let shown = frame.max(first);
+            if let Some(response) = model.responses[bin].get((shown - frame) as usize..) {
+                at_best_level(Add { response, to: &mut c[(shown - first) as usize..] });
+            }
+        };
+        let end = frames.end as i64;
+        let at = at.clamp(from.frame, end);
+        let mut active = from.active;
+        model.spikes(self.keys, id, &mut active, from.frame..at, &mut add);
+        let kept = Checkpoint { frame: at, active };
+        model.spikes(self.keys, id, &mut active, at..end, &mut add);
+        for (frame, value) in frames.zip(c) {
+            *value = self.gains[unit] * (model.f0 + *value);
+            if model.trace_noise > 0.0 {
+                *value += model.trace_noise * self.keys.noise.normal(id, frame as u64);
+            }
+        }
+        kept
+    }
+}
+
+/// What the cells do in the window that amplitudes and focus are calibrated on, and how they go on.
+struct Window {
+    firing: Arc<Firing>,
+    /// The range of each cell's trace within the window.
+    ranges: Arc<Vec<[f64; 2]>>,
+    /// Traces and spikes of a recording that is not longer than the window.
+    held: Option<HeldActivity>,
+}
+
+impl Window {
+    fn new(firing: Arc<Firing>, n_frames: usize, n_window: usize, stale: Option<Self>) -> Self {
+        let follow = |unit: usize, c: &mut [f64], s: &mut [u32]| {
+            firing.follow(unit, firing.start(unit), 0..n_window, i64::MIN, c, s);
+            range_of(c)
+        };
+        let rows = || (vec![0.0; n_window], vec![0; n_window]);
+        if n_frames > n_window {
+            let range = |(c, s): &mut (Vec<f64>, Vec<u32>), unit| follow(unit, c, s);
+            let ranges = (0..firing.ids.len()).into_par_iter().map_init(rows, range).collect();
+            return Self { firing, ranges: Arc::new(ranges), held: None };
+        }
         // Every value is written below, fresh memory by those who need it.
-        let (c, s) = stale.map(|old| (Arc::into_inner(old.c), Arc::into_inner(old.s))).unwrap_or_default();
-        let n = ids.len() * n_frames;
+        let stale = stale.and_then(|old| old.held).map(|old| (Arc::into_inner(old.c), Arc::into_inner(old.s)));
+        let (c, s) = stale.unwrap_or_default();
+        let n = firing.ids.len() * n_frames;
         let mut c = c.filter(|c| c.len() == n).unwrap_or_else(|| vec![0.0; n]);
         let mut s = s.filter(|s| s.len() == n).unwrap_or_else(|| vec![0; n]);
-        let ranges = c
-            .par_chunks_mut(n_frames)
-            .zip(s.par_chunks_mut(n_frames))
-            .zip(ids)
-            .map(|((c, s), id)| {
-                let gain = model.gain(keys, *id);
-                let (trace, spikes) = model.trace(keys, *id, gain, n_frames.max(n_window));
-                c.copy_from_slice(&trace[..n_frames]);
-                s.copy_from_slice(&spikes[..n_frames]);
-                (range_of(c), range_of(&trace[..n_window]), gain)
-            })
-            .collect();
-        Self { c: Arc::new(c), s: Arc::new(s), ranges }
+        let both = c.par_chunks_mut(n_frames).zip(s.par_chunks_mut(n_frames)).enumerate();
+        let ranges = both.map_init(rows, |(trace, spikes), (unit, (c, s))| {
+            let range = follow(unit, trace, spikes);
+            c.copy_from_slice(&trace[..n_frames]);
+            s.copy_from_slice(&spikes[..n_frames]);
+            range
+        });
+        let ranges = Arc::new(ranges.collect());
+        Self { firing, ranges, held: Some(HeldActivity { c: Arc::new(c), s: Arc::new(s) }) }
     }
 }
 
@@ -378,12 +445,23 @@ impl Model {
         math::exp(sd * keys.gain.normal(id, 0) - 0.5 * sd * sd)
     }
 
-    /// Calls `spike` with the frame and the bin of each spike before frame `n_frames`; frames of the lead-in are negative.
+    /// The first frame of the lead-in.
+    fn start(&self) -> i64 {
+        -(self.lead_in_frames as i64)
+    }
+
+    /// Whether the gate is active before the lead-in.
+    fn starts_active(&self, keys: Keys, id: u64) -> bool {
+        keys.gate.uniform(id, START) < self.active_share
+    }
+
+    /// Calls `spike` with the frame and the bin of each spike in `frames`; frames of the lead-in are negative. `active` is the
+    /// gate's state before them, and then after them.
     ///
     /// Every draw is addressed by the frame's number, so neither the duration nor the length of the lead-in moves one.
-    fn spikes(&self, keys: Keys, id: u64, n_frames: usize, mut spike: impl FnMut(i64, usize)) {
-        let (start, end) = (-(self.lead_in_frames as i64), n_frames as i64);
-        let mut state = usize::from(keys.gate.uniform(id, START) < self.active_share);
+    fn spikes(&self, keys: Keys, id: u64, active: &mut bool, frames: Range<i64>, mut spike: impl FnMut(i64, usize)) {
+        let Range { start, end } = frames;
+        let mut state = usize::from(*active);
         for group in (start..end).step_by(LANES) {
             let decided = at_best_level(Frames { model: self, key: keys.gate, id, frame: group });
             // Mostly, nothing happens.
@@ -391,7 +469,8 @@ impl Model {
                 continue;
             }
             for (l, frame) in (group..end.min(group + LANES as i64)).enumerate() {
-                if frame > start {
+                // The first frame has the state that was drawn for it.
+                if frame > self.start() {
                     state ^= (decided.bits[l] >> SWITCHES >> state & 1) as usize;
                 }
                 if decided.bits[l] >> SPIKES >> state & 1 != 0 {
@@ -399,6 +478,7 @@ impl Model {
                 }
             }
         }
+        *active = state == 1;
     }
 
     /// The spikes of a frame that has some.
@@ -427,29 +507,6 @@ impl Model {
             bin += 1 + gap(number);
         }
     }
-
-    /// The clean trace and the spike counts of the first `n_frames` frames.
-    fn trace(&self, keys: Keys, id: u64, gain: f64, n_frames: usize) -> (Vec<f64>, Vec<u32>) {
-        let mut calcium = vec![0.0; n_frames];
-        let mut spikes = vec![0_u32; n_frames];
-        self.spikes(keys, id, n_frames, |frame, bin| {
-            if let Ok(frame) = usize::try_from(frame) {
-                spikes[frame] += 1;
-            }
-            let from = frame.max(0);
-            let skip = (from - frame) as usize;
-            if let Some(response) = self.responses[bin].get(skip..) {
-                at_best_level(Add { response, to: &mut calcium[from as usize..] });
-            }
-        });
-        for (frame, value) in calcium.iter_mut().enumerate() {
-            *value = gain * (self.f0 + *value);
-            if self.trace_noise > 0.0 {
-                *value += self.trace_noise * keys.noise.normal(id, frame as u64);
-            }
-        }
-        (calcium, spikes)
-    }
 }
 
 #[cfg(test)]
@@ -469,7 +526,8 @@ mod tests {
         let key = |name| Key::new(3, "test", name);
         let keys = Keys { gate: key("gate"), spikes: key("spikes"), gain: key("gain"), noise: key("noise") };
         let (mut per_frame, mut per_bin) = (vec![0_usize; n_frames], [0; 15]);
-        model.spikes(keys, 7, n_frames, |frame, bin| {
+        let mut active = model.starts_active(keys, 7);
+        model.spikes(keys, 7, &mut active, model.start()..n_frames as i64, |frame, bin| {
             if frame >= 0 {
                 per_frame[frame as usize] += 1;
                 per_bin[bin] += 1;

@@ -16,8 +16,6 @@
 //! # Records
 //! Nothing.
 
-use rayon::prelude::*;
-
 use super::{Domain, Step};
 use crate::{plan::Emitters, scene::Builder, spec::record::record};
 
@@ -33,14 +31,8 @@ impl Step for Composite {
 
     fn build(&self, scene: &mut Builder<'_>) {
         let patches = scene.observed_footprints();
-        let n_frames = scene.n_frames();
-        let cells = scene.cells();
         // A cell without a trace is dark.
-        let Some(traces) = &cells.traces else { return };
-        let brightness = match &cells.intact {
-            None => traces.c.par_iter().map(|c| *c as f32).collect(),
-            Some(intact) => traces.c.par_iter().zip(intact.par_iter()).map(|(c, b)| (c * b) as f32).collect(),
-        };
-        scene.push(Emitters::new(patches, n_frames, brightness));
+        let Some(timeline) = scene.timeline() else { return };
+        scene.push(Emitters::new(patches, timeline));
     }
 }

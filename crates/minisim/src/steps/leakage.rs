@@ -83,7 +83,7 @@ impl Step for Leakage {
             }
         };
         let (map, field) = scene.scope_field("leakage", self, make);
-        scene.record("leakage", &canvas.fov, TruthData::F64(field));
+        scene.record("leakage", &canvas.fov, TruthData::F64(field.into()));
         scene.push(Op::Add(Field::still(map)));
     }
 }

@@ -118,7 +118,8 @@ impl Step for Neuropil {
 
         let driver = population_driver(scene, self.population_tau_s.get() * fps);
         let coupling = if driver.is_some() { self.population_coupling.get() } else { 0.0 };
-        let fade = mean_intact(scene);
+        let timeline = scene.timeline();
+        let fade = timeline.as_ref().and_then(|timeline| timeline.mean_intact());
         let drift = scene.key("drift");
         let courses: Vec<Vec<f64>> = (0..n)
             .map(|k| {
@@ -128,7 +129,7 @@ impl Step for Neuropil {
                         let own = math::exp(DRIFT_LOG_SD * ou.value() - 0.5 * DRIFT_LOG_SD * DRIFT_LOG_SD);
                         ou.step(drift.normal(k as u64, t as u64 + 1));
                         let shared = driver.as_ref().map_or(0.0, |p| p[t]);
-                        let fade = fade.as_ref().map_or(1.0, |b| b[t]);
+                        let fade = fade.map_or(1.0, |b| b[t]);
                         ((1.0 - coupling) * own + coupling * shared) * fade
                     })
                     .collect()
@@ -137,7 +138,7 @@ impl Step for Neuropil {
 
         let [h, w] = canvas.fov;
         scene.record("neuropil_temporal", &[n, n_frames], TruthData::F64(courses.concat().into()));
-        scene.record("neuropil_spatial", &[n, h, w], TruthData::F64(Arc::clone(&maps.1)));
+        scene.record("neuropil_spatial", &[n, h, w], TruthData::F64(Arc::clone(&maps.1).into()));
         if let Some(driver) = driver {
             scene.record("neuropil_population", &[n_frames], TruthData::F64(driver.into()));
         }
@@ -189,44 +190,14 @@ fn equal_means(canvas: Canvas, fields: &[Blobs]) -> Vec<f64> {
 
 /// The summed trace of the field of view's cells, low-passed and divided by its expected mean; `None` without activity.
 fn population_driver(scene: &mut Builder<'_>, tau_frames: f64) -> Option<Vec<f64>> {
-    let n_frames = scene.n_frames();
+    let timeline = scene.timeline()?;
     let cells = scene.cells();
     let traces = cells.traces.as_ref()?;
-    let inside = cells.units_in_fov();
-    let sum = sum_of_rows(&traces.c, &inside, n_frames, |c| c);
-    let expected = inside.iter().fold(0.0, |sum, i| sum + traces.expected[*i]);
+    let expected = cells.units_in_fov().iter().fold(0.0, |sum, i| sum + traces.expected[*i]);
     if expected <= 0.0 {
         return None;
     }
-    let mut driver = one_pole(&sum, tau_frames);
+    let mut driver = one_pole(timeline.summed_traces(), tau_frames);
     driver.iter_mut().for_each(|v| *v /= expected);
     Some(driver)
-}
-
-/// Mean share of intact fluorophore of the field of view's cells, if they bleach.
-fn mean_intact(scene: &mut Builder<'_>) -> Option<Vec<f64>> {
-    let n_frames = scene.n_frames();
-    let cells = scene.cells();
-    let intact = cells.intact.as_ref()?;
-    let inside = cells.units_in_fov();
-    if inside.is_empty() {
-        return None;
-    }
-    let n = inside.len() as f64;
-    Some(sum_of_rows(intact, &inside, n_frames, |b| b / n))
-}
-
-/// Frames that are summed up together.
-const STRETCH: usize = 512;
-
-/// The sum over `units` of what `term` makes of `values`, `(unit, frame)`.
-fn sum_of_rows(values: &[f64], units: &[usize], n_frames: usize, term: impl Fn(f64) -> f64 + Sync) -> Vec<f64> {
-    let mut sum = vec![0.0; n_frames];
-    sum.par_chunks_mut(STRETCH).enumerate().for_each(|(i, sum)| {
-        for unit in units {
-            let row = &values[unit * n_frames + i * STRETCH..];
-            sum.iter_mut().zip(row).for_each(|(sum, v)| *sum += term(*v));
-        }
-    });
-    sum
 }

@@ -131,7 +131,7 @@ impl Step for Vasculature {
             (Arc::new(Map::<Tissue>::new(canvas.shape(), &mask)), mask, shown)
         });
         let (map, mask, shown) = &*made;
-        scene.record("vasculature_mask", &canvas.fov, TruthData::F64(Arc::clone(shown)));
+        scene.record("vasculature_mask", &canvas.fov, TruthData::F64(Arc::clone(shown).into()));
         let footprints = scene.observed_footprints();
         let width = canvas.shape()[1];
         let overlap: Vec<f64> = footprints.par_iter().map(|patch| overlap_fraction(patch, mask, width)).collect();

@@ -58,7 +58,7 @@ impl Step for Vignette {
         let (map, field) = scene.scope_field("vignette", self, || {
             radial_falloff(canvas.fov, canvas.fov_px_from_um(dy, dx), self.falloff.get(), self.exponent.get())
         });
-        scene.record("vignette", &canvas.fov, TruthData::F64(field));
+        scene.record("vignette", &canvas.fov, TruthData::F64(field.into()));
         scene.push(Op::Multiply(Field::still(map), Leg::Emission));
     }
 }
