@@ -3,6 +3,7 @@
 
 mod bench;
 mod codegen;
+mod cross;
 mod messages;
 mod models;
 mod needs;
@@ -23,7 +24,7 @@ usage: cargo xtask TASK
 
   test [--quick] [--slow]     format, lints, all tests, docs, and the files against other programs
                               --quick  without the other programs (no Python, Node or Chromium needed)
-                              --slow   adds the wide statistical sweeps
+                              --slow   adds the wide statistical sweeps, ARM and Windows
   codegen [--check]           write the generated files (schema, Python models, reference pages, messages of the
                               studio's page), or fail if stale
   new-effect                  in a copy of the repository, add an effect as one file and one word, and test what follows from it

@@ -67,6 +67,40 @@ pub(crate) const BROWSER: Need = Need {
     },
 };
 
+/// 64-bit ARM with Linux, as Rust names it.
+pub(crate) const ARM_TARGET: &str = "aarch64-unknown-linux-gnu";
+
+/// Windows, with the GNU tools, for which nothing of Microsoft's is needed.
+pub(crate) const WINDOWS_TARGET: &str = "x86_64-pc-windows-gnu";
+
+/// Rust's standard library for ARM.
+pub(crate) const ARM_STD: Need = Need {
+    name: "Rust's standard library for aarch64-unknown-linux-gnu",
+    remedy: "rustup target add aarch64-unknown-linux-gnu",
+    state: || target_state(ARM_TARGET),
+};
+
+/// Rust's standard library for Windows.
+pub(crate) const WINDOWS_STD: Need = Need {
+    name: "Rust's standard library for x86_64-pc-windows-gnu",
+    remedy: "rustup target add x86_64-pc-windows-gnu",
+    state: || target_state(WINDOWS_TARGET),
+};
+
+/// What links programs for ARM.
+pub(crate) const ARM_LINKER: Need = Need {
+    name: "aarch64-linux-gnu-gcc",
+    remedy: "install a cross compiler for 64-bit ARM (Debian: apt-get install gcc-aarch64-linux-gnu)",
+    state: || tool_state("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu, by apt-get"),
+};
+
+/// What runs programs of ARM.
+pub(crate) const ARM_EMULATOR: Need = Need {
+    name: "qemu-aarch64",
+    remedy: "install QEMU's user mode (Debian: apt-get install qemu-user)",
+    state: || tool_state("qemu-aarch64", "qemu-user, by apt-get"),
+};
+
 /// Says what there is, what will be fetched and what cannot be had; the last of these.
 pub(crate) fn announce(needs: &[Need]) -> Vec<Need> {
     let mut lacking = Vec::new();
@@ -92,6 +126,53 @@ pub(crate) fn venv() -> Result {
         return Ok(());
     }
     apt("python3-venv")
+}
+
+/// Rust's standard library for another target, fetched if it is not there.
+pub(crate) fn target(target: &str) -> Result {
+    if has_target(target) { Ok(()) } else { run(Command::new("rustup").args(["target", "add", target])) }
+}
+
+/// What links and runs programs of 64-bit ARM, fetched if it is not there.
+pub(crate) fn arm_tools() -> Result {
+    for (program, package) in [("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"), ("qemu-aarch64", "qemu-user")] {
+        if !quietly(Command::new(program).arg("--version")) {
+            apt(package)?;
+        }
+    }
+    // The linker's package may come without the libraries that programs of ARM load.
+    if !Path::new("/usr/aarch64-linux-gnu/lib/libc.so.6").exists() {
+        apt("libc6-dev-arm64-cross")?;
+    }
+    Ok(())
+}
+
+/// Whether the toolchain in use has the standard library for a target.
+fn has_target(target: &str) -> bool {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let asked = Command::new(rustc).args(["--print", "target-libdir", "--target", target]).output();
+    asked.is_ok_and(|out| out.status.success() && Path::new(String::from_utf8_lossy(&out.stdout).trim()).is_dir())
+}
+
+fn target_state(target: &str) -> State {
+    if has_target(target) {
+        State::There
+    } else if quietly(Command::new("rustup").arg("--version")) {
+        State::Fetched("by rustup")
+    } else {
+        State::Lacking
+    }
+}
+
+/// Of a program that a package of the system has.
+fn tool_state(program: &str, fetched: &'static str) -> State {
+    if quietly(Command::new(program).arg("--version")) {
+        State::There
+    } else if by_apt() {
+        State::Fetched(fetched)
+    } else {
+        State::Lacking
+    }
 }
 
 /// A browser, and where it finds its shared libraries if not in the system.

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Result, cargo, needs, python, root};
+use crate::{Result, cargo, cross, needs, python, root};
 
 /// What a run came to.
 #[derive(Debug, Default)]
@@ -52,6 +52,12 @@ const SLOW: &[Part] = &[
     Part { name: "films of every codec", needs: &[needs::PYTHON], run: slow_films },
     Part { name: "wide statistical sweeps", needs: &[], run: sweeps },
     Part { name: "Rust tests with overflow checks", needs: &[], run: checked_arithmetic },
+    Part {
+        name: "golden hashes on 64-bit ARM",
+        needs: &[needs::ARM_STD, needs::ARM_LINKER, needs::ARM_EMULATOR],
+        run: cross::arm,
+    },
+    Part { name: "a check for Windows", needs: &[needs::WINDOWS_STD], run: cross::windows },
 ];
 
 /// Runs everything; `quick` leaves out what needs Python, Node and a browser, `slow` adds the wide sweeps.
@@ -91,7 +97,7 @@ pub(crate) fn run(quick: bool, slow: bool) -> Result {
 
 impl Tally {
     /// Runs a command that is one check.
-    fn check(&mut self, command: &mut Command) -> Result {
+    pub(crate) fn check(&mut self, command: &mut Command) -> Result {
         let result = crate::run(command);
         self.one(result.is_ok());
         result
@@ -107,7 +113,7 @@ impl Tally {
     }
 
     /// Runs tests, shows what they print, and counts what their closing lines say.
-    fn count(&mut self, command: &mut Command) -> Result {
+    pub(crate) fn count(&mut self, command: &mut Command) -> Result {
         crate::show(command);
         let before = self.failed;
         let mut child = command.current_dir(root()).stdout(Stdio::piped()).spawn()?;

@@ -5,9 +5,15 @@
 
 mod timing;
 
-use std::hint::black_box;
+use std::{hint::black_box, sync::Arc};
 
-use minisim::{Scene, Spec, memo::Memo, presets::preset, run::render_range};
+use minisim::{
+    Scene, Spec, math,
+    memo::Memo,
+    plan::{Course, Deformation, Grid, Mode},
+    presets::preset,
+    run::render_range,
+};
 use timing::measure;
 
 const FRAMES: usize = 32;
@@ -53,6 +59,27 @@ fn render() {
         let scene = Scene::new(&spec).expect("simulable");
         let last = scene.plan.stages.last().map_or("nothing", |stage| stage.name);
         measure(&format!("render up to {last}"), (FRAMES, "frames"), || render_range(black_box(&scene), 0..FRAMES));
+    }
+    let mut scene = Scene::new(&full).expect("simulable");
+    scene.plan.warp = deformed(&scene).into();
+    measure("render deformed", (FRAMES, "frames"), || render_range(black_box(&scene), 0..FRAMES));
+}
+
+/// The scene's motion with a slow turn and two fields of displacement on top.
+fn deformed(scene: &Scene) -> Deformation {
+    let frames = 0..scene.n_frames;
+    let grid = Grid { shape: [20, 20], spacing_px: 32.0 };
+    let mode = |k: usize| {
+        let vector = |n: usize| [math::sin((n * (k + 1)) as f64 * 0.3), math::cos((n + k) as f64 * 0.2)];
+        let factors = frames.clone().map(|t| math::sin(t as f64 * 0.1) as f32).collect();
+        let course = Course::Varying { factors: Arc::new(factors), expected: 0.0 };
+        Mode { vectors_px: Arc::new((0..400).map(vector).collect()), course }
+    };
+    Deformation {
+        path_px: frames.clone().map(|t| scene.plan.warp.shift_px(t)).collect(),
+        rotation_rad: frames.clone().map(|t| 1e-3 * math::sin(t as f64 * 0.05)).collect(),
+        grid,
+        modes: vec![mode(0), mode(1)],
     }
 }
 

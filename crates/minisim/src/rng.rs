@@ -9,7 +9,7 @@
 //! entity or index for an independent one.
 
 use crate::{
-    level::{Kernel, Level, Wide},
+    level::{Loops, at_best_level},
     math,
 };
 
@@ -147,7 +147,7 @@ impl Key {
 
     /// Fills `out` with the words of consecutive blocks: `out[4 * b + w]` is word `w` of block `first_block + b`.
     pub fn fill_words(self, entity: u64, first_block: u64, out: &mut [u32]) {
-        Level::best().run(FillWords { key: self, entity, first_block, out });
+        at_best_level(FillWords { key: self, entity, first_block, out });
     }
 
     /// A uniform number in [0, 1), a multiple of 2⁻⁵³.
@@ -318,11 +318,11 @@ struct FillWords<'a> {
     out: &'a mut [u32],
 }
 
-impl Kernel for FillWords<'_> {
+impl Loops for FillWords<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Wide>(self) {
+    fn run(self) {
         for (group, words) in self.out.chunks_mut(4 * LANES).enumerate() {
             let lanes = self.key.lanes(self.entity, self.first_block.wrapping_add((group * LANES) as u64));
             for (i, word) in words.iter_mut().enumerate() {

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::{
     footprint::Patch,
-    level::{Kernel, Level, Wide},
+    level::{Loops, at_best_level},
     math,
 };
 
@@ -70,7 +70,7 @@ pub(super) fn weighted_rows<T>(out: &mut [T], from: &[T], starts: &[usize], weig
 where
     T: Copy + Default + AddAssign + Mul<Output = T>,
 {
-    Level::best().run(WeightedRows { out, from, starts, weights });
+    at_best_level(WeightedRows { out, from, starts, weights });
 }
 
 struct WeightedRows<'a, T> {
@@ -80,11 +80,11 @@ struct WeightedRows<'a, T> {
     weights: &'a [T],
 }
 
-impl<T: Copy + Default + AddAssign + Mul<Output = T>> Kernel for WeightedRows<'_, T> {
+impl<T: Copy + Default + AddAssign + Mul<Output = T>> Loops for WeightedRows<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Wide>(mut self) {
+    fn run(mut self) {
         let n = self.out.len();
         match n {
             0..4 => (0..n).for_each(|at| self.sum::<1>(at)),

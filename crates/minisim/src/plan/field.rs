@@ -84,7 +84,7 @@ impl Course {
     }
 
     /// Frames that it is known for; `None` for any.
-    fn n_frames(&self) -> Option<usize> {
+    pub(super) fn n_frames(&self) -> Option<usize> {
         match self {
             Self::Still => None,
             Self::Varying { factors, .. } => Some(factors.len()),

@@ -9,10 +9,12 @@
 mod camera;
 mod field;
 mod time_courses;
+mod warp;
 
 pub use camera::{Camera, DigitiseModel};
 pub use field::{Component, Course, Emitters, Field, Map, Scope, Spread, Tissue};
 pub use time_courses::{Compute, Held, TimeCourses};
+pub use warp::{Deformation, Displacement, Grid, Mode, Warp};
 
 use crate::spec::{Finding, Report};
 
@@ -44,26 +46,6 @@ impl<F> Op<F> {
     }
 }
 
-/// How the tissue lies under the scope.
-#[derive(Clone, Debug)]
-pub enum Warp {
-    /// At rest in every frame.
-    Still,
-    /// Displaced by (dy, dx) px, one pair a frame; the content moves towards higher indices for positive numbers.
-    Rigid(Vec<[f64; 2]>),
-}
-
-impl Warp {
-    /// The displacement of the content in frame `t` (dy, dx), px.
-    #[must_use]
-    pub fn shift_px(&self, t: usize) -> [f64; 2] {
-        match self {
-            Self::Still => [0.0; 2],
-            Self::Rigid(path) => path[t],
-        }
-    }
-}
-
 /// What a step adds to the plan.
 #[derive(Clone, Debug)]
 pub enum Act {
@@ -72,7 +54,7 @@ pub enum Act {
     /// Something happens to light in the tissue.
     Tissue(Op<Tissue>),
     /// The tissue moves.
-    Move(Vec<[f64; 2]>),
+    Move(Warp),
     /// Something happens to light in the scope.
     Scope(Op<Scope>),
     /// The camera counts.
@@ -82,6 +64,12 @@ pub enum Act {
 impl From<Emitters> for Act {
     fn from(cells: Emitters) -> Self {
         Self::Shine(cells)
+    }
+}
+
+impl From<Warp> for Act {
+    fn from(warp: Warp) -> Self {
+        Self::Move(warp)
     }
 }
 
@@ -217,11 +205,11 @@ impl Plan {
                 self.tissue.push(op);
                 reached.tissue = self.tissue.len();
             }
-            Act::Move(path) => {
+            Act::Move(warp) => {
                 let what = "motion of the tissue";
                 past(what, reached.in_scope, "left the tissue")?;
-                fits(what, (path.len() < n_frames).then(|| format!("{} of {n_frames} frames are known", path.len())))?;
-                self.warp = Warp::Rigid(path);
+                fits(what, warp.fault(fov, n_frames))?;
+                self.warp = warp;
                 reached.in_scope = true;
             }
             Act::Scope(op) => {
@@ -316,9 +304,10 @@ mod tests {
         assert!(text.contains("steps.b") && text.contains("light of cells"), "{text}");
         let text = refused(vec![step("a", vec![haze()]), step("b", vec![cells()])]);
         assert!(text.contains("passed through tissue"), "{text}");
-        let text = refused(vec![step("a", vec![Act::Move(vec![[0.0; 2]; 7])]), step("b", vec![haze()])]);
+        let text = refused(vec![step("a", vec![Act::Move(vec![[0.0; 2]; 7].into())]), step("b", vec![haze()])]);
         assert!(text.contains("left the tissue"), "{text}");
-        let text = refused(vec![step("a", vec![Act::Move(vec![[0.0; 2]; 7]), Act::Move(vec![[0.0; 2]; 7])])]);
+        let text =
+            refused(vec![step("a", vec![Act::Move(vec![[0.0; 2]; 7].into()), Act::Move(vec![[0.0; 2]; 7].into())])]);
         assert!(text.contains("motion of the tissue"), "{text}");
         let text = refused(vec![step("a", vec![camera()]), step("b", vec![glow()]), step("c", vec![camera()])]);
         assert!(text.contains("steps.b") && text.contains("steps.c") && text.contains("been counted"), "{text}");
@@ -331,7 +320,7 @@ mod tests {
         let short = Course::Varying { factors: Arc::new(vec![1.0; 6]), expected: 1.0 };
         let text = refused(vec![step("a", vec![Op::<Scope>::Multiply(Field::even(short), Leg::Excitation).into()])]);
         assert!(text.contains("6 of 7 frames"), "{text}");
-        let text = refused(vec![step("a", vec![Act::Move(vec![[0.0; 2]; 6])])]);
+        let text = refused(vec![step("a", vec![Act::Move(vec![[0.0; 2]; 6].into())])]);
         assert!(text.contains("6 of 7 frames"), "{text}");
         let dark = Emitters::new(Arc::new(vec![Patch::default()]), Arc::new(Held::new(6, vec![1.0; 6])));
         assert!(refused(vec![step("a", vec![dark.into()])]).contains("7 frames"));

@@ -3,7 +3,8 @@
 //! A pass renders some frames together. It goes down the canvas in bands of rows, so few that their footprints, maps and
 //! pixels stay in a core's second-level cache. In each band it takes [`FRAMES_AT_ONCE`] frames after the other: all canvas
 //! layers of the band, then whichever rows of the field of view these frames have by now, through the scope's layers to
-//! counts. No image is ever held whole, unless its movie was asked for.
+//! counts. No image is ever held whole, unless its movie was asked for, or the tissue is deformed: then a pixel may come from
+//! anywhere, and the band is the canvas.
 
 pub mod kernels;
 
@@ -13,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    plan::{self, Course, Reached, Spread, Stage},
+    plan::{self, Course, Reached, Spread, Stage, Warp},
     recording::{Pixels, SampleType},
     scene::Scene,
 };
@@ -22,6 +23,7 @@ use kernels::{
     digitise::{Count, Digitiser},
     shift::{Edges, View},
     tiles::Tiles,
+    warp::{Bent, Canvas, RowDisplacements},
 };
 
 /// Frames whose pixels are worked on together, in registers, so that maps and footprints are loaded once for all of them.
@@ -64,6 +66,7 @@ struct Scratch {
     /// Rows of one frame's field of view.
     fov: Vec<f32>,
     edges: Edges,
+    displacements: RowDisplacements,
 }
 
 /// Takes the lock; what it guards is valid whoever died with it.
@@ -203,7 +206,8 @@ impl<'a> Renderer<'a> {
             .collect();
 
         // Canvas rows that somebody needs.
-        let needed = if self.snapshots {
+        let bent = groups.iter().any(|g| !g.bent.is_empty());
+        let needed = if self.snapshots || bent {
             0..height
         } else {
             let tops = groups.iter().flat_map(|g| &g.views).map(|v| v.top);
@@ -211,7 +215,8 @@ impl<'a> Renderer<'a> {
             let (first, last) = (tops.clone().min().unwrap_or(0), tops.max().unwrap_or(0));
             clamp(first + rows.start as i64)..clamp(last + rows.end as i64 + 1)
         };
-        let mut band = Band::new(self.scene, std::mem::take(&mut scratch.band), needed.start);
+        // Rows of a deformed image lie between canvas rows from anywhere, so there it is one band.
+        let mut band = Band::new(self.scene, std::mem::take(&mut scratch.band), needed.start, bent.then_some(height));
         while !band.is_last(needed.end) {
             band.advance(needed.end);
             let last = band.is_last(needed.end);
@@ -232,8 +237,14 @@ impl<'a> Renderer<'a> {
                     let fov = &mut scratch.fov;
                     fov.resize(ready.len() * fov_width, 0.0);
                     for (r, line) in ready.zip(fov.chunks_exact_mut(fov_width.max(1))) {
-                        let from = view.row(r, &mut scratch.edges, |row| band.row(f, row));
-                        let (mut from, first) = (Some(from), r * fov_width);
+                        let first = r * fov_width;
+                        let mut from = match group.bent.get(f) {
+                            None => Some(view.row(r, &mut scratch.edges, |row| band.row(f, row))),
+                            Some(bent) => {
+                                bent.row(r, band.canvas(f, height), &mut scratch.displacements, line);
+                                None
+                            }
+                        };
                         for leg in &group.scope[f] {
                             run_row(from.take(), &leg.ops, first, line);
                             kept.put(leg.kept, t, first, line);
@@ -257,7 +268,14 @@ impl<'a> Renderer<'a> {
             let shift_px = if self.reached.in_scope { self.scene.plan.warp.shift_px(t) } else { [0.0; 2] };
             View::new(canvas.shape(), canvas.fov, shift_px)
         };
+        let bent = |t| match &self.scene.plan.warp {
+            Warp::NonRigid(deformation) if self.reached.in_scope => {
+                Some(Bent::new(canvas.shape(), canvas.fov, deformation.frame(canvas.fov, t)))
+            }
+            Warp::Still | Warp::Rigid(_) | Warp::NonRigid(_) => None,
+        };
         let mut group = Group {
+            bent: frames.clone().filter_map(bent).collect(),
             views: frames.clone().map(view).collect(),
             next: vec![first_row; frames.len()],
             scope: frames.clone().map(|t| self.scope_legs(t)).collect(),
@@ -414,6 +432,8 @@ enum Light<'a> {
 struct Group<'a> {
     frames: Range<usize>,
     views: Vec<View>,
+    /// Where each frame's pixels come from instead, if the tissue is deformed.
+    bent: Vec<Bent>,
     /// The next row of the field of view of each.
     next: Vec<usize>,
     light: Light<'a>,
@@ -440,11 +460,12 @@ struct Band<'a> {
 }
 
 impl<'a> Band<'a> {
-    fn new(scene: &'a Scene, mut pixels: Vec<f32>, first_row: usize) -> Self {
+    /// Bands from canvas row `first_row` on, of as many rows as fit into the cache or, if given, of `rows`.
+    fn new(scene: &'a Scene, mut pixels: Vec<f32>, first_row: usize, rows: Option<usize>) -> Self {
         let width = scene.canvas.shape()[1];
         let tiles = scene.tiles();
         let stride = tiles.map_or(width, Tiles::stride);
-        let max_rows = (BAND_BYTES / (4 * stride.max(1) * FRAMES_AT_ONCE)).clamp(8, 32);
+        let max_rows = rows.unwrap_or((BAND_BYTES / (4 * stride.max(1) * FRAMES_AT_ONCE)).clamp(8, 32));
         pixels.resize(FRAMES_AT_ONCE * (max_rows + 1) * stride, 0.0);
         Self { tiles, rows: first_row..first_row, max_rows, width, stride, pixels }
     }
@@ -483,6 +504,12 @@ impl<'a> Band<'a> {
 
     fn row(&self, f: usize, row: usize) -> &[f32] {
         &self.pixels[self.at(f, row)..][..self.width]
+    }
+
+    /// The canvas in frame `f`, if it is the band.
+    fn canvas(&self, f: usize, height: usize) -> Canvas<'_> {
+        let pixels = &self.pixels[self.at(f, self.rows.start)..][..self.rows.len() * self.stride];
+        Canvas { pixels, stride: self.stride, shape: [height, self.width] }
     }
 
     /// A row of the band in the first `n` frames, with what completes its last strip.
@@ -544,5 +571,110 @@ fn sample_for(max_count: u32) -> SampleType {
         0..=0xff => SampleType::U8,
         0x100..=0xffff => SampleType::U16,
         _ => SampleType::F32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        plan::{Deformation, Grid, Mode},
+        spec::{Format, Spec},
+    };
+
+    /// Moving cells under a camera, with fields on the canvas and on the field of view.
+    fn scene() -> Scene {
+        let text = r#"{
+            "acquisition": { "fps": 20.0, "duration_s": 1.0,
+                             "image_sensor": { "n_px_height": 44, "n_px_width": 53, "pixel_pitch_um": 16.0 } },
+            "seed": 5,
+            "steps": [
+                { "kind": "place_neurons", "density_per_mm3": 60000.0, "soma_radius_um": 5.0, "depth_range_um": [40, 140] },
+                { "kind": "cell_activity" }, { "kind": "optics" }, { "kind": "composite" }, { "kind": "neuropil" },
+                { "kind": "brain_motion", "motion_amplitude_um": 3.0, "max_shift_um": 12.0 },
+                { "kind": "vignette" }, { "kind": "leakage" }, { "kind": "sensor", "photons_per_unit": 600.0 }
+            ]
+        }"#;
+        Scene::new(&Spec::from_text(text, Format::Json).expect("a valid spec").spec).expect("a valid scene")
+    }
+
+    /// The scene with its motion turned and deformed.
+    fn deformed() -> Scene {
+        let mut scene = scene();
+        let path_px = (0..scene.n_frames).map(|t| scene.plan.warp.shift_px(t)).collect();
+        let wave = |n: usize| [((n * 7) % 5) as f64 * 0.4 - 0.8, ((n * 3) % 7) as f64 * 0.3 - 0.9];
+        let factors = (0..scene.n_frames).map(|t| (t % 6) as f32 * 0.3 - 0.5).collect();
+        scene.plan.warp = Warp::NonRigid(Deformation {
+            path_px,
+            rotation_rad: (0..scene.n_frames).map(|t| 0.004 * t as f64).collect(),
+            grid: Grid { shape: [5, 6], spacing_px: 11.0 },
+            modes: vec![Mode {
+                vectors_px: Arc::new((0..30).map(wave).collect()),
+                course: Course::Varying { factors: Arc::new(factors), expected: 0.0 },
+            }],
+        });
+        scene
+    }
+
+    fn counts(pixels: &Pixels) -> &[u8] {
+        if let Pixels::U8(counts) = pixels { counts } else { &[] }
+    }
+
+    fn film(scene: &Scene) -> Vec<u8> {
+        let renderer = Renderer::new(scene, scene.plan.stages.len(), false);
+        counts(&renderer.pass(0..scene.n_frames)[0]).to_vec()
+    }
+
+    #[test]
+    fn a_deformation_without_deformation_is_rigid_motion() {
+        let rigid = scene();
+        let mut same = deformed();
+        if let Warp::NonRigid(deformation) = &mut same.plan.warp {
+            deformation.rotation_rad.fill(0.0);
+            deformation.modes.clear();
+        }
+        assert!(film(&rigid).iter().any(|count| *count > 0));
+        assert_eq!(film(&same), film(&rigid));
+        assert_ne!(film(&deformed()), film(&rigid));
+    }
+
+    #[test]
+    fn any_split_of_a_deformed_film_gives_the_same_bytes() {
+        let scene = deformed();
+        let [height, width] = scene.canvas.fov;
+        let whole = film(&scene);
+        let renderer = Renderer::new(&scene, scene.plan.stages.len(), false);
+        for (frames, rows) in [(0..20, 0..17), (3..4, 17..height), (5..20, 0..height), (8..16, 43..44)] {
+            let part = renderer.rows(frames.clone(), rows.clone());
+            let frame = |t: usize| &whole[(t * height + rows.start) * width..(t * height + rows.end) * width];
+            let expected: Vec<u8> = frames.clone().flat_map(frame).copied().collect();
+            assert_eq!(counts(&part[0]), expected, "frames {frames:?}, rows {rows:?}");
+        }
+    }
+
+    #[test]
+    fn a_deformed_film_is_its_canvas_warped() {
+        let scene = deformed();
+        let n_stages = scene.plan.stages.iter().position(|s| s.reached.in_scope).expect("it moves") + 1;
+        let renderer = Renderer::new(&scene, n_stages, true);
+        let movies = renderer.pass(0..scene.n_frames);
+        let (canvas, [height, width]) = (scene.canvas.shape(), scene.canvas.fov);
+        let (Pixels::F32(observed), Pixels::F32(tissue), Warp::NonRigid(deformation)) =
+            (&movies[0], &movies[n_stages - 1], &scene.plan.warp)
+        else {
+            panic!("light before the camera is in single precision");
+        };
+        let mut line = vec![0.0; width];
+        for t in 0..scene.n_frames {
+            let bent = Bent::new(canvas, [height, width], deformation.frame([height, width], t));
+            let pixels = &tissue[t * canvas[0] * canvas[1]..][..canvas[0] * canvas[1]];
+            for r in 0..height {
+                let canvas = Canvas { pixels, stride: canvas[1], shape: canvas };
+                bent.row(r, canvas, &mut RowDisplacements::default(), &mut line);
+                assert_eq!(observed[(t * height + r) * width..][..width], line, "frame {t}, row {r}");
+            }
+        }
     }
 }

@@ -182,7 +182,7 @@ impl Step for BrainMotion {
         };
         let px: Vec<[f64; 2]> = path_um.iter().take(n_frames).map(|v| v.map(|um| um / pixel_um)).collect();
         scene.record("shifts", &[px.len(), 2], TruthData::F64(px.concat().into()));
-        scene.push(Act::Move(px));
+        scene.push(Act::Move(px.into()));
     }
 }
 

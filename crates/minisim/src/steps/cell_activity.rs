@@ -33,7 +33,7 @@ use rayon::prelude::*;
 use super::{Domain, Part, Step};
 use crate::{
     cells::{Traces, range_of},
-    level::{Kernel, Level, Wide},
+    level::{Loops, at_best_level},
     math,
     rng::{Key, LANES},
     scene::{self, Builder},
@@ -236,7 +236,6 @@ impl Activity for Firing {
         s: &mut [u32],
     ) -> Checkpoint {
         let (model, id, first) = (&self.model, self.ids[unit], frames.start as i64);
-        let level = Level::best();
         c.fill(0.0);
         s.fill(0);
         let mut add = |frame: i64, bin: usize| {
@@ -245,7 +244,7 @@ impl Activity for Firing {
             }
             let shown = frame.max(first);
             if let Some(response) = model.responses[bin].get((shown - frame) as usize..) {
-                level.run(Add { response, to: &mut c[(shown - first) as usize..] });
+                at_best_level(Add { response, to: &mut c[(shown - first) as usize..] });
             }
         };
         let end = frames.end as i64;
@@ -325,11 +324,11 @@ struct Decided {
     first: [u64; LANES],
 }
 
-impl Kernel for Frames<'_> {
+impl Loops for Frames<'_> {
     type Output = Decided;
 
     #[inline(always)]
-    fn run<V: Wide>(self) -> Decided {
+    fn run(self) -> Decided {
         let words = self.key.lanes(self.id, self.frame as u64);
         let [switch_on, switch_off] = self.model.switch;
         let [spike_quiescent, spike_active] = self.model.some_spike;
@@ -355,11 +354,11 @@ struct Add<'a> {
     to: &'a mut [f64],
 }
 
-impl Kernel for Add<'_> {
+impl Loops for Add<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Wide>(self) {
+    fn run(self) {
         self.to.iter_mut().zip(self.response).for_each(|(c, r)| *c += r);
     }
 }
@@ -468,9 +467,8 @@ impl Model {
     fn spikes(&self, keys: Keys, id: u64, active: &mut bool, frames: Range<i64>, mut spike: impl FnMut(i64, usize)) {
         let Range { start, end } = frames;
         let mut state = usize::from(*active);
-        let level = Level::best();
         for group in (start..end).step_by(LANES) {
-            let decided = level.run(Frames { model: self, key: keys.gate, id, frame: group });
+            let decided = at_best_level(Frames { model: self, key: keys.gate, id, frame: group });
             // Mostly, nothing happens.
             if decided.any >> state & (1 << SWITCHES | 1 << SPIKES) == 0 {
                 continue;

@@ -29,7 +29,7 @@ use rayon::prelude::*;
 use super::{Domain, Part, Step};
 use crate::{
     footprint::Patch,
-    level::{Kernel, Level, Wide},
+    level::{Loops, at_best_level},
     physics::blur::{Border, blur_field},
     plan::{Field, Leg, Map, Op, Tissue},
     rng::Key,
@@ -207,7 +207,7 @@ impl SharpVessels {
 
 /// Share of a footprint's light that the vessels take: `1 - Σ(A M)/Σ(A)`.
 fn overlap_fraction(patch: &Patch, mask: &[f64], width: usize) -> f64 {
-    Level::best().run(Overlap { patch, mask, width })
+    at_best_level(Overlap { patch, mask, width })
 }
 
 struct Overlap<'a> {
@@ -216,11 +216,11 @@ struct Overlap<'a> {
     width: usize,
 }
 
-impl Kernel for Overlap<'_> {
+impl Loops for Overlap<'_> {
     type Output = f64;
 
     #[inline(always)]
-    fn run<V: Wide>(self) -> f64 {
+    fn run(self) -> f64 {
         let Self { patch, mask, width } = self;
         // Several sums side by side, which need not wait for each other.
         let (mut all, mut passed) = ([0.0; 8], [0.0; 8]);

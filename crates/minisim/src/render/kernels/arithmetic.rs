@@ -25,41 +25,46 @@ pub enum Op<'a, const F: usize> {
 
 /// A register of pixels of a map from `at` on; beyond its end there is nothing.
 #[inline(always)]
-fn load<V: Vector>(map: &[f32], at: usize) -> V {
+fn load<V: Vector>(token: V::Token, map: &[f32], at: usize) -> V {
     if at + V::LANES <= map.len() {
-        return V::load(&map[at..]);
+        return V::load(token, &map[at..]);
     }
     let mut part = [0.0; super::tiles::STRIP];
     let rest = &map[at.min(map.len())..];
     part[..rest.len()].copy_from_slice(rest);
-    V::load(&part)
+    V::load(token, &part)
 }
 
 /// Carries out `ops` on `R` registers of pixels, from pixel `at` of the image on, in each of `F` frames. Each pixel sees the
 /// operations in their order, each rounded once, whatever the width of a register.
 #[inline(always)]
-pub(crate) fn apply<V: Vector, const F: usize, const R: usize>(ops: &[Op<'_, F>], at: usize, x: &mut [[V; R]; F]) {
-    let mut collected = [[V::splat(0.0); R]; F];
+pub(crate) fn apply<V: Vector, const F: usize, const R: usize>(
+    token: V::Token,
+    ops: &[Op<'_, F>],
+    at: usize,
+    x: &mut [[V; R]; F],
+) {
+    let mut collected = [[V::splat(token, 0.0); R]; F];
     for op in ops {
         match op {
             Op::Add(map) => {
                 for i in 0..R {
-                    let map = load::<V>(map, at + i * V::LANES);
+                    let map = load::<V>(token, map, at + i * V::LANES);
                     for frame in x.iter_mut() {
                         frame[i] = frame[i].add(map);
                     }
                 }
             }
-            Op::AddScaled(map, scales) => add_scaled(x, map, scales, at),
+            Op::AddScaled(map, scales) => add_scaled(token, x, map, scales, at),
             Op::AddEven(levels) => {
                 for (frame, level) in x.iter_mut().zip(levels) {
-                    let level = V::splat(*level);
+                    let level = V::splat(token, *level);
                     frame.iter_mut().for_each(|x| *x = x.add(level));
                 }
             }
             Op::Multiply(map) => {
                 for i in 0..R {
-                    let map = load::<V>(map, at + i * V::LANES);
+                    let map = load::<V>(token, map, at + i * V::LANES);
                     for frame in x.iter_mut() {
                         frame[i] = frame[i].mul(map);
                     }
@@ -67,14 +72,14 @@ pub(crate) fn apply<V: Vector, const F: usize, const R: usize>(ops: &[Op<'_, F>]
             }
             Op::Scale(scales) => {
                 for (frame, scale) in x.iter_mut().zip(scales) {
-                    let scale = V::splat(*scale);
+                    let scale = V::splat(token, *scale);
                     frame.iter_mut().for_each(|x| *x = x.mul(scale));
                 }
             }
-            Op::Collect(map, scales) => add_scaled(&mut collected, map, scales, at),
+            Op::Collect(map, scales) => add_scaled(token, &mut collected, map, scales, at),
             Op::CollectEven(levels) => {
                 for (sum, level) in collected.iter_mut().zip(levels) {
-                    let level = V::splat(*level);
+                    let level = V::splat(token, *level);
                     sum.iter_mut().for_each(|sum| *sum = sum.add(level));
                 }
             }
@@ -82,7 +87,7 @@ pub(crate) fn apply<V: Vector, const F: usize, const R: usize>(ops: &[Op<'_, F>]
                 for (frame, sum) in x.iter_mut().zip(&mut collected) {
                     for i in 0..R {
                         frame[i] = frame[i].mul(sum[i]);
-                        sum[i] = V::splat(0.0);
+                        sum[i] = V::splat(token, 0.0);
                     }
                 }
             }
@@ -93,15 +98,16 @@ pub(crate) fn apply<V: Vector, const F: usize, const R: usize>(ops: &[Op<'_, F>]
 /// `x += map * scale`.
 #[inline(always)]
 fn add_scaled<V: Vector, const F: usize, const R: usize>(
+    token: V::Token,
     x: &mut [[V; R]; F],
     map: &[f32],
     scales: &[f32; F],
     at: usize,
 ) {
     for i in 0..R {
-        let map = load::<V>(map, at + i * V::LANES);
+        let map = load::<V>(token, map, at + i * V::LANES);
         for (frame, scale) in x.iter_mut().zip(scales) {
-            frame[i] = V::splat(*scale).mul_add(map, frame[i]);
+            frame[i] = V::splat(token, *scale).mul_add(map, frame[i]);
         }
     }
 }
@@ -145,19 +151,19 @@ impl Kernel for Row<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Wide>(mut self) {
+    fn run<V: Wide>(mut self, token: V::Token) {
         let n = self.line.len();
         let mut at = 0;
         while at + REGISTERS * V::LANES <= n {
-            self.pixels::<V, REGISTERS>(at);
+            self.pixels::<V, REGISTERS>(token, at);
             at += REGISTERS * V::LANES;
         }
         while at + V::LANES <= n {
-            self.pixels::<V, 1>(at);
+            self.pixels::<V, 1>(token, at);
             at += V::LANES;
         }
         while at < n {
-            self.pixels::<f32, 1>(at);
+            self.pixels::<f32, 1>((), at);
             at += 1;
         }
     }
@@ -166,24 +172,25 @@ impl Kernel for Row<'_> {
 impl Row<'_> {
     /// `R` registers of pixels, from pixel `at` of the row on.
     #[inline(always)]
-    fn pixels<V: Vector, const R: usize>(&mut self, at: usize) {
+    fn pixels<V: Vector, const R: usize>(&mut self, token: V::Token, at: usize) {
         let here = at..at + R * V::LANES;
-        let mut x = [V::splat(0.0); R];
+        let mut x = [V::splat(token, 0.0); R];
         match &self.from {
             None => {
                 let line = &self.line[here.clone()];
                 for i in 0..R {
-                    x[i] = V::load(&line[i * V::LANES..]);
+                    x[i] = V::load(token, &line[i * V::LANES..]);
                 }
             }
             Some(from) => {
-                let (right, below) = (V::splat(from.right), V::splat(from.below));
+                let (right, below) = (V::splat(token, from.right), V::splat(token, from.below));
                 let (upper, lower) = (&from.upper[at..=here.end], &from.lower[at..=here.end]);
                 for i in 0..R {
-                    x[i] = between(V::load(&upper[i * V::LANES..]), V::load(&lower[i * V::LANES..]), below);
+                    x[i] =
+                        between(V::load(token, &upper[i * V::LANES..]), V::load(token, &lower[i * V::LANES..]), below);
                 }
                 let n = R * V::LANES;
-                let mut right_of = V::splat(between(upper[n], lower[n], from.below));
+                let mut right_of = V::splat(token, between(upper[n], lower[n], from.below));
                 for i in (0..R).rev() {
                     let left = x[i];
                     x[i] = between(left, left.followed_by(right_of), right);
@@ -192,7 +199,7 @@ impl Row<'_> {
             }
         }
         let mut frames = [x];
-        apply(self.ops, self.first + at, &mut frames);
+        apply(token, self.ops, self.first + at, &mut frames);
         let line = &mut self.line[here];
         for i in 0..R {
             frames[0][i].store(&mut line[i * V::LANES..]);
@@ -202,7 +209,7 @@ impl Row<'_> {
 
 /// `a + (b - a) * part`.
 #[inline(always)]
-fn between<V: Vector>(a: V, b: V, part: V) -> V {
+pub(super) fn between<V: Vector>(a: V, b: V, part: V) -> V {
     b.sub(a).mul_add(part, a)
 }
 

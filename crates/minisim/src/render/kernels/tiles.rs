@@ -156,7 +156,7 @@ impl<const F: usize> Kernel for WriteRow<'_, F> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Wide>(self) {
+    fn run<V: Wide>(self, token: V::Token) {
         let Self { tiles, row, courses, ops, mut lines } = self;
         let (band, image_row, row) = (&tiles.bands[row / BAND], row, row % BAND);
         let starts = &band.starts[row * tiles.strips..=(row + 1) * tiles.strips];
@@ -164,16 +164,16 @@ impl<const F: usize> Kernel for WriteRow<'_, F> {
             let entries = ends[0] as usize..ends[1] as usize;
             let (units, weights) = (&band.units[entries.clone()], &band.weights[entries]);
             for first in (0..STRIP).step_by(V::LANES) {
-                let mut sums = [[V::splat(0.0)]; F];
+                let mut sums = [[V::splat(token, 0.0)]; F];
                 for (unit, weights) in units.iter().zip(weights) {
                     let course = &courses[*unit as usize];
-                    let weights = V::load(&weights.0[first..]);
+                    let weights = V::load(token, &weights.0[first..]);
                     for f in 0..F {
-                        sums[f][0] = V::splat(course[f]).mul_add(weights, sums[f][0]);
+                        sums[f][0] = V::splat(token, course[f]).mul_add(weights, sums[f][0]);
                     }
                 }
                 let at = strip * STRIP + first;
-                apply(ops, image_row * tiles.width + at, &mut sums);
+                apply(token, ops, image_row * tiles.width + at, &mut sums);
                 for (line, sum) in lines.iter_mut().zip(&sums) {
                     sum[0].store(&mut line[at..]);
                 }
