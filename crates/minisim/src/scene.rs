@@ -18,7 +18,7 @@ use crate::{
         focus::{Voter, best_yield_depth_um, median_effective_depth_um},
         optics::{OpticalModel, PointSpread},
     },
-    plan::{Act, Asked, Leg, Map, Op, Plan, Reached, Scope, Sizes, Tissue},
+    plan::{Act, Asked, Field, Leg, Map, Op, Plan, Reached, Scope, Sizes, Tissue},
     render::kernels::{digitise::Digitiser, tiles::Tiles},
     rng::Key,
     spec::{Acquisition, Auto, Finding, Report, Spec},
@@ -380,22 +380,38 @@ impl<'a> Builder<'a> {
         &mut self.cells
     }
 
-    /// Share of the excitation light that reaches the place (y, x), µm: the product of all factors on that leg.
+    /// Share of the excitation light that reaches the place (y, x), µm: the product of all factors on that leg but those of
+    /// [`excitation_over_time`](Self::excitation_over_time).
     pub fn excitation_at(&mut self, y_um: f64, x_um: f64) -> f64 {
-        self.scope_transmission(y_um, x_um, |leg| leg == Leg::Excitation)
+        self.scope_transmission(y_um, x_um, |field, leg| leg == Leg::Excitation && field.even_factors().is_none())
+    }
+
+    /// Factor of each frame on the excitation light of all places alike, such as the power of the lamp; `None` where it is steady.
+    pub fn excitation_over_time(&mut self) -> Option<Vec<f64>> {
+        let mut product: Option<Vec<f64>> = None;
+        for (by, act) in &self.acts {
+            if let Act::Scope(Op::Multiply(field, Leg::Excitation)) = act
+                && let Some(factors) = field.even_factors()
+            {
+                let product = product.get_or_insert_with(|| vec![1.0; factors.len()]);
+                product.iter_mut().zip(factors).for_each(|(p, factor)| *p *= f64::from(*factor));
+                self.couplings.insert((self.step, by));
+            }
+        }
+        product
     }
 
     /// Share of light that the scope leaves of a cell at (y, x), µm, on both legs.
     pub fn scope_transmission_at(&mut self, y_um: f64, x_um: f64) -> f64 {
-        self.scope_transmission(y_um, x_um, |_| true)
+        self.scope_transmission(y_um, x_um, |_, _| true)
     }
 
-    fn scope_transmission(&mut self, y_um: f64, x_um: f64, counts: impl Fn(Leg) -> bool) -> f64 {
+    fn scope_transmission(&mut self, y_um: f64, x_um: f64, counts: impl Fn(&Field<Scope>, Leg) -> bool) -> f64 {
         let [row, col] = self.canvas.fov_px_from_um(y_um, x_um);
         let mut product = 1.0;
         for (by, act) in &self.acts {
             if let Act::Scope(Op::Multiply(field, leg)) = act
-                && counts(*leg)
+                && counts(field, *leg)
             {
                 product *= field.expected_at(|map| sample_field_at(&map.data, map.shape, row, col));
                 self.couplings.insert((self.step, by));

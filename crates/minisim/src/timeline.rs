@@ -51,9 +51,9 @@ pub trait Activity: fmt::Debug + Send + Sync {
 
 /// How cells fade.
 pub trait Fading: fmt::Debug + Send + Sync {
-    /// Writes the share of `unit`'s indicator that is intact in each frame, whose clean trace is `c`; `share` is that of the
-    /// first one. Returns that of the frame after the last.
-    fn fade(&self, unit: usize, share: f64, c: &[f64], intact: &mut [f64]) -> f64;
+    /// Writes the share of `unit`'s indicator that is intact in each frame from `first_frame` on, where its clean trace is `c`;
+    /// `share` is that in the first one. Returns that of the frame after the last.
+    fn fade(&self, unit: usize, share: f64, first_frame: usize, c: &[f64], intact: &mut [f64]) -> f64;
 }
 
 /// Traces and spikes of a recording that is so short that they are held, `(unit, frame)`.
@@ -202,7 +202,7 @@ impl Timeline {
         }
         if let Some(fading) = &self.parts.fading {
             row.intact.resize(frames.len(), 0.0);
-            fading.fade(unit, self.intact[block * n + unit], &row.c, &mut row.intact);
+            fading.fade(unit, self.intact[block * n + unit], frames.start, &row.c, &mut row.intact);
         }
     }
 
@@ -251,7 +251,7 @@ impl Parts {
         let here = range_of(c);
         walker.range = Some(walker.range.map_or(here, |was| [was[0].min(here[0]), was[1].max(here[1])]));
         if let Some(fading) = &self.fading {
-            walker.share = fading.fade(unit, walker.share, c, &mut walker.intact[..n]);
+            walker.share = fading.fade(unit, walker.share, frames.start, c, &mut walker.intact[..n]);
         }
     }
 }

@@ -12,6 +12,7 @@ MODELS: tuple[str, ...] = (
     "IlluminationProfile",
     "ImageSensor",
     "Leakage",
+    "Led",
     "NeuronPopulation",
     "Neuropil",
     "Optics",

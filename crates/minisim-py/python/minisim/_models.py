@@ -752,6 +752,66 @@ class Leakage(_ext.StepBase):
     )
 
 
+class Led(_ext.StepBase):
+    """Lets the power of the LED vary.
+
+    Fields:
+        warm_up_loss: Share of the power that is lost by warming up. Default 0.03.
+        warm_up_tau_s [s]: Time constant of warming up. Default 120.0.
+        flicker_depth: Flicker: amplitude relative to the mean power. Default 0.0.
+        flicker_hz [Hz]: Flicker: frequency; averaged over the exposure. Default 100.0.
+        noise_rms: Standard deviation of the power from frame to frame, relative to the mean power. Default 0.0.
+        power_steps: Switched power: (time in s, factor from then on), in ascending order of time; 1 before the first.
+
+    """
+
+    kind: Literal["led"] = "led"
+
+    warm_up_loss: float = Field(
+        default=0.03,
+        ge=0,
+        lt=1,
+        allow_inf_nan=False,
+        description="Share of the power that is lost by warming up.",
+    )
+
+    warm_up_tau_s: float = Field(
+        default=120.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time constant of warming up. [s]",
+        json_schema_extra={"unit": "s"},
+    )
+
+    flicker_depth: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Flicker: amplitude relative to the mean power.",
+    )
+
+    flicker_hz: float = Field(
+        default=100.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Flicker: frequency; averaged over the exposure. [Hz]",
+        json_schema_extra={"unit": "Hz"},
+    )
+
+    noise_rms: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Standard deviation of the power from frame to frame, relative to the mean power.",
+    )
+
+    power_steps: list[tuple[float, float]] = Field(
+        default_factory=list,
+        description="Switched power: (time in s, factor from then on), in ascending order of time; 1 before the first.",
+    )
+
+
 class Sensor(_ext.StepBase):
     """Turns light into counts. The sensor's own numbers are those of the acquisition.
 
@@ -974,13 +1034,14 @@ AnyStep = Annotated[
         IlluminationProfile,
         Vignette,
         Leakage,
+        Led,
         Sensor,
     ],
     Field(discriminator="kind"),
 ]
 
 #: Kinds of step, in the order of light.
-KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "composite", "neuropil", "vasculature", "brain_motion", "illumination_profile", "vignette", "leakage", "sensor",)
+KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "composite", "neuropil", "vasculature", "brain_motion", "illumination_profile", "vignette", "leakage", "led", "sensor",)
 
 
 class Spec(_ext.SpecExt):
@@ -1027,6 +1088,7 @@ __all__ = [
     "IlluminationProfile",
     "ImageSensor",
     "Leakage",
+    "Led",
     "NeuronPopulation",
     "Neuropil",
     "Optics",

@@ -63,6 +63,8 @@ class TruthArrays:
     """Share of light that the lens passes to each pixel, relative to the best place. Shape (height, width). ``None`` without a step vignette."""
     leakage: Optional[Floats] = None
     """Light added to each pixel in every frame. Shape (height, width), in fluorescence units. ``None`` without a step leakage."""
+    led_power: Optional[Floats] = None
+    """Power of the LED in each frame, averaged over the exposure, relative to that when it is switched on. Shape (frame,). ``None`` without a step led."""
     peak_snr: Optional[Floats] = None
     """Detection SNR of the cell's largest transient; absent without a sensor step. Shape (unit,). May be ``None``."""
 
@@ -85,6 +87,7 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "illumination": ("height", "width"),
     "vignette": ("height", "width"),
     "leakage": ("height", "width"),
+    "led_power": ("frame",),
     "in_focus": ("unit",),
     "detectable": ("unit",),
     "peak_snr": ("unit",),

@@ -251,6 +251,7 @@ chain! {
     illumination_profile::IlluminationProfile,
     vignette::Vignette,
     leakage::Leakage,
+    led::Led,
     sensor::Sensor,
 }
 
