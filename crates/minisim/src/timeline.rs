@@ -10,7 +10,7 @@ use std::{fmt, ops::Range, sync::Arc};
 use rayon::prelude::*;
 
 use crate::{
-    cells::range_of,
+    math::range_of,
     plan::Compute,
     truth::{Rows, TruthData, Values},
 };
