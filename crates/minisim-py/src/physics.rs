@@ -1,8 +1,8 @@
 //! The engine's formulas that users call by themselves.
 
 use minisim::{
+    kernels::shift,
     physics::{branching, detection, falloff, optics::OpticalModel},
-    render::kernels::shift,
     steps::{bleaching, cell_activity, vasculature},
 };
 use numpy::{

@@ -6,8 +6,8 @@ mod timing;
 use std::hint::black_box;
 
 use minisim::{
+    kernels::digitise::{Count, DigitiseModel, Digitiser},
     math,
-    render::kernels::digitise::{Count, DigitiseModel, Digitiser},
     rng::Key,
 };
 use timing::measure;

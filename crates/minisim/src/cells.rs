@@ -62,15 +62,17 @@ impl Cells {
     }
 }
 
-/// Smallest and largest of `values`, as `[min, max]`; `[0, 0]` when empty.
-#[must_use]
-pub fn range_of(values: &[f64]) -> [f64; 2] {
-    let mut range = match values.first() {
-        Some(v) => [*v, *v],
-        None => return [0.0, 0.0],
-    };
-    for v in values {
-        range = [range[0].min(*v), range[1].max(*v)];
-    }
-    range
+/// The cells' activity without the rest of a scene, for those who tune it.
+#[derive(Clone, Debug)]
+pub struct ActivityPreview {
+    /// Cells.
+    pub n_units: usize,
+    /// Frames.
+    pub n_frames: usize,
+    /// Spike counts `(unit, frame)`; empty without activity.
+    pub s: Arc<Vec<u32>>,
+    /// Spikes of all cells together.
+    pub n_spikes: u64,
+    /// The cells with the most spikes, and their clean traces (fluorescence units).
+    pub busiest: Vec<(usize, Vec<f64>)>,
 }

@@ -8,8 +8,11 @@
 //! any [`Sink`] as they are rendered; a [`Scene`] gives random access to the frames of any stage with [`render()`].
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "only the library itself must be pure"))]
 
+pub mod building;
 pub mod cells;
+mod fields;
 pub mod footprint;
+pub mod kernels;
 mod level;
 pub mod math;
 pub mod memo;

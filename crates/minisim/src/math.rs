@@ -3,7 +3,7 @@
 //! The standard library takes `exp`, `sin` and their like from the platform, and platforms differ in the last bit. These
 //! come from the `libm` crate, which is plain Rust arithmetic: the same bits on every target. `sqrt`, `floor`, `ceil`,
 //! `round` and `abs` are exact by IEEE 754, so the standard library's are used. Per-pixel loops have their own
-//! polynomials (see [`crate::render::kernels`]).
+//! polynomials (see [`crate::kernels`]).
 
 /// e to the power `x`.
 #[inline]
@@ -136,6 +136,19 @@ pub fn erfc(x: f64) -> f64 {
 #[must_use]
 pub fn ln_gamma(x: f64) -> f64 {
     libm::lgamma(x)
+}
+
+/// Smallest and largest of `values`, as `[min, max]`; `[0, 0]` when empty.
+#[must_use]
+pub fn range_of(values: &[f64]) -> [f64; 2] {
+    let mut range = match values.first() {
+        Some(v) => [*v, *v],
+        None => return [0.0, 0.0],
+    };
+    for v in values {
+        range = [range[0].min(*v), range[1].max(*v)];
+    }
+    range
 }
 
 #[cfg(test)]

@@ -10,13 +10,16 @@ use std::{fmt, ops::Range, sync::Arc};
 use rayon::prelude::*;
 
 use crate::{
-    cells::range_of,
+    math::range_of,
     plan::Compute,
     truth::{Rows, TruthData, Values},
 };
 
 /// Frames of a block, at least.
 const BLOCK_FRAMES: usize = 256;
+
+/// Cells whose traces are computed together where sums alone are kept.
+const UNITS_AT_ONCE: usize = 128;
 
 /// The state of a cell's gate before a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,24 @@ pub trait Activity: fmt::Debug + Send + Sync {
         c: &mut [f64],
         s: &mut [u32],
     ) -> Checkpoint;
+}
+
+/// The sum of the clean traces of `units` in the first `n_frames` frames (fluorescence units), added in the order of the units.
+#[must_use]
+pub fn sum_of_traces(activity: &dyn Activity, units: &[usize], n_frames: usize) -> Vec<f64> {
+    let mut sum = vec![0.0; n_frames];
+    // Traces of many cells over many frames are more than should be held.
+    for units in units.chunks(UNITS_AT_ONCE) {
+        let trace = |unit: &usize| {
+            let (mut c, mut s) = (vec![0.0; n_frames], vec![0; n_frames]);
+            activity.follow(*unit, activity.start(*unit), 0..n_frames, i64::MIN, &mut c, &mut s);
+            c
+        };
+        for trace in units.par_iter().map(trace).collect::<Vec<_>>() {
+            sum.iter_mut().zip(trace).for_each(|(sum, c)| *sum += c);
+        }
+    }
+    sum
 }
 
 /// How cells fade.

@@ -5,21 +5,21 @@ mod common;
 use common::{assert_close, f64_at, f64s, json};
 use minisim::{
     footprint::Patch,
+    kernels::shift::shift_and_crop,
     physics::{
         blur::degrade_footprint,
         branching::murray_children,
         detection::{NoiseFloor, detection_snr},
         falloff::radial_falloff,
         focus::{Voter, best_yield_depth_um, median_effective_depth_um},
+        locomotion::Oscillator,
         lowpass::one_pole,
         optics::OpticalModel,
     },
-    render::kernels::shift::shift_and_crop,
     scene::Canvas,
     spec::{Acquisition, Format, Spec},
     steps::{
         bleaching::{bleaching_floor, bleaching_pool, dark_recovery},
-        brain_motion::Oscillator,
         cell_activity::{calcium_kernel, kernel_timing, spike_activity_params, tau_from_kernel_timing},
         vasculature::{Segment, blood_path_um, transmission},
     },

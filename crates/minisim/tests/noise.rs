@@ -6,8 +6,8 @@
 #![allow(clippy::disallowed_methods, reason = "only the library itself must be pure")]
 
 use minisim::{
+    kernels::digitise::{Count, DigitiseModel, Digitiser},
     math,
-    render::kernels::digitise::{Count, DigitiseModel, Digitiser},
     rng::Key,
 };
 

@@ -53,6 +53,92 @@ fn dependencies_point_one_way() {
     }
 }
 
+/// The modules of the core, in the order in which they know each other: a module knows those before it and those of its own room.
+const ROOMS: &[&[&str]] = &[
+    &["level"],
+    &["math"],
+    &["progress"],
+    &["memo"],
+    &["rng"],
+    &["fields"],
+    &["footprint"],
+    &["physics"],
+    &["truth"],
+    &["plan"],
+    &["timeline"],
+    &["cells"],
+    // What a user may write, the steps that it consists of, and what they are built with.
+    &["spec", "steps", "building"],
+    &["recording"],
+    &["kernels"],
+    &["scene"],
+    &["sink"],
+    &["render"],
+    &["run"],
+    &["metrics", "pair", "presets", "sweep"],
+];
+
+#[test]
+fn modules_of_the_core_come_in_order() {
+    let dir = root().join("crates/minisim/src");
+    let room = |module: &str| ROOMS.iter().position(|room| room.contains(&module));
+    let mut seen = 0;
+    for file in rust_files(&dir) {
+        let path = file.strip_prefix(&dir).expect("inside");
+        let own = path.components().next().expect("a name").as_os_str().to_string_lossy();
+        let own = own.trim_end_matches(".rs");
+        if own == "lib" {
+            continue;
+        }
+        let home = room(own).unwrap_or_else(|| panic!("{own} stands in no room of tests/tidy.rs"));
+        for known in known_modules(&fs::read_to_string(&file).expect("readable")) {
+            let other = room(&known).unwrap_or_else(|| panic!("{}: crate::{known} is no module", path.display()));
+            seen += 1;
+            assert!(other <= home, "{} knows {known}, which comes after {own}", path.display());
+        }
+    }
+    assert!(seen > 100, "only {seen} uses of modules were found");
+}
+
+/// The modules of its crate that a source names, without its tests.
+fn known_modules(text: &str) -> Vec<String> {
+    let code: String = text
+        .split("#[cfg(test)]\nmod tests")
+        .next()
+        .unwrap_or_default()
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join("\n");
+    let name = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices("crate::").filter(|(at, _)| !code[..*at].ends_with('$')) {
+        let rest = &code[at + "crate::".len()..];
+        let Some(group) = rest.strip_prefix('{') else {
+            found.push(name(rest));
+            continue;
+        };
+        // Of a group, what stands at its first level.
+        let (mut depth, mut starts) = (0, true);
+        for (i, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => starts = true,
+                c if starts && (c.is_alphabetic() || c == '_') => {
+                    found.push(name(&group[i..]));
+                    starts = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    // Types and functions of the crate's root are re-exports of modules.
+    found.retain(|name| name.starts_with(char::is_lowercase));
+    found
+}
+
 #[test]
 fn steps_do_not_import_each_other() {
     let dir = root().join("crates/minisim/src/steps");

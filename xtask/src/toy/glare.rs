@@ -21,7 +21,7 @@ use super::{Domain, Part, Step};
 use crate::{
     math,
     plan::{Course, Field, Map, Op, Scope},
-    scene::Builder,
+    building::Builder,
     spec::{Extent, Needs, NonNegative, Positive, record::record},
     truth::{Declared, Dim, Stored, TruthData},
 };

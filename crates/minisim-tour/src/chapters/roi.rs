@@ -39,7 +39,7 @@ pub(super) fn lively_cell(film: &SceneFilm) -> usize {
     let strength = |i: usize| {
         let peak = observed.patches[i].data.iter().copied().fold(0.0, f32::max);
         let c = film.c(i);
-        let range = minisim::cells::range_of(c);
+        let range = minisim::math::range_of(c);
         f64::from(peak) * (range[1] - range[0])
     };
     let middle = |i: &usize| {

@@ -5,6 +5,7 @@ pub mod branching;
 pub mod detection;
 pub mod falloff;
 pub mod focus;
+pub mod locomotion;
 pub mod lowpass;
 pub mod noise;
 pub mod optics;

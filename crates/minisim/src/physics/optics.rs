@@ -1,9 +1,6 @@
 //! How light from a point in the tissue reaches the sensor: blur, attenuation, focal surface.
 
-use crate::{
-    math,
-    spec::{Acquisition, Auto},
-};
+use crate::math;
 
 /// The acquisition's optical constants, resolved.
 ///
@@ -40,27 +37,6 @@ pub struct PointSpread {
 }
 
 impl OpticalModel {
-    /// The model of an acquisition.
-    #[must_use]
-    pub fn new(acquisition: &Acquisition) -> Self {
-        let (optics, tissue) = (&acquisition.optics, &acquisition.tissue);
-        let na = optics.na.get();
-        let emission_um = optics.emission_nm.get() / 1000.0;
-        Self {
-            na,
-            pixel_size_um: acquisition.pixel_size_um(),
-            diffraction_sigma_um: 0.21 * emission_um / na,
-            depth_of_field_um: match optics.depth_of_field_um {
-                Auto::Auto => 1.33 * emission_um / (na * na),
-                Auto::Value(v) => v.get(),
-            },
-            field_curvature_radius_um: optics.field_curvature_radius_um.map(|r| r.get()),
-            scatter_mfp_um: 1.0
-                / (1.0 / tissue.scatter_mfp_excitation_um.get() + 1.0 / tissue.scatter_mfp_emission_um.get()),
-            scatter_blur_per_um: tissue.scatter_blur_per_um.get(),
-        }
-    }
-
     /// Fraction of light that survives the way down and up to depth `z_um`.
     #[must_use]
     pub fn attenuation(&self, z_um: f64) -> f64 {
@@ -122,6 +98,7 @@ impl OpticalModel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Acquisition;
 
     #[test]
     fn spread_times_peak_does_not_depend_on_focus() {

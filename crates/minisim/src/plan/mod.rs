@@ -7,16 +7,18 @@
 //! Whatever a step asks for is in the plan or refused in words; nothing is dropped.
 
 mod camera;
+mod canvas;
 mod field;
 mod time_courses;
 mod warp;
 
 pub use camera::{Camera, DigitiseModel};
+pub use canvas::Canvas;
 pub use field::{Component, Course, Emitters, Field, Map, Scope, Spread, Tissue};
 pub use time_courses::{Compute, Held, TimeCourses};
 pub use warp::{Deformation, Displacement, Grid, Mode, Warp};
 
-use crate::spec::{Finding, Report};
+use crate::fields::finding::{Finding, Report};
 
 /// The way of light that a factor acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

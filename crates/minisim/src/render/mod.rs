@@ -6,24 +6,22 @@
 //! counts. No image is ever held whole, unless its movie was asked for, or the tissue is deformed: then a pixel may come from
 //! anywhere, and the band is the canvas.
 
-pub mod kernels;
-
 use std::{
     ops::Range,
     sync::{Mutex, PoisonError},
 };
 
-use crate::{
-    plan::{self, Course, Reached, Spread, Stage, Warp},
-    recording::{Pixels, SampleType},
-    scene::Scene,
-};
-use kernels::{
+use crate::kernels::{
     arithmetic::{Op, run_row},
     digitise::{Count, Digitiser},
     shift::{Edges, View},
     tiles::Tiles,
     warp::{Bent, Canvas, RowDisplacements},
+};
+use crate::{
+    plan::{self, Course, Reached, Spread, Stage, Warp},
+    recording::{Pixels, SampleType},
+    scene::Scene,
 };
 
 /// Frames whose pixels are worked on together, in registers, so that maps and footprints are loaded once for all of them.

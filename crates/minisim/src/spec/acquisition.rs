@@ -4,6 +4,7 @@ use super::{
     num::{Auto, Count, NonNegative, Positive, PositiveFraction},
     record::record,
 };
+use crate::physics::optics::OpticalModel;
 
 record! {
     /// The objective: what it resolves, how much light it collects, how its focal surface bends.
@@ -133,6 +134,29 @@ impl Acquisition {
     pub fn um_to_index(&self, y_um: f64, x_um: f64, shape: [usize; 2]) -> [f64; 2] {
         let pixel_um = self.pixel_size_um();
         [(shape[0] as f64 - 1.0) / 2.0 + y_um / pixel_um, (shape[1] as f64 - 1.0) / 2.0 + x_um / pixel_um]
+    }
+}
+
+impl OpticalModel {
+    /// The model of an acquisition.
+    #[must_use]
+    pub fn new(acquisition: &Acquisition) -> Self {
+        let (optics, tissue) = (&acquisition.optics, &acquisition.tissue);
+        let na = optics.na.get();
+        let emission_um = optics.emission_nm.get() / 1000.0;
+        Self {
+            na,
+            pixel_size_um: acquisition.pixel_size_um(),
+            diffraction_sigma_um: 0.21 * emission_um / na,
+            depth_of_field_um: match optics.depth_of_field_um {
+                Auto::Auto => 1.33 * emission_um / (na * na),
+                Auto::Value(v) => v.get(),
+            },
+            field_curvature_radius_um: optics.field_curvature_radius_um.map(|r| r.get()),
+            scatter_mfp_um: 1.0
+                / (1.0 / tissue.scatter_mfp_excitation_um.get() + 1.0 / tissue.scatter_mfp_emission_um.get()),
+            scatter_blur_per_um: tissue.scatter_blur_per_um.get(),
+        }
     }
 }
 

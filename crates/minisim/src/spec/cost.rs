@@ -7,8 +7,8 @@ use std::{
 
 use super::{Finding, Report, Spec, StoreDtype};
 use crate::{
+    building::CALIBRATION_S,
     physics::{blur::KERNEL_REACH_SIGMA, optics::OpticalModel},
-    scene::CALIBRATION_S,
     steps::{AnyStep, CellActivity, CellOptics, Domain, NeuronPopulation, PlaceNeurons},
 };
 

@@ -25,28 +25,24 @@ mod canonical;
 mod check;
 mod cost;
 mod edit;
-mod finding;
-pub(crate) mod hints;
-pub(crate) mod node;
-pub(crate) mod num;
+mod published;
 mod read;
-pub(crate) mod record;
-pub(crate) mod schema;
-pub(crate) mod since;
+mod schema;
 mod text;
 
+pub use crate::fields::finding::{Finding, Report, Severity};
+pub use crate::fields::num::{
+    Auto, Count, Fraction, FractionBelowOne, MajorShare, NonNegative, OutOfBounds, Positive, PositiveFraction, Real,
+};
 pub use acquisition::{Acquisition, ImageSensor, Optics, Tissue};
 pub use builder::SpecBuilder;
 pub use check::{Checker, check_part};
 pub use cost::{Cost, Extent, Needs, limits};
 pub use edit::{Difference, diff};
-pub use finding::{Finding, Report, Severity};
-pub use num::{
-    Auto, Count, Fraction, FractionBelowOne, MajorShare, NonNegative, OutOfBounds, Positive, PositiveFraction, Real,
-};
 pub use read::Format;
 pub use schema::schema;
 
+pub(crate) use crate::fields::{finding, node, num, record};
 use crate::steps::{AnyStep, Step};
 use record::{choices, record};
 

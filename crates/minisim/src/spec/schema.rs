@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{
-    Acquisition, Output,
-    record::{Definitions, Field, Record, doc_text},
+use super::{Acquisition, Output};
+use crate::{
+    fields::record::{Definitions, Field},
+    steps::AnyStep,
 };
-use crate::steps::AnyStep;
 
 /// The JSON schema (draft 2020-12) of a spec: every field with type, bounds, default, meaning, unit (`x-unit`) and
 /// how a page shows it (`x-ui`), in the order of the canonical JSON. `x-since` names the version of the engine that first knew a
@@ -42,31 +42,4 @@ pub fn schema() -> Json {
         "additionalProperties": false,
         "$defs": defs.map,
     })
-}
-
-/// The definition of one struct.
-pub(crate) fn definition<R: Record>(doc: &[&str], fields: Vec<(&'static str, Json)>) -> Json {
-    let mut properties = Map::new();
-    let kind = |before: &str| R::STEP_KIND.filter(|_| R::KIND_BEFORE == before).map(|kind| json!({ "const": kind }));
-    if let Some(kind) = kind("") {
-        properties.insert("kind".to_owned(), kind);
-    }
-    for (name, property) in fields {
-        if let Some(kind) = kind(name) {
-            properties.insert("kind".to_owned(), kind);
-        }
-        properties.insert(name.to_owned(), property);
-    }
-    let mut definition = json!({
-        "title": R::NAME,
-        "description": doc_text(doc),
-        "type": "object",
-        "properties": properties,
-        "additionalProperties": false,
-    });
-    if R::STEP_KIND.is_some() {
-        definition["required"] = json!(["kind"]);
-    }
-    R::SHOWN.add_to(&mut definition);
-    definition
 }

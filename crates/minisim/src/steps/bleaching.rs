@@ -24,7 +24,7 @@ use std::sync::Arc;
 use super::{Domain, Part, Step};
 use crate::{
     math,
-    scene::Builder,
+    building::Builder,
     spec::{NonNegative, Positive, record::record},
     timeline::Fading,
     truth::{Declared, Dim, Stored},

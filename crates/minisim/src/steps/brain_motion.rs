@@ -23,25 +23,19 @@
 //! # Records
 //! `shifts`.
 
-mod oscillator;
-
-pub use oscillator::Oscillator;
-use oscillator::{Slosh, Stride};
 use super::{Domain, Margin, Part, Step};
 use crate::{
     plan::Act,
     math,
+    physics::locomotion::{Locomotion, Oscillator, Slosh, steps_per_frame},
     rng::Key,
-    scene::Builder,
+    building::Builder,
     spec::{
         Checker, Fraction, NonNegative, Positive,
         record::{choices, record},
     },
     truth::{Declared, Dim, Stored, TruthData},
 };
-
-/// Rate of the oscillator's integration; rounded to whole steps a frame (Hz).
-const SIMULATION_HZ: f64 = 300.0;
 
 choices! {
     /// How the displacement comes about.
@@ -177,7 +171,10 @@ impl Step for BrainMotion {
         let n_frames = scene.n_frames();
         let path_um = match (&self.trajectory_um, self.model) {
             (Some(path), _) => path.clone(),
-            (None, MotionModel::Physical) => self.physical_um(scene),
+            (None, MotionModel::Physical) => {
+                scene.set_locomotion(self.locomotion(scene));
+                self.physical_um(scene)
+            }
             (None, MotionModel::Walk) => self.walk_um(scene.key("walk"), n_frames),
         };
         let px: Vec<[f64; 2]> = path_um.iter().take(n_frames).map(|v| v.map(|um| um / pixel_um)).collect();
@@ -187,15 +184,20 @@ impl Step for BrainMotion {
 }
 
 impl BrainMotion {
+    /// The stride that shakes the brain.
+    fn locomotion(&self, scene: &Builder<'_>) -> Locomotion {
+        Locomotion { key: scene.key("stride"), frequency_hz: self.locomotion_freq_hz.get() }
+    }
+
     /// Displacement (dy, dx) in µm of each frame under the physical model.
     fn physical_um(&self, scene: &Builder<'_>) -> Vec<[f64; 2]> {
         let window = scene.calibration_frames();
         let n_frames = scene.n_frames().max(window);
-        let steps = ((SIMULATION_HZ / scene.fps()).round_ties_even() as usize).max(1);
+        let steps = steps_per_frame(scene.fps());
         let dt_s = 1.0 / (steps as f64 * scene.fps());
         let oscillator = || Oscillator::new(self.resonance_freq_hz.get(), self.damping_ratio.get(), dt_s);
         let (mut stride_y, mut slosh_y, mut slosh_x) = (oscillator(), oscillator(), oscillator());
-        let mut stride = Stride::new(scene.key("stride"), self.locomotion_freq_hz.get(), dt_s);
+        let mut stride = self.locomotion(scene).stride(dt_s);
         let mut slosh = Slosh::new(scene.key("slosh"), dt_s);
         let mut strides = Vec::with_capacity(n_frames);
         let mut sloshes = Vec::with_capacity(n_frames);

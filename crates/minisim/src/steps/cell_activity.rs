@@ -32,11 +32,11 @@ use rayon::prelude::*;
 
 use super::{Domain, Part, Step};
 use crate::{
-    cells::{Traces, range_of},
+    cells::{ActivityPreview, Traces},
     level::{Loops, at_best_level},
     math,
     rng::{Key, LANES},
-    scene::{self, Builder},
+    building::Builder,
     spec::{Checker, NonNegative, Positive, record::record},
     timeline::{Activity, Checkpoint, HeldActivity},
     truth::{Declared, Dim, Fill, Stored, TruthData},
@@ -158,7 +158,7 @@ impl Step for CellActivity {
 impl CellActivity {
     /// All spikes, and the traces of the `n_busiest` cells: what somebody sees who tunes the activity, in a fraction of the time
     /// that all traces take.
-    pub(crate) fn preview(&self, scene: &mut Builder<'_>, n_busiest: usize) -> scene::Activity {
+    pub(crate) fn preview(&self, scene: &mut Builder<'_>, n_busiest: usize) -> ActivityPreview {
         let n_frames = scene.n_frames();
         let model = Model::new(self, scene.fps());
         let keys = Keys::new(scene);
@@ -191,7 +191,7 @@ impl CellActivity {
         };
         let busiest = order.into_par_iter().map(trace).collect();
         let n_spikes = spikes.totals.iter().sum();
-        scene::Activity { n_units: ids.len(), n_frames, s: Arc::clone(&spikes.s), n_spikes, busiest }
+        ActivityPreview { n_units: ids.len(), n_frames, s: Arc::clone(&spikes.s), n_spikes, busiest }
     }
 }
 
@@ -276,7 +276,7 @@ impl Window {
     fn new(firing: Arc<Firing>, n_frames: usize, n_window: usize, stale: Option<Self>) -> Self {
         let follow = |unit: usize, c: &mut [f64], s: &mut [u32]| {
             firing.follow(unit, firing.start(unit), 0..n_window, i64::MIN, c, s);
-            range_of(c)
+            math::range_of(c)
         };
         let rows = || (vec![0.0; n_window], vec![0; n_window]);
         if n_frames > n_window {

@@ -17,7 +17,7 @@
 //! Nothing.
 
 use super::{Domain, Part, Step};
-use crate::{plan::Emitters, scene::Builder, spec::record::record};
+use crate::{plan::Emitters, building::Builder, spec::record::record};
 
 record! {
     /// Adds the cells' light to the movie.

@@ -22,7 +22,7 @@ use super::{Domain, Part, Step};
 use crate::{
     plan::{Field, Op},
     math,
-    scene::Builder,
+    building::Builder,
     spec::{
         Extent, Needs, NonNegative, Positive,
         record::{choices, record},

@@ -31,7 +31,7 @@ use crate::{
     math,
     plan::{Course, Field, Leg, Op, Scope},
     rng::Key,
-    scene::Builder,
+    building::Builder,
     spec::{Checker, Extent, Fraction, FractionBelowOne, Needs, NonNegative, Positive, record::record},
     truth::{Declared, Dim, Stored, TruthData},
 };

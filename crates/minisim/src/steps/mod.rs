@@ -1,7 +1,7 @@
 //! The forward chain. The list at the end of this file *is* the chain: its order is the order of light.
 
 use crate::{
-    scene::Builder,
+    building::Builder,
     spec::{Checker, Extent, Needs, record::Record},
     truth::{self, Declared},
 };
@@ -157,8 +157,8 @@ macro_rules! chain {
             }
 
             /// Takes what is new and as by default out of the step's JSON.
-            pub(crate) fn trim(&self, tree: &mut serde_json::Value, cx: &mut crate::spec::since::Trim) {
-                use crate::spec::record::Field;
+            pub(crate) fn trim(&self, tree: &mut serde_json::Value, cx: &mut crate::fields::since::Trim) {
+                use crate::fields::record::Field;
                 match self { $(Self::$name(_) => $name::trim(tree, cx),)* }
             }
 
@@ -211,16 +211,16 @@ macro_rules! chain {
             /// Reads the step `kind` from an object.
             pub(crate) fn read(
                 kind: &str,
-                node: &crate::spec::node::Node,
-                cx: &mut crate::spec::record::Reader,
+                node: &crate::fields::node::Node,
+                cx: &mut crate::fields::record::Reader,
             ) -> Option<Self> {
-                use crate::spec::record::Field;
+                use crate::fields::record::Field;
                 $(if kind == $name::KIND { return $name::read(node, cx).map(Self::$name); })*
                 None
             }
 
             /// References to the schemas of all steps.
-            pub(crate) fn schemas(defs: &mut crate::spec::record::Definitions) -> Vec<serde_json::Value> {
+            pub(crate) fn schemas(defs: &mut crate::fields::record::Definitions) -> Vec<serde_json::Value> {
                 vec![$(serde_json::Value::Object(defs.refer::<$name>())),*]
             }
         }

@@ -27,14 +27,14 @@ use rayon::prelude::*;
 
 use super::{Domain, Part, Step};
 use crate::{
-    cells::range_of,
+    math::range_of,
     math,
     physics::{
         lowpass::{UnitOu, one_pole},
         noise::{Lattice, smooth_noise},
     },
     plan::{Course, Field, Map, Op, Tissue},
-    scene::{Builder, Canvas},
+    building::Builder, plan::Canvas,
     spec::{Count, Extent, Fraction, Needs, Positive, record::record},
     truth::{Declared, Dim, Stored, TruthData},
 };

@@ -22,7 +22,7 @@
 use super::{Domain, Part, Step};
 use crate::{
     physics::optics::PointSpread,
-    scene::Builder,
+    building::Builder,
     spec::record::record,
     truth::{Declared, Dim, Stored, TruthData},
 };

@@ -38,7 +38,7 @@ use crate::{
     cells::Cells,
     footprint::Patch,
     rng::Key,
-    scene::{Builder, Canvas},
+    building::Builder, plan::Canvas,
     spec::{
         Auto, Checker, Fraction, NonNegative, Positive,
         record::{choices, record},

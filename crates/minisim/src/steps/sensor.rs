@@ -20,7 +20,7 @@ use super::{Domain, Part, Step};
 use crate::{
     physics::detection::NoiseFloor,
     plan::{Camera, DigitiseModel},
-    scene::Builder,
+    building::Builder,
     spec::{Extent, Needs, Positive, record::record},
 };
 

@@ -33,7 +33,7 @@ use crate::{
     physics::blur::{Border, blur_field},
     plan::{Field, Leg, Map, Op, Tissue},
     rng::Key,
-    scene::{Builder, Canvas},
+    building::Builder, plan::Canvas,
     spec::{Checker, Count, Extent, FractionBelowOne, MajorShare, Needs, NonNegative, Positive, PositiveFraction, record::record},
     truth::{Declared, Dim, Stored, TruthData},
 };

@@ -20,7 +20,7 @@ use super::{Domain, Part, Step};
 use crate::{
     plan::{Field, Leg, Op},
     physics::falloff::radial_falloff,
-    scene::Builder,
+    building::Builder,
     spec::{Checker, Extent, Fraction, Needs, Positive, record::record},
     truth::{Declared, Dim, Stored, TruthData},
 };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::{rng::Key, scene::Canvas, steps::NeuronPopulation};
+use crate::{rng::Key, plan::Canvas, steps::NeuronPopulation};
 
 /// Cells of one region of one population, in drawing order.
 #[derive(Debug, Default)]

@@ -159,8 +159,8 @@ mod tests {
 
     use super::*;
     use crate::{
+        kernels::shift::shift_and_crop,
         plan::{Course, Deformation, Grid, Mode},
-        render::kernels::shift::shift_and_crop,
     };
 
     const CANVAS: [usize; 2] = [50, 67];

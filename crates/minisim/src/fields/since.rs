@@ -6,7 +6,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{
-    Finding, Spec,
+    finding::Finding,
     node::Node,
     record::{Field, Record},
 };
@@ -18,7 +18,8 @@ const PUBLISHED: &str = "the published package (minisim 1.0.3)";
 #[derive(Debug, Default)]
 pub(crate) struct Trim {
     path: String,
-    found: Vec<Finding>,
+    /// What is new and stays.
+    pub(crate) found: Vec<Finding>,
 }
 
 impl Trim {
@@ -88,35 +89,12 @@ pub(crate) fn add_choices(schema: &mut Map<String, Json>, new: &[(&str, &str)]) 
     }
 }
 
-impl Spec {
-    /// The canonical JSON as a tree, and what in it the published package does not know.
-    pub(super) fn trimmed(&self) -> (Json, Vec<Finding>) {
-        let mut tree = serde_json::to_value(self).expect("a spec holds only text keys and finite numbers");
-        let mut cx = Trim::default();
-        cx.below("acquisition", |cx| super::Acquisition::trim(&mut tree["acquisition"], cx));
-        if let Some(trees) = tree["steps"].as_array_mut() {
-            for (step, tree) in self.steps.iter().zip(trees) {
-                cx.below("steps", |cx| cx.below(step.kind(), |cx| step.trim(tree, cx)));
-            }
-        }
-        cx.below("output", |cx| super::Output::trim(&mut tree["output"], cx));
-        (tree, cx.found)
-    }
-
-    /// What keeps the published Python package (minisim 1.0.3) from reading this spec: each step, field and value that it does not
-    /// know, with steps by kind (`steps.neuropil.amplitude`). Empty when it reads the spec.
-    #[must_use]
-    pub fn beyond_published(&self) -> Vec<Finding> {
-        self.trimmed().1
-    }
-}
-
 #[cfg(test)]
 #[allow(unreachable_pub, reason = "the macros declare public types")]
 mod tests {
     use super::*;
-    use crate::spec::{
-        Positive,
+    use crate::fields::{
+        num::Positive,
         record::{Definitions, Reader, choices, record},
     };
 

@@ -168,7 +168,7 @@ fn alias_row(masses: &mut [u64], bits: u32, entries: &mut Vec<u32>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::kernels::digitise::sampler::TABLE_LIMIT;
+    use crate::kernels::digitise::sampler::TABLE_LIMIT;
 
     /// Reads every word's worth of an alias table back and compares it with the distribution.
     fn check_tables<const SHIFT: u32, const BITS: u32>(noise_e: f64) {

@@ -255,6 +255,33 @@ pub(crate) fn property<T: Field + serde::Serialize>(
     Json::Object(schema)
 }
 
+/// The definition of one struct.
+pub(crate) fn definition<R: Record>(doc: &[&str], fields: Vec<(&'static str, Json)>) -> Json {
+    let mut properties = Map::new();
+    let kind = |before: &str| R::STEP_KIND.filter(|_| R::KIND_BEFORE == before).map(|kind| json!({ "const": kind }));
+    if let Some(kind) = kind("") {
+        properties.insert("kind".to_owned(), kind);
+    }
+    for (name, property) in fields {
+        if let Some(kind) = kind(name) {
+            properties.insert("kind".to_owned(), kind);
+        }
+        properties.insert(name.to_owned(), property);
+    }
+    let mut definition = json!({
+        "title": R::NAME,
+        "description": doc_text(doc),
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+    });
+    if R::STEP_KIND.is_some() {
+        definition["required"] = json!(["kind"]);
+    }
+    R::SHOWN.add_to(&mut definition);
+    definition
+}
+
 /// Declares a struct of the spec.
 ///
 /// `field: Type = literal, "unit";` for bounded numbers, `field: Type => expression, "unit";` for everything else. A step
@@ -280,7 +307,7 @@ macro_rules! record {
         pub struct $name {
             $(
                 $(#[doc = $field_doc])*
-                #[doc = $crate::spec::record::record!(@unit $unit)]
+                #[doc = $crate::fields::record::record!(@unit $unit)]
                 pub $field: $ty,
             )*
         }
@@ -291,28 +318,28 @@ macro_rules! record {
             }
         }
 
-        impl $crate::spec::record::Record for $name {
+        impl $crate::fields::record::Record for $name {
             const NAME: &'static str = stringify!($name);
             const FIELDS: &'static [&'static str] = &[$(stringify!($field)),*];
-            const STEP_KIND: Option<&'static str> = $crate::spec::record::record!(@kind $name $($step)?);
+            const STEP_KIND: Option<&'static str> = $crate::fields::record::record!(@kind $name $($step)?);
             const KIND_BEFORE: &'static str = concat!($($(stringify!($before))?)?);
-            const SHOWN: $crate::spec::hints::Shown = $crate::spec::hints::Shown::NOWHERE$(.$shown($($shown_arg),*))*;
+            const SHOWN: $crate::fields::hints::Shown = $crate::fields::hints::Shown::NOWHERE$(.$shown($($shown_arg),*))*;
 
-            fn definition(defs: &mut $crate::spec::record::Definitions) -> serde_json::Value {
+            fn definition(defs: &mut $crate::fields::record::Definitions) -> serde_json::Value {
                 let default = Self::default();
                 let _ = (&defs, &default);
                 let properties: Vec<(&'static str, serde_json::Value)> = vec![$((
                     stringify!($field),
-                    $crate::spec::record::property(defs, &[$($field_doc),*], &default.$field, $unit, const {
-                        &$crate::spec::hints::Hints::NONE$(.$hint($($hint_arg),*))*
+                    $crate::fields::record::property(defs, &[$($field_doc),*], &default.$field, $unit, const {
+                        &$crate::fields::hints::Hints::NONE$(.$hint($($hint_arg),*))*
                     }),
                 )),*];
-                $crate::spec::schema::definition::<Self>(&[$($doc),*], properties)
+                $crate::fields::record::definition::<Self>(&[$($doc),*], properties)
             }
         }
 
-        impl $crate::spec::record::Field for $name {
-            fn read(node: &$crate::spec::node::Node, cx: &mut $crate::spec::record::Reader) -> Option<Self> {
+        impl $crate::fields::record::Field for $name {
+            fn read(node: &$crate::fields::node::Node, cx: &mut $crate::fields::record::Reader) -> Option<Self> {
                 let entries = cx.table(node, stringify!($name))?;
                 $(let $field = cx.field::<$ty>(entries, stringify!($field), || {
                     $(const { <$ty>::lit($literal) })? $($default)?
@@ -321,16 +348,16 @@ macro_rules! record {
                 Some(Self { $($field: $field?,)* })
             }
 
-            fn schema(defs: &mut $crate::spec::record::Definitions) -> serde_json::Map<String, serde_json::Value> {
+            fn schema(defs: &mut $crate::fields::record::Definitions) -> serde_json::Map<String, serde_json::Value> {
                 defs.refer::<Self>()
             }
 
-            fn trim(value: &mut serde_json::Value, cx: &mut $crate::spec::since::Trim) {
+            fn trim(value: &mut serde_json::Value, cx: &mut $crate::fields::since::Trim) {
                 let default = Self::default();
                 cx.whole::<Self>(value);
                 let _ = &default;
                 $({
-                    let since = const { $crate::spec::hints::Hints::NONE$(.$hint($($hint_arg),*))*.since };
+                    let since = const { $crate::fields::hints::Hints::NONE$(.$hint($($hint_arg),*))*.since };
                     cx.field(value, stringify!($field), since, &default.$field);
                 })*
             }
@@ -339,7 +366,7 @@ macro_rules! record {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 use serde::ser::SerializeMap;
-                use $crate::spec::record::Record;
+                use $crate::fields::record::Record;
                 let mut map = serializer.serialize_map(None)?;
                 let kind_before = |field: &str| Self::STEP_KIND.filter(|_| Self::KIND_BEFORE == field);
                 if let Some(kind) = kind_before("") {
@@ -399,25 +426,25 @@ macro_rules! choices {
             }
         }
 
-        impl $crate::spec::record::Field for $name {
-            fn read(node: &$crate::spec::node::Node, cx: &mut $crate::spec::record::Reader) -> Option<Self> {
-                if let $crate::spec::node::Value::Text(text) = &node.value {
+        impl $crate::fields::record::Field for $name {
+            fn read(node: &$crate::fields::node::Node, cx: &mut $crate::fields::record::Reader) -> Option<Self> {
+                if let $crate::fields::node::Value::Text(text) = &node.value {
                     match text.as_str() {
                         $($text => return Some(Self::$variant),)*
                         _ => {}
                     }
                 }
-                $crate::spec::record::refuse_choice(node, cx, Self::NAMES);
+                $crate::fields::record::refuse_choice(node, cx, Self::NAMES);
                 None
             }
 
-            fn schema(_: &mut $crate::spec::record::Definitions) -> serde_json::Map<String, serde_json::Value> {
-                let mut schema = $crate::spec::num::object(serde_json::json!({ "type": "string", "enum": Self::NAMES }));
-                $crate::spec::since::add_choices(&mut schema, &[$($(($text, $since),)?)*]);
+            fn schema(_: &mut $crate::fields::record::Definitions) -> serde_json::Map<String, serde_json::Value> {
+                let mut schema = $crate::fields::num::object(serde_json::json!({ "type": "string", "enum": Self::NAMES }));
+                $crate::fields::since::add_choices(&mut schema, &[$($(($text, $since),)?)*]);
                 schema
             }
 
-            fn trim(value: &mut serde_json::Value, cx: &mut $crate::spec::since::Trim) {
+            fn trim(value: &mut serde_json::Value, cx: &mut $crate::fields::since::Trim) {
                 cx.choice(value, &[$($(($text, $since),)?)*]);
             }
         }

@@ -1,0 +1,178 @@
+//! The frozen scene: everything that is known before the first pixel.
+
+mod freeze;
+mod visibility;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    building::Builder,
+    cells::ActivityPreview,
+    footprint::FootprintStack,
+    kernels::{digitise::Digitiser, tiles::Tiles},
+    memo::Memo,
+    plan::{Plan, Reached},
+    spec::{Finding, Report, Spec},
+    steps::{self, Domain, Step},
+    truth::{Declared, Dim, GroundTruth, TruthArray},
+};
+pub use crate::{building::CALIBRATION_S, plan::Canvas};
+
+/// Everything that is known before the first pixel, every number resolved. Frames are pure functions of it.
+#[derive(Debug)]
+pub struct Scene {
+    /// The spec it was built from.
+    pub spec: Spec,
+    /// Canvas geometry.
+    pub canvas: Canvas,
+    /// Frames of the recording.
+    pub n_frames: usize,
+    /// What happens to light, and the movies on its way.
+    pub plan: Plan,
+    /// Warnings met while building, such as a density that could not be reached.
+    pub warnings: Vec<Finding>,
+    /// Who asked a question that whom answered: (asking kind, answering kind).
+    pub couplings: BTreeSet<(&'static str, &'static str)>,
+    truth: GroundTruth,
+    ranks: Vec<usize>,
+    /// The cells' footprints, laid out for rendering.
+    tiles: Option<Arc<Tiles>>,
+    /// The camera's tables.
+    digitiser: Option<Arc<Digitiser>>,
+}
+
+impl Scene {
+    /// Builds the scene of a spec.
+    ///
+    /// # Errors
+    /// When the spec's cost exceeds what can be simulated; nothing large is allocated before that is known. Whether it fits
+    /// into this machine's memory is for the caller to ask ([`Cost::check`](crate::spec::Cost::check)).
+    pub fn new(spec: &Spec) -> Result<Self, Report> {
+        Self::build(spec, None)
+    }
+
+    /// The same scene, made with the parts of the scene before that are still right. The memo keeps this one's.
+    ///
+    /// # Errors
+    /// As [`Scene::new`].
+    pub fn with_memo(spec: &Spec, memo: &Memo) -> Result<Self, Report> {
+        Self::build(spec, Some(memo))
+    }
+
+    fn build(spec: &Spec, memo: Option<&Memo>) -> Result<Self, Report> {
+        spec.cost().check_simulable(spec)?;
+        let mut b = Builder::new(spec, memo);
+        // Real tissue moves into view, as far as any step moves it.
+        b.canvas.margin = spec.margin_px();
+        for domain in [Domain::Motion, Domain::Sensor, Domain::Cell, Domain::Tissue] {
+            for step in spec.steps.iter().filter(|s| s.domain() == domain) {
+                (b.step, b.rank) = (step.kind(), step.rank());
+                step.build(&mut b);
+            }
+        }
+        (b.step, b.rank) = ("", 0);
+        visibility::record(&mut b);
+        b.freeze()
+    }
+
+    /// The activity of a spec's cells, without the rest of the scene: all spikes, and the traces of the `n_busiest` busiest
+    /// ones. Steps that come after the cells do not matter.
+    ///
+    /// # Errors
+    /// As [`Scene::new`].
+    pub fn activity(spec: &Spec, memo: &Memo, n_busiest: usize) -> Result<ActivityPreview, Report> {
+        spec.cost().check_simulable(spec)?;
+        let mut b = Builder::new(spec, Some(memo));
+        if let Some(step) = spec.step::<steps::PlaceNeurons>() {
+            (b.step, b.rank) = (steps::PlaceNeurons::KIND, steps::rank_of(steps::PlaceNeurons::KIND));
+            step.build(&mut b);
+        }
+        let (n_units, n_frames) = (b.cells.len(), spec.acquisition.n_frames());
+        match spec.step::<steps::CellActivity>() {
+            Some(step) => {
+                (b.step, b.rank) = (steps::CellActivity::KIND, steps::rank_of(steps::CellActivity::KIND));
+                Ok(step.preview(&mut b, n_busiest))
+            }
+            None => Ok(ActivityPreview { n_units, n_frames, s: Arc::default(), n_spikes: 0, busiest: vec![] }),
+        }
+    }
+
+    /// The footprints of the cells that shine, laid out for rendering.
+    pub(crate) fn tiles(&self) -> Option<&Tiles> {
+        self.tiles.as_deref()
+    }
+
+    /// The camera, with its tables.
+    pub(crate) fn digitiser(&self) -> Option<&Digitiser> {
+        self.digitiser.as_deref()
+    }
+
+    /// Size (height, width) of the image when light has come that far: that of the canvas before the brain moves, of the field
+    /// of view from then on.
+    pub(crate) fn shape_when(&self, reached: Reached) -> [usize; 2] {
+        if reached.in_scope { self.canvas.fov } else { self.canvas.shape() }
+    }
+
+    /// Size (height, width) of the film after `stage`, the observed film's for `None` and for names of no stage.
+    #[must_use]
+    pub fn shape_of(&self, stage: Option<&str>) -> [usize; 2] {
+        let named = |name| self.plan.stages.iter().find(|s| s.name == crate::steps::stage_name(name));
+        stage.and_then(named).map_or(self.canvas.fov, |stage| self.shape_when(stage.reached))
+    }
+
+    /// What the steps recorded of the truth, without a copy; arrays of steps that are absent are missing.
+    #[must_use]
+    pub fn recorded(&self) -> &GroundTruth {
+        &self.truth
+    }
+
+    /// The ground truth of a run that stops after the step of rank `until` (all steps if `None`): arrays of later steps are
+    /// absent. What the steps have *answered* (focus, detectability) does not depend on where the run stops.
+    #[must_use]
+    pub fn ground_truth(&self, until: Option<usize>) -> GroundTruth {
+        let arrays = self.truth.arrays.iter().zip(&self.ranks);
+        let kept = arrays.filter(|(_, rank)| until.is_none_or(|u| **rank <= u)).map(|(a, _)| a.clone()).collect();
+        self.completed(kept, self.truth.planted.clone(), until)
+    }
+
+    /// The same without a copy, when the scene is no longer needed.
+    #[must_use]
+    pub fn into_ground_truth(mut self, until: Option<usize>) -> GroundTruth {
+        let arrays = std::mem::take(&mut self.truth.arrays);
+        let planted = std::mem::take(&mut self.truth.planted);
+        let ranks = self.ranks.iter();
+        let kept = arrays.into_iter().zip(ranks).filter(|(_, r)| until.is_none_or(|u| **r <= u)).map(|(a, _)| a);
+        let kept = kept.collect();
+        self.completed(kept, planted, until)
+    }
+
+    /// Adds the arrays that every recording has, in place of those whose step did not run.
+    fn completed(&self, arrays: Vec<TruthArray>, planted: FootprintStack, until: Option<usize>) -> GroundTruth {
+        let optics_ran =
+            |k: &steps::AnyStep| k.kind() == steps::CellOptics::KIND && until.is_none_or(|u| k.rank() <= u);
+        let focal_depth_um = self.truth.focal_depth_um.filter(|_| self.spec.steps.iter().any(optics_ran));
+        let mut truth = GroundTruth { planted, focal_depth_um, arrays };
+        let (n_units, [height, width]) = (truth.n_units(), self.canvas.fov);
+        let length = |dim: &Dim| match dim {
+            Dim::Unit => n_units,
+            Dim::Frame => self.n_frames,
+            Dim::Height => height,
+            Dim::Width => width,
+            // Nobody made any.
+            Dim::Component => 0,
+            Dim::Zyx | Dim::Yx => dim.fixed().unwrap_or_default(),
+        };
+        for declared in steps::all_declared() {
+            if let Some(fill) = declared.absent()
+                && truth.array(declared.name).is_none()
+            {
+                let shape: Vec<usize> = declared.dims.iter().map(length).collect();
+                let data = fill.filled(&shape);
+                truth.arrays.push(TruthArray { declared, shape, data });
+            }
+        }
+        let order: Vec<&Declared> = steps::all_declared().collect();
+        truth.arrays.sort_by_key(|a| order.iter().position(|d| d.name == a.declared.name));
+        truth
+    }
+}
