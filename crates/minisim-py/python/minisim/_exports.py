@@ -9,6 +9,7 @@ MODELS: tuple[str, ...] = (
     "CellActivity",
     "CellOptics",
     "Composite",
+    "Haemodynamics",
     "IlluminationProfile",
     "ImageSensor",
     "Leakage",

@@ -247,6 +247,7 @@ chain! {
     composite::Composite,
     neuropil::Neuropil,
     vasculature::Vasculature,
+    haemodynamics::Haemodynamics,
     brain_motion::BrainMotion,
     illumination_profile::IlluminationProfile,
     vignette::Vignette,
