@@ -27,7 +27,7 @@ impl Builder<'_> {
                 // The cell steps have no movie; what they ask for all the same comes too early, and is seen there.
                 Domain::Cell if of_step.is_empty() => return None,
                 Domain::Cell | Domain::Tissue => false,
-                Domain::Motion | Domain::Sensor => true,
+                Domain::Motion | Domain::Scope => true,
             };
             Some(Asked { kind: step.kind(), stage: step.stage(), rank: step.rank(), in_scope, acts: of_step })
         });

@@ -12,6 +12,7 @@ use crate::{
     kernels::{digitise::Digitiser, tiles::Tiles},
     memo::Memo,
     plan::{Plan, Reached},
+    recording::Content,
     spec::{Finding, Report, Spec},
     steps::{self, Domain, Step},
     truth::{Declared, Dim, GroundTruth, TruthArray},
@@ -64,7 +65,7 @@ impl Scene {
         let mut b = Builder::new(spec, memo);
         // Real tissue moves into view, as far as any step moves it.
         b.canvas.margin = spec.margin_px();
-        for domain in [Domain::Motion, Domain::Sensor, Domain::Cell, Domain::Tissue] {
+        for domain in [Domain::Motion, Domain::Scope, Domain::Cell, Domain::Tissue] {
             for step in spec.steps.iter().filter(|s| s.domain() == domain) {
                 (b.step, b.rank) = (step.kind(), step.rank());
                 step.build(&mut b);
@@ -118,6 +119,21 @@ impl Scene {
     pub fn shape_of(&self, stage: Option<&str>) -> [usize; 2] {
         let named = |name| self.plan.stages.iter().find(|s| s.name == crate::steps::stage_name(name));
         stage.and_then(named).map_or(self.canvas.fov, |stage| self.shape_when(stage.reached))
+    }
+
+    /// What the film shows after all stages.
+    #[must_use]
+    pub fn content(&self) -> Content {
+        self.content_after(self.plan.stages.len())
+    }
+
+    /// What the film shows after the first `n_stages` stages.
+    pub(crate) fn content_after(&self, n_stages: usize) -> Content {
+        let counted = self.plan.reached(n_stages).exposed;
+        Content {
+            stage: self.plan.stages[..n_stages].last().map(|stage| stage.name.to_owned()),
+            max_count: counted.then(|| self.spec.acquisition.image_sensor.max_count()),
+        }
     }
 
     /// What the steps recorded of the truth, without a copy; arrays of steps that are absent are missing.
