@@ -14,7 +14,7 @@ pub enum Pixels {
     U16(Vec<u16>),
     /// Fluorescence units, or counts in a float container.
     F32(Vec<f32>),
-    /// The same, double precision.
+    /// Fluorescence units, or counts in a float container, double precision.
     F64(Vec<f64>),
 }
 
@@ -117,7 +117,7 @@ impl Pixels {
         }
     }
 
-    /// The same values in another container. Narrowing to integers clamps; the spec's rules refuse specs that would need it.
+    /// These values in another container. Narrowing to integers clamps; the spec's rules refuse specs that would need it.
     #[must_use]
     pub fn converted(self, sample: SampleType) -> Self {
         if self.sample() == sample {

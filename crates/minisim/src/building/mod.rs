@@ -140,7 +140,7 @@ impl<'a> Builder<'a> {
         Key::new(self.spec.seed, self.step, purpose)
     }
 
-    /// A part of the scene that is dear to make, from the memo if that has it. `inputs` must print all that the part depends
+    /// A part of the scene that is expensive to make, from the memo if that has it. `inputs` must print all that the part depends
     /// on besides the seed and the canvas.
     pub fn part<T: Send + Sync + 'static>(
         &self,
@@ -152,7 +152,7 @@ impl<'a> Builder<'a> {
         self.part_again(name, index, inputs, |_| make())
     }
 
-    /// The same for a part that can use the memory of its stale result: fresh memory costs more than what is written to it.
+    /// A [`part`](Self::part) that can use the memory of its stale result: fresh memory costs more than what is written to it.
     pub fn part_again<T: Send + Sync + 'static>(
         &self,
         name: &'static str,

@@ -52,7 +52,7 @@ impl Scene {
         Self::build(spec, None)
     }
 
-    /// The same scene, made with the parts of the scene before that are still right. The memo keeps this one's.
+    /// Builds the scene of a spec with those parts of an earlier scene that are still right; the memo keeps the parts of this one.
     ///
     /// # Errors
     /// As [`Scene::new`].
@@ -151,7 +151,7 @@ impl Scene {
         self.completed(kept, self.truth.planted.clone(), until)
     }
 
-    /// The same without a copy, when the scene is no longer needed.
+    /// [`Scene::ground_truth`] without a copy, when the scene is no longer needed.
     #[must_use]
     pub fn into_ground_truth(mut self, until: Option<usize>) -> GroundTruth {
         let arrays = std::mem::take(&mut self.truth.arrays);
