@@ -6,7 +6,7 @@
 
 mod focus;
 
-use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
+use std::{cell::RefCell, collections::BTreeSet, fmt::Debug, sync::Arc};
 
 use rayon::prelude::*;
 
@@ -24,7 +24,7 @@ use crate::{
     plan::{Act, Canvas, Leg, Map, Op, Scope, Tissue},
     rng::Key,
     spec::{Acquisition, Spec},
-    steps,
+    steps::{self, AnyStep},
     timeline::{Parts, Timeline},
     truth::{Declared, TruthArray, TruthData},
 };
@@ -39,6 +39,21 @@ pub(crate) struct OverTime {
     pub(crate) rank: usize,
     pub(crate) declared: &'static Declared,
     pub(crate) values: fn(&Arc<Timeline>) -> TruthData,
+}
+
+/// What steps ask and others have answered, where the answer is not in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// Which cells there are, and what they do.
+    Cells,
+    /// How far each cell's light is spread.
+    Spread,
+    /// Where the focal plane lies.
+    Focus,
+    /// How noisy the sensor is.
+    Noise,
+    /// The rhythm that the animal moves in.
+    Locomotion,
 }
 
 /// What the steps are built with.
@@ -59,7 +74,10 @@ pub struct Builder<'a> {
     pub(crate) transmission_of_tissue: Option<Arc<Map<Tissue>>>,
     pub(crate) timeline: Option<Arc<Timeline>>,
     pub(crate) over_time: Vec<OverTime>,
-    pub(crate) couplings: BTreeSet<(&'static str, &'static str)>,
+    /// Who answered which question.
+    answers: Vec<(Question, &'static str)>,
+    /// Who asked a question that whom answered; noted while they ask.
+    pub(crate) couplings: RefCell<BTreeSet<(&'static str, &'static str)>>,
     pub(crate) warnings: Vec<Finding>,
     /// What steps asked for and cannot have.
     pub(crate) errors: Vec<Finding>,
@@ -89,7 +107,8 @@ impl<'a> Builder<'a> {
             transmission_of_tissue: None,
             timeline: None,
             over_time: Vec::new(),
-            couplings: BTreeSet::new(),
+            answers: Vec::new(),
+            couplings: RefCell::default(),
             warnings: Vec::new(),
             errors: Vec::new(),
             memo,
@@ -127,7 +146,8 @@ impl<'a> Builder<'a> {
     }
 
     /// The canvas geometry.
-    pub fn canvas(&mut self) -> Canvas {
+    #[must_use]
+    pub fn canvas(&self) -> Canvas {
         for step in self.spec.steps.iter().filter(|step| step.margin().is_some()) {
             self.couple(step.kind());
         }
@@ -206,6 +226,13 @@ impl<'a> Builder<'a> {
         self.truth.push((self.rank, TruthArray { declared, shape: shape.to_vec(), data }));
     }
 
+    /// Records an array that every recording has, as known once the step `kind` has run.
+    pub(crate) fn record_with(&mut self, kind: &str, name: &str, shape: &[usize], data: TruthData) {
+        self.rank = steps::rank_of(kind);
+        self.record(name, shape, data);
+        self.rank = 0;
+    }
+
     /// The step's own declaration of an array; without one the scene is not made.
     fn declared(&mut self, name: &str) -> Option<&'static Declared> {
         let own = steps::declared_by(self.step);
@@ -233,7 +260,7 @@ impl<'a> Builder<'a> {
 
     /// The cells' traces, spikes and bleaching over time; `None` without activity. Asked for once the cell steps are built.
     pub fn timeline(&mut self) -> Option<Arc<Timeline>> {
-        let _ = self.cells();
+        self.ask(Question::Cells);
         if self.timeline.is_none()
             && let Some(traces) = &self.cells.traces
         {
@@ -262,34 +289,43 @@ impl<'a> Builder<'a> {
 
     /// Sets the cells.
     pub fn place(&mut self, cells: Cells) {
+        self.answer(Question::Cells);
         self.cells = cells;
     }
 
     /// The cells, as far as they are known.
-    pub fn cells(&mut self) -> &Cells {
-        for by in ["place_neurons", "cell_activity", "bleaching"] {
-            self.couple(by);
-        }
+    #[must_use]
+    pub fn cells(&self) -> &Cells {
+        self.ask(Question::Cells);
         &self.cells
     }
 
     /// The cells, to add what this step knows of them.
     pub fn cells_mut(&mut self) -> &mut Cells {
-        let _ = self.cells();
+        self.ask(Question::Cells);
+        self.answer(Question::Cells);
         &mut self.cells
     }
 
+    /// Says how far each cell's light is spread.
+    pub fn set_spread(&mut self, spread: Vec<PointSpread>) {
+        self.answer(Question::Spread);
+        self.cells.spread = Some(spread);
+    }
+
     /// Share of the excitation light that reaches the place (y, x), µm: the product of all factors on that leg.
-    pub fn excitation_at(&mut self, y_um: f64, x_um: f64) -> f64 {
+    #[must_use]
+    pub fn excitation_at(&self, y_um: f64, x_um: f64) -> f64 {
         self.scope_transmission(y_um, x_um, |leg| leg == Leg::Excitation)
     }
 
     /// Share of light that the scope leaves of a cell at (y, x), µm, on both legs.
-    pub fn scope_transmission_at(&mut self, y_um: f64, x_um: f64) -> f64 {
+    #[must_use]
+    pub fn scope_transmission_at(&self, y_um: f64, x_um: f64) -> f64 {
         self.scope_transmission(y_um, x_um, |_| true)
     }
 
-    fn scope_transmission(&mut self, y_um: f64, x_um: f64, counts: impl Fn(Leg) -> bool) -> f64 {
+    fn scope_transmission(&self, y_um: f64, x_um: f64, counts: impl Fn(Leg) -> bool) -> f64 {
         let [row, col] = self.canvas.fov_px_from_um(y_um, x_um);
         let mut product = 1.0;
         for (by, act) in &self.acts {
@@ -297,7 +333,7 @@ impl<'a> Builder<'a> {
                 && counts(*leg)
             {
                 product *= field.expected_at(|map| sample_field_at(&map.data, map.shape, row, col));
-                self.couplings.insert((self.step, by));
+                self.couple(by);
             }
         }
         product
@@ -305,28 +341,27 @@ impl<'a> Builder<'a> {
 
     /// Says which rhythm the animal moves in.
     pub fn set_locomotion(&mut self, locomotion: Locomotion) {
+        self.answer(Question::Locomotion);
         self.locomotion = Some(locomotion);
     }
 
     /// The rhythm that the animal moves in: that of the brain's motion where that has one, else one of this step's own.
-    pub fn locomotion(&mut self) -> Locomotion {
-        match self.locomotion {
-            Some(locomotion) => {
-                self.couple("brain_motion");
-                locomotion
-            }
-            None => Locomotion { key: self.key("stride"), frequency_hz: STRIDE_HZ },
-        }
+    #[must_use]
+    pub fn locomotion(&self) -> Locomotion {
+        self.ask(Question::Locomotion);
+        self.locomotion.unwrap_or_else(|| Locomotion { key: self.key("stride"), frequency_hz: STRIDE_HZ })
     }
 
     /// Says how noisy the sensor is.
     pub fn set_noise_floor(&mut self, noise: NoiseFloor) {
+        self.answer(Question::Noise);
         self.noise = Some(noise);
     }
 
     /// How noisy the sensor is; `None` without one.
-    pub fn noise_floor(&mut self) -> Option<NoiseFloor> {
-        self.couple("sensor");
+    #[must_use]
+    pub fn noise_floor(&self) -> Option<NoiseFloor> {
+        self.ask(Question::Noise);
         self.noise
     }
 
@@ -338,8 +373,8 @@ impl<'a> Builder<'a> {
     /// Footprints as the sensor would see them were the tissue still: blurred and dimmed where the optics step ran, else
     /// planted. Canvas coordinates.
     pub fn observed_footprints(&mut self) -> Arc<Vec<Patch>> {
-        let _ = self.cells();
-        self.couple("optics");
+        self.ask(Question::Cells);
+        self.ask(Question::Spread);
         if let Some(done) = &self.observed {
             return Arc::clone(done);
         }
@@ -362,10 +397,30 @@ impl<'a> Builder<'a> {
         observed
     }
 
-    /// Notes that the current step's result depends on the step `by`, if that is another step of the spec.
-    pub(super) fn couple(&mut self, by: &'static str) {
-        if by != self.step && self.spec.steps.iter().any(|s| s.kind() == by) {
-            self.couplings.insert((self.step, by));
+    /// From now on it is `step` that builds.
+    pub(crate) fn enter(&mut self, step: &AnyStep) {
+        (self.step, self.rank) = (step.kind(), step.rank());
+    }
+
+    /// From now on it is nobody in particular that builds.
+    pub(crate) fn leave(&mut self) {
+        (self.step, self.rank) = ("", 0);
+    }
+
+    /// Notes that the step that is being built answers a question.
+    pub(super) fn answer(&mut self, question: Question) {
+        self.answers.push((question, self.step));
+    }
+
+    /// Notes that the step that is being built depends on those that have answered a question.
+    pub(super) fn ask(&self, question: Question) {
+        self.answers.iter().filter(|(answered, _)| *answered == question).for_each(|(_, by)| self.couple(by));
+    }
+
+    /// Notes that the step that is being built depends on the step `by`, if that is another one.
+    fn couple(&self, by: &'static str) {
+        if by != self.step {
+            self.couplings.borrow_mut().insert((self.step, by));
         }
     }
 }

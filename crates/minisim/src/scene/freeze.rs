@@ -72,7 +72,7 @@ impl Builder<'_> {
             canvas: self.canvas,
             plan,
             warnings: self.warnings,
-            couplings: self.couplings,
+            couplings: self.couplings.into_inner(),
             truth: GroundTruth { planted, focal_depth_um: self.focal_depth_um, arrays },
             ranks,
             tiles,

@@ -14,7 +14,7 @@ use crate::{
     plan::{Plan, Reached},
     recording::Content,
     spec::{Finding, Report, Spec},
-    steps::{self, Domain, Step},
+    steps::{self, AnyStep, Domain, Step},
     truth::{Declared, Dim, GroundTruth, TruthArray},
 };
 pub use crate::{building::CALIBRATION_S, plan::Canvas};
@@ -67,11 +67,11 @@ impl Scene {
         b.canvas.margin = spec.margin_px();
         for domain in [Domain::Motion, Domain::Scope, Domain::Cell, Domain::Tissue] {
             for step in spec.steps.iter().filter(|s| s.domain() == domain) {
-                (b.step, b.rank) = (step.kind(), step.rank());
+                b.enter(step);
                 step.build(&mut b);
             }
         }
-        (b.step, b.rank) = ("", 0);
+        b.leave();
         visibility::record(&mut b);
         b.freeze()
     }
@@ -84,18 +84,16 @@ impl Scene {
     pub fn activity(spec: &Spec, memo: &Memo, n_busiest: usize) -> Result<ActivityPreview, Report> {
         spec.cost().check_simulable(spec)?;
         let mut b = Builder::new(spec, Some(memo));
-        if let Some(step) = spec.step::<steps::PlaceNeurons>() {
-            (b.step, b.rank) = (steps::PlaceNeurons::KIND, steps::rank_of(steps::PlaceNeurons::KIND));
-            step.build(&mut b);
+        for step in &spec.steps {
+            b.enter(step);
+            match step {
+                AnyStep::PlaceNeurons(step) => step.build(&mut b),
+                AnyStep::CellActivity(step) => return Ok(step.preview(&mut b, n_busiest)),
+                _ => {}
+            }
         }
         let (n_units, n_frames) = (b.cells.len(), spec.acquisition.n_frames());
-        match spec.step::<steps::CellActivity>() {
-            Some(step) => {
-                (b.step, b.rank) = (steps::CellActivity::KIND, steps::rank_of(steps::CellActivity::KIND));
-                Ok(step.preview(&mut b, n_busiest))
-            }
-            None => Ok(ActivityPreview { n_units, n_frames, s: Arc::default(), n_spikes: 0, busiest: vec![] }),
-        }
+        Ok(ActivityPreview { n_units, n_frames, s: Arc::default(), n_spikes: 0, busiest: vec![] })
     }
 
     /// The footprints of the cells that shine, laid out for rendering.
@@ -164,8 +162,7 @@ impl Scene {
 
     /// Adds the arrays that every recording has, in place of those whose step did not run.
     fn completed(&self, arrays: Vec<TruthArray>, planted: FootprintStack, until: Option<usize>) -> GroundTruth {
-        let optics_ran =
-            |k: &steps::AnyStep| k.kind() == steps::CellOptics::KIND && until.is_none_or(|u| k.rank() <= u);
+        let optics_ran = |k: &AnyStep| k.kind() == steps::CellOptics::KIND && until.is_none_or(|u| k.rank() <= u);
         let focal_depth_um = self.truth.focal_depth_um.filter(|_| self.spec.steps.iter().any(optics_ran));
         let mut truth = GroundTruth { planted, focal_depth_um, arrays };
         let (n_units, [height, width]) = (truth.n_units(), self.canvas.fov);
