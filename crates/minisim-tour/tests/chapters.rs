@@ -104,6 +104,43 @@ fn corners_are_as_dark_as_both_edges_together() {
 }
 
 #[test]
+fn a_warm_lamp_has_lost_its_share_and_whole_periods_leave_no_flicker() {
+    let lamp = |hz: f64| {
+        figure(
+            "lamp",
+            &[
+                ("Lost by warming up", 10.0),
+                ("Time of warming up", 10.0),
+                ("Flicker frequency", hz),
+                ("Frame rate", 20.0),
+            ],
+        )
+    };
+    let (left, alias) = ("Flicker that the exposures leave, amplitude", "It looks like");
+    assert!((number(&lamp(100.0), "Power after five minutes, without the flicker") - 90.0).abs() < 1e-6);
+    assert!(number(&lamp(100.0), left) < 1e-4);
+    // 20 % of flicker through exposures of 4.85 periods, at 100 - 97 Hz.
+    let x = std::f64::consts::PI * 97.0 / 20.0;
+    assert!((number(&lamp(97.0), left) - 20.0 * (x.sin() / x).abs()).abs() < 1e-3);
+    assert!((number(&lamp(97.0), alias) - 3.0).abs() < 1e-9);
+}
+
+#[test]
+fn blood_takes_light_in_proportion_and_the_heart_aliases() {
+    let blood = |depth: f64, dilation: f64| {
+        figure("blood", &[("Depth in the capillary bed", depth), ("Dilation of the vessels", dilation)])
+    };
+    let [none, one, two] =
+        [0.0, 1.0, 2.0].map(|depth| number(&blood(depth, 0.0), "Brightness of the field, RMS change"));
+    assert!(none == 0.0 && (0.3..2.0).contains(&one), "{none} {one}");
+    assert!((two / one - 2.0).abs() < 1e-5, "{one} {two}");
+    let vessels = blood(0.0, 4.0);
+    assert!((2.5..5.5).contains(&number(&vessels, "Radius of the vessels, RMS change")));
+    assert!(number(&vessels, "Light of the frame that is lost at the darkest moment") > 0.1);
+    assert!((number(&vessels, "The heart looks like") - 9.0).abs() < 1e-9);
+}
+
+#[test]
 fn still_brains_do_not_blur() {
     let still = figure("motion", &[("Motion amplitude", 0.0)]);
     assert_eq!(number(&still, "Largest shift"), 0.0);

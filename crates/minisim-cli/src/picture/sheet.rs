@@ -3,7 +3,7 @@
 use minisim::{
     footprint::OUTLINE_SHARE,
     steps::{AnyStep, Part},
-    truth::Dim,
+    truth::{Dim, TruthArray},
 };
 
 use super::{
@@ -28,6 +28,7 @@ const TITLE: f32 = 17.0;
 const HEAD: f32 = 96.0;
 const TRACES_HEIGHT: f32 = 450.0;
 const FIELDS_HEIGHT: f32 = 250.0;
+const COURSES_HEIGHT: f32 = 200.0;
 const MAX_TRACES: usize = 10;
 /// Percentiles between which images are stretched.
 const STRETCH: [f64; 2] = [0.5, 99.8];
@@ -43,8 +44,14 @@ pub(super) fn draw(film: &SheetFilm) -> Result<Vec<u8>, String> {
     let second = top + IMAGE + 92.0;
     let third = second + TRACES_HEIGHT + 62.0;
     let fields_shown = static_fields(film);
+    let courses_shown = courses(film);
     // What the recording does not have gets no panel.
-    let height = if fields_shown.is_empty() { third - 20.0 } else { third + FIELDS_HEIGHT + MARGIN };
+    let fourth = if fields_shown.is_empty() { third } else { third + FIELDS_HEIGHT + 62.0 };
+    let height = match (fields_shown.is_empty(), courses_shown.is_empty()) {
+        (_, false) => fourth + COURSES_HEIGHT + MARGIN,
+        (false, true) => third + FIELDS_HEIGHT + MARGIN,
+        (true, true) => third - 20.0,
+    };
     let mut canvas = Canvas::new(WIDTH as u32, height as u32).ok_or("the picture is too large for memory")?;
     let active = most_active(film);
 
@@ -65,6 +72,7 @@ pub(super) fn draw(film: &SheetFilm) -> Result<Vec<u8>, String> {
         motion(&mut canvas, film, &path, Area::new(path_left, second, WIDTH - MARGIN - path_left, TRACES_HEIGHT));
     }
     fields(&mut canvas, film, &fields_shown, Area::new(MARGIN, third, WIDTH - 2.0 * MARGIN, FIELDS_HEIGHT));
+    over_time(&mut canvas, film, &courses_shown, Area::new(MARGIN, fourth, WIDTH - 2.0 * MARGIN, COURSES_HEIGHT));
     canvas.png()
 }
 
@@ -463,5 +471,53 @@ fn fields(canvas: &mut Canvas, film: &SheetFilm, found: &[StaticField<'_>], area
         if window.high > window.low {
             canvas.text(&short(window.low), x, bar.y + bar.h, LABEL, INK, Align::Left);
         }
+    }
+}
+
+/// What changes over time for all cells alike: its label, unit, and one or several time courses.
+type SharedCourses<'a> = (String, &'static str, Vec<&'a [f64]>);
+
+/// Those that the recording has.
+fn courses(film: &SheetFilm) -> Vec<SharedCourses<'_>> {
+    let shared = |array: &'_ TruthArray| match array.declared.dims {
+        [Dim::Frame] => true,
+        [first, Dim::Frame] => *first != Dim::Unit,
+        _ => false,
+    };
+    let found = film.truth.arrays.iter().filter(|array| shared(array)).filter_map(|array| {
+        let n_frames = array.shape.last().copied().filter(|n| *n > 0)?;
+        let values = film.truth.f64s(array.declared.name)?;
+        Some((array.declared.name.replace('_', " "), array.declared.unit, values.chunks_exact(n_frames).collect()))
+    });
+    found.collect()
+}
+
+/// Time courses, each kind in a plot of its own.
+fn over_time(canvas: &mut Canvas, film: &SheetFilm, found: &[SharedCourses<'_>], area: Area) {
+    const COLORS: [Rgb; 5] = [BLUE, VERMILLION, ORANGE, SKY, INK];
+    let slot = (area.w + GAP) / found.len().max(4) as f32;
+    let fps = film.spec.acquisition.fps.get();
+    for (k, (label, unit, courses)) in found.iter().enumerate() {
+        let place = Area::new(area.x + k as f32 * slot, area.y, slot - GAP, area.h);
+        let place = panel(canvas, place, label, unit).inset(48.0, 4.0, 8.0, 44.0);
+        let range = Window::range(courses.iter().flat_map(|course| course.iter().copied()));
+        let room = (0.05 * (range.high - range.low)).max(1e-6 * range.high.abs()).max(1e-9);
+        let n_frames = courses.first().map_or(0, |course| course.len());
+        let x = Window { low: 0.0, high: n_frames as f64 / fps };
+        let axes = Axes { area: place, x, y: Window { low: range.low - room, high: range.high + room } };
+        axes.y_ticks(canvas, "");
+        // Of many frames in a column, the lowest and the highest are drawn.
+        let stretch = n_frames.div_ceil((place.w as usize).max(1)).max(1);
+        for (course, color) in courses.iter().zip(COLORS.into_iter().cycle()) {
+            let points = course.chunks(stretch).enumerate().flat_map(|(i, frames)| {
+                let middle = (i * stretch) as f64 + frames.len() as f64 / 2.0;
+                let range = Window::range(frames.iter().copied());
+                let ends = if stretch == 1 { vec![range.low] } else { vec![range.low, range.high] };
+                ends.into_iter().map(move |v| [middle / fps, v])
+            });
+            let points: Vec<[f32; 2]> = points.map(|[x, y]| axes.at(x, y)).collect();
+            canvas.polyline(&points, color, 1.3);
+        }
+        axes.x_ticks(canvas, "time (s)");
     }
 }

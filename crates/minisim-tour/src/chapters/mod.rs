@@ -2,10 +2,12 @@
 
 mod background;
 mod bleaching;
+mod blood;
 mod crosstalk;
 mod delta_f;
 mod depth;
 mod edges;
+mod lamp;
 mod motion;
 mod roi;
 mod sectioning;
@@ -19,9 +21,11 @@ pub const CHAPTERS: &[Chapter] = &[
     sectioning::CHAPTER,
     depth::CHAPTER,
     background::CHAPTER,
+    blood::CHAPTER,
     crosstalk::CHAPTER,
     motion::CHAPTER,
     edges::CHAPTER,
+    lamp::CHAPTER,
     sensor::CHAPTER,
     together::CHAPTER,
     bleaching::CHAPTER,

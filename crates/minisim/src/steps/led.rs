@@ -59,7 +59,7 @@ record! {
 
 impl Step for Led {
     const KIND: &'static str = "led";
-    const DOMAIN: Domain = Domain::Sensor;
+    const DOMAIN: Domain = Domain::Scope;
     const PART: Part = Part::Instrument;
     const RECORDS: &'static [Declared] = &[Declared {
         name: "led_power",

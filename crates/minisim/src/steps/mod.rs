@@ -16,7 +16,7 @@ pub enum Domain {
     /// Brain against scope.
     Motion,
     /// Fixed to the scope.
-    Sensor,
+    Scope,
 }
 
 /// What a step is of a recording, for those who choose among the steps: the clean twin, the contact sheet, the tour, the docs.
