@@ -21,11 +21,11 @@ use crate::{
         locomotion::{Locomotion, STRIDE_HZ},
         optics::{OpticalModel, PointSpread},
     },
-    plan::{Act, Canvas, Leg, Map, Op, Scope, Tissue},
+    plan::{Act, Canvas, Field, Leg, Map, Op, Scope, Tissue},
     rng::Key,
     spec::{Acquisition, Spec},
     steps::{self, AnyStep},
-    timeline::{Parts, Timeline},
+    timeline::{Parts, Timeline, sum_of_traces},
     truth::{Declared, TruthArray, TruthData},
 };
 
@@ -52,6 +52,8 @@ pub(crate) enum Question {
     Focus,
     /// How noisy the sensor is.
     Noise,
+    /// What the tissue above the cells lets through.
+    Transmission,
     /// The rhythm that the animal moves in.
     Locomotion,
 }
@@ -145,12 +147,10 @@ impl<'a> Builder<'a> {
         ((CALIBRATION_S * self.fps()).round_ties_even() as usize).max(1)
     }
 
-    /// The canvas geometry.
+    /// The canvas geometry. Its margin depends on the steps that move the tissue, which is no coupling: a margin adds pixels and
+    /// changes none.
     #[must_use]
     pub fn canvas(&self) -> Canvas {
-        for step in self.spec.steps.iter().filter(|step| step.margin().is_some()) {
-            self.couple(step.kind());
-        }
         self.canvas
     }
 
@@ -282,6 +282,29 @@ impl<'a> Builder<'a> {
         self.timeline.clone()
     }
 
+    /// The summed trace of the cells in the field of view, divided by its expected mean, in all frames of the recording and of the
+    /// window that amplitudes are calibrated on, whichever is longer; `None` without activity.
+    pub fn population_activity(&mut self) -> Option<Vec<f64>> {
+        let timeline = self.timeline()?;
+        let n_window = self.calibration_frames();
+        let units = self.cells.units_in_fov();
+        let traces = self.cells.traces.as_ref()?;
+        let expected = units.iter().fold(0.0, |sum, i| sum + traces.expected[*i]);
+        if expected <= 0.0 {
+            return None;
+        }
+        let mut activity = timeline.summed_traces().to_vec();
+        if activity.len() < n_window {
+            let inputs = (Arc::as_ptr(&traces.activity).cast::<()>(), &units, n_window);
+            let window = self.part("population activity", 0, &inputs, || {
+                (Arc::clone(&traces.activity), sum_of_traces(traces.activity.as_ref(), &units, n_window))
+            });
+            activity.clone_from(&window.1);
+        }
+        activity.iter_mut().for_each(|v| *v /= expected);
+        Some(activity)
+    }
+
     /// Adds a warning about the spec's field `path` (inside this step).
     pub fn warn(&mut self, field: &str, value: String, rule: String, remedy: String) {
         self.warnings.push(Finding::warning(format!("steps.{}.{field}", self.step), value, rule, remedy));
@@ -313,24 +336,41 @@ impl<'a> Builder<'a> {
         self.cells.spread = Some(spread);
     }
 
-    /// Share of the excitation light that reaches the place (y, x), µm: the product of all factors on that leg.
+    /// Share of the excitation light that reaches the place (y, x), µm: the product of all factors on that leg but those of
+    /// [`excitation_over_time`](Self::excitation_over_time).
     #[must_use]
     pub fn excitation_at(&self, y_um: f64, x_um: f64) -> f64 {
-        self.scope_transmission(y_um, x_um, |leg| leg == Leg::Excitation)
+        self.scope_transmission(y_um, x_um, |field, leg| leg == Leg::Excitation && field.even_factors().is_none())
+    }
+
+    /// Factor of each frame on the excitation light of all places alike, such as the power of the lamp; `None` where it is steady.
+    #[must_use]
+    pub fn excitation_over_time(&self) -> Option<Vec<f64>> {
+        let mut product: Option<Vec<f64>> = None;
+        for (by, act) in &self.acts {
+            if let Act::Scope(Op::Multiply(field, Leg::Excitation)) = act
+                && let Some(factors) = field.even_factors()
+            {
+                let product = product.get_or_insert_with(|| vec![1.0; factors.len()]);
+                product.iter_mut().zip(factors).for_each(|(p, factor)| *p *= f64::from(*factor));
+                self.couple(by);
+            }
+        }
+        product
     }
 
     /// Share of light that the scope leaves of a cell at (y, x), µm, on both legs.
     #[must_use]
     pub fn scope_transmission_at(&self, y_um: f64, x_um: f64) -> f64 {
-        self.scope_transmission(y_um, x_um, |_| true)
+        self.scope_transmission(y_um, x_um, |_, _| true)
     }
 
-    fn scope_transmission(&self, y_um: f64, x_um: f64, counts: impl Fn(Leg) -> bool) -> f64 {
+    fn scope_transmission(&self, y_um: f64, x_um: f64, counts: impl Fn(&Field<Scope>, Leg) -> bool) -> f64 {
         let [row, col] = self.canvas.fov_px_from_um(y_um, x_um);
         let mut product = 1.0;
         for (by, act) in &self.acts {
             if let Act::Scope(Op::Multiply(field, leg)) = act
-                && counts(*leg)
+                && counts(field, *leg)
             {
                 product *= field.expected_at(|map| sample_field_at(&map.data, map.shape, row, col));
                 self.couple(by);
@@ -348,8 +388,14 @@ impl<'a> Builder<'a> {
     /// The rhythm that the animal moves in: that of the brain's motion where that has one, else one of this step's own.
     #[must_use]
     pub fn locomotion(&self) -> Locomotion {
+        self.locomotion_of_brain().unwrap_or_else(|| Locomotion { key: self.key("stride"), frequency_hz: STRIDE_HZ })
+    }
+
+    /// The rhythm of the brain's motion; `None` where it has none.
+    #[must_use]
+    pub fn locomotion_of_brain(&self) -> Option<Locomotion> {
         self.ask(Question::Locomotion);
-        self.locomotion.unwrap_or_else(|| Locomotion { key: self.key("stride"), frequency_hz: STRIDE_HZ })
+        self.locomotion
     }
 
     /// Says how noisy the sensor is.
@@ -367,7 +413,15 @@ impl<'a> Builder<'a> {
 
     /// Says what the tissue above the cells lets through.
     pub fn set_tissue_transmission(&mut self, map: Arc<Map<Tissue>>) {
+        self.answer(Question::Transmission);
         self.transmission_of_tissue = Some(map);
+    }
+
+    /// What the tissue above the cells lets through; `None` where it takes nothing.
+    #[must_use]
+    pub fn tissue_transmission(&self) -> Option<Arc<Map<Tissue>>> {
+        self.ask(Question::Transmission);
+        self.transmission_of_tissue.clone()
     }
 
     /// Footprints as the sensor would see them were the tissue still: blurred and dimmed where the optics step ran, else

@@ -128,6 +128,15 @@ impl<F> Field<F> {
         Self { components: components.into_iter().map(component).collect() }
     }
 
+    /// The factor of each frame, where the field changes in time and is the same everywhere.
+    #[must_use]
+    pub fn even_factors(&self) -> Option<&[f32]> {
+        match self.components.as_slice() {
+            [Component { spread: Spread::Even, course: Course::Varying { factors, .. } }] => Some(factors),
+            _ => None,
+        }
+    }
+
     /// What is to be expected at a place: `at` samples a map there.
     #[must_use]
     pub fn expected_at(&self, at: impl Fn(&Map<F>) -> f64) -> f64 {

@@ -247,10 +247,12 @@ chain! {
     composite::Composite,
     neuropil::Neuropil,
     vasculature::Vasculature,
+    haemodynamics::Haemodynamics,
     brain_motion::BrainMotion,
     illumination_profile::IlluminationProfile,
     vignette::Vignette,
     leakage::Leakage,
+    led::Led,
     sensor::Sensor,
 }
 
