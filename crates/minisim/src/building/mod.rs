@@ -24,7 +24,7 @@ use crate::{
     plan::{Act, Canvas, Leg, Map, Op, Scope, Tissue},
     rng::Key,
     spec::{Acquisition, Spec},
-    steps,
+    steps::{self, Step},
     timeline::{Parts, Timeline},
     truth::{Declared, TruthArray, TruthData},
 };
@@ -56,6 +56,7 @@ pub struct Builder<'a> {
     pub(crate) focal_depth_um: Option<f64>,
     pub(crate) noise: Option<NoiseFloor>,
     pub(crate) locomotion: Option<Locomotion>,
+    pub(crate) axial_shift_um: Option<Arc<Vec<f64>>>,
     pub(crate) transmission_of_tissue: Option<Arc<Map<Tissue>>>,
     pub(crate) timeline: Option<Arc<Timeline>>,
     pub(crate) over_time: Vec<OverTime>,
@@ -86,6 +87,7 @@ impl<'a> Builder<'a> {
             focal_depth_um: None,
             noise: None,
             locomotion: None,
+            axial_shift_um: None,
             transmission_of_tissue: None,
             timeline: None,
             over_time: Vec::new(),
@@ -308,14 +310,18 @@ impl<'a> Builder<'a> {
         self.locomotion = Some(locomotion);
     }
 
-    /// The rhythm that the animal moves in: that of the brain's motion where that has one, else one of this step's own.
+    /// The rhythm that the animal moves in: that of the brain's motion where that has one, else the one that it would have by
+    /// default. All who ask move together.
     pub fn locomotion(&mut self) -> Locomotion {
         match self.locomotion {
             Some(locomotion) => {
                 self.couple("brain_motion");
                 locomotion
             }
-            None => Locomotion { key: self.key("stride"), frequency_hz: STRIDE_HZ },
+            None => {
+                let key = Key::new(self.spec.seed, steps::BrainMotion::KIND, "stride");
+                Locomotion { key, frequency_hz: STRIDE_HZ }
+            }
         }
     }
 
