@@ -387,6 +387,75 @@ class CellOptics(_ext.StepBase):
     kind: Literal["optics"] = "optics"
 
 
+class AxialMotion(_ext.StepBase):
+    """Moves the brain along the optical axis, into and out of focus.
+
+    Fields:
+        trajectory_um [µm]: Explicit shift of the focal surface into the tissue, frame by frame; overrides the model. Default None.
+        stride_um [µm]: 99th percentile of the motion with the stride. Default 2.0.
+        phase_lag_deg [deg]: How far the axial stride lags behind the drive of the lateral one. Default 90.0.
+        breathing_um [µm]: 99th percentile of the motion with the breath. Default 0.5.
+        drift_um [µm]: Standard deviation of the slow drift, once it has had time. Default 2.0.
+        drift_tau_s [s]: Time constant of the slow drift. Default 300.0.
+        linear_um_per_min [µm/min]: Steady drift into the tissue, as of a scope that warms up. Default 0.0.
+
+    """
+
+    kind: Literal["axial_motion"] = "axial_motion"
+
+    trajectory_um: Optional[list[float]] = Field(
+        default=None,
+        description="Explicit shift of the focal surface into the tissue, frame by frame; overrides the model. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    stride_um: float = Field(
+        default=2.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="99th percentile of the motion with the stride. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    phase_lag_deg: float = Field(
+        default=90.0,
+        allow_inf_nan=False,
+        description="How far the axial stride lags behind the drive of the lateral one. [deg]",
+        json_schema_extra={"unit": "deg"},
+    )
+
+    breathing_um: float = Field(
+        default=0.5,
+        ge=0,
+        allow_inf_nan=False,
+        description="99th percentile of the motion with the breath. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    drift_um: float = Field(
+        default=2.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Standard deviation of the slow drift, once it has had time. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    drift_tau_s: float = Field(
+        default=300.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time constant of the slow drift. [s]",
+        json_schema_extra={"unit": "s"},
+    )
+
+    linear_um_per_min: float = Field(
+        default=0.0,
+        allow_inf_nan=False,
+        description="Steady drift into the tissue, as of a scope that warms up. [µm/min]",
+        json_schema_extra={"unit": "µm/min"},
+    )
+
+
 class Composite(_ext.StepBase):
     """Adds the cells' light to the movie."""
 
@@ -1121,6 +1190,7 @@ AnyStep = Annotated[
         CellActivity,
         Bleaching,
         CellOptics,
+        AxialMotion,
         Composite,
         Neuropil,
         Vasculature,
@@ -1136,7 +1206,7 @@ AnyStep = Annotated[
 ]
 
 #: Kinds of step, in the order of light.
-KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "illumination_profile", "vignette", "leakage", "led", "sensor",)
+KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "axial_motion", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "illumination_profile", "vignette", "leakage", "led", "sensor",)
 
 
 class Spec(_ext.SpecExt):
@@ -1175,6 +1245,7 @@ class Spec(_ext.SpecExt):
 __all__ = [
     "Acquisition",
     "AnyStep",
+    "AxialMotion",
     "Bleaching",
     "BrainMotion",
     "CellActivity",

@@ -45,6 +45,10 @@ class TruthArrays:
     """Standard deviation of the blur of each cell's footprint. Shape (unit,), in px. ``None`` without a step optics."""
     observed_gain: Optional[Floats] = None
     """Factor on each cell's blurred footprint: attenuation by the tissue times NA². Shape (unit,). ``None`` without a step optics."""
+    axial_shift_um: Optional[Floats] = None
+    """How much deeper than at rest the focal surface lies in the tissue in each frame. Shape (frame,), in µm. ``None`` without a step axial_motion."""
+    in_focus_fraction: Optional[Floats] = None
+    """Share of frames in which each cell lies within the depth of field. Shape (unit,). ``None`` without a step axial_motion."""
     neuropil_temporal: Optional[Floats] = None
     """Time course of each neuropil component. Shape (component, frame). ``None`` without a step neuropil."""
     neuropil_spatial: Optional[Floats] = None
@@ -84,6 +88,8 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "bleaching": ("unit", "frame"),
     "observed_sigma_px": ("unit",),
     "observed_gain": ("unit",),
+    "axial_shift_um": ("frame",),
+    "in_focus_fraction": ("unit",),
     "neuropil_temporal": ("component", "frame"),
     "neuropil_spatial": ("component", "height", "width"),
     "neuropil_population": ("frame",),

@@ -24,7 +24,7 @@ use crate::{
     plan::{Act, Canvas, Field, Leg, Map, Op, Scope, Tissue},
     rng::Key,
     spec::{Acquisition, Spec},
-    steps::{self, AnyStep},
+    steps::{self, AnyStep, Step},
     timeline::{Parts, Timeline, sum_of_traces},
     truth::{Declared, TruthArray, TruthData},
 };
@@ -56,6 +56,8 @@ pub(crate) enum Question {
     Transmission,
     /// The rhythm that the animal moves in.
     Locomotion,
+    /// How deep the focal surface lies over time.
+    AxialShift,
 }
 
 /// What the steps are built with.
@@ -73,6 +75,7 @@ pub struct Builder<'a> {
     pub(crate) focal_depth_um: Option<f64>,
     pub(crate) noise: Option<NoiseFloor>,
     pub(crate) locomotion: Option<Locomotion>,
+    pub(crate) axial_shift_um: Option<Arc<Vec<f64>>>,
     pub(crate) transmission_of_tissue: Option<Arc<Map<Tissue>>>,
     pub(crate) timeline: Option<Arc<Timeline>>,
     pub(crate) over_time: Vec<OverTime>,
@@ -106,6 +109,7 @@ impl<'a> Builder<'a> {
             focal_depth_um: None,
             noise: None,
             locomotion: None,
+            axial_shift_um: None,
             transmission_of_tissue: None,
             timeline: None,
             over_time: Vec::new(),
@@ -385,10 +389,14 @@ impl<'a> Builder<'a> {
         self.locomotion = Some(locomotion);
     }
 
-    /// The rhythm that the animal moves in: that of the brain's motion where that has one, else one of this step's own.
+    /// The rhythm that the animal moves in: that of the brain's motion where that has one, else the one that it would have by
+    /// default. All who ask move together.
     #[must_use]
     pub fn locomotion(&self) -> Locomotion {
-        self.locomotion_of_brain().unwrap_or_else(|| Locomotion { key: self.key("stride"), frequency_hz: STRIDE_HZ })
+        self.locomotion_of_brain().unwrap_or_else(|| {
+            let key = Key::new(self.spec.seed, steps::BrainMotion::KIND, "stride");
+            Locomotion { key, frequency_hz: STRIDE_HZ }
+        })
     }
 
     /// The rhythm of the brain's motion; `None` where it has none.

@@ -9,12 +9,14 @@
 mod camera;
 mod canvas;
 mod field;
+mod refocused;
 mod time_courses;
 mod warp;
 
 pub use camera::{Camera, DigitiseModel};
 pub use canvas::Canvas;
 pub use field::{Component, Course, Emitters, Field, Map, Scope, Spread, Tissue};
+pub use refocused::{Leveled, Refocused};
 pub use time_courses::{Compute, Held, TimeCourses};
 pub use warp::{Deformation, Displacement, Grid, Mode, Warp};
 

@@ -15,7 +15,7 @@ use crate::kernels::{
     arithmetic::{Op, run_row},
     digitise::{Count, Digitiser},
     shift::{Edges, View},
-    tiles::Tiles,
+    tiles::{Courses, Tiles},
     warp::{Bent, Canvas, RowDisplacements},
 };
 use crate::{
@@ -285,10 +285,12 @@ impl<'a> Renderer<'a> {
         let all = || if together { &self.scene.plan.tissue[..self.reached.tissue] } else { &[] };
         if let Some(cells) = cells {
             if frames.len() == FRAMES_AT_ONCE {
-                group.light = Light::Together(cells.brightness.at(frames.start), lowered(all(), frames.start));
-            } else {
                 group.light =
-                    Light::Single(frames.clone().map(|t| (cells.brightness.at(t), lowered(all(), t))).collect());
+                    Light::Together(Courses::new(cells.brightness.at(frames.start)), lowered(all(), frames.start));
+            } else {
+                group.light = Light::Single(
+                    frames.clone().map(|t| (Courses::new(cells.brightness.at(t)), lowered(all(), t))).collect(),
+                );
             }
         }
         if !together {
@@ -386,9 +388,13 @@ fn lowered<'p, S, const F: usize>(ops: &'p [plan::Op<S>], t: usize) -> Vec<Op<'p
                     }
                 }
                 several => {
-                    lowered.extend(several.iter().map(|c| match &c.spread {
-                        Spread::Map(map) => Op::Collect(&map.data, c.course.block(t)),
-                        Spread::Even => Op::CollectEven(c.course.block(t)),
+                    lowered.extend(several.iter().filter_map(|c| {
+                        let factors = c.course.block(t);
+                        // What adds nothing in any of the frames need not be read.
+                        factors.iter().any(|factor| *factor != 0.0).then_some(match &c.spread {
+                            Spread::Map(map) => Op::Collect(&map.data, factors),
+                            Spread::Even => Op::CollectEven(factors),
+                        })
                     }));
                     lowered.push(Op::MultiplyCollected);
                 }
@@ -411,7 +417,7 @@ struct Leg<'a> {
 }
 
 /// The brightness of each cell in `F` frames, and what follows their light at once.
-type Shining<'a, const F: usize> = (Vec<[f32; F]>, Vec<Op<'a, F>>);
+type Shining<'a, const F: usize> = (Courses<F>, Vec<Op<'a, F>>);
 
 /// Where the light of a group's canvas begins.
 #[derive(Debug, Default)]
@@ -420,7 +426,7 @@ enum Light<'a> {
     #[default]
     Dark,
     /// In as many frames as a group has.
-    Together(Vec<[f32; FRAMES_AT_ONCE]>, Vec<Op<'a, FRAMES_AT_ONCE>>),
+    Together(Courses<FRAMES_AT_ONCE>, Vec<Op<'a, FRAMES_AT_ONCE>>),
     /// Frame by frame, for fewer.
     Single(Vec<Shining<'a, 1>>),
 }

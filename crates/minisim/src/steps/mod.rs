@@ -244,6 +244,7 @@ chain! {
     cell_activity::CellActivity,
     bleaching::Bleaching,
     optics::CellOptics,
+    axial_motion::AxialMotion,
     composite::Composite,
     neuropil::Neuropil,
     vasculature::Vasculature,
