@@ -55,6 +55,28 @@ impl Warp {
         }
     }
 
+    /// Both motions at once: their displacements add up. Says why if they cannot.
+    pub(super) fn and(&self, other: &Self) -> Result<Self, String> {
+        let sums = |a: &[[f64; 2]], b: &[[f64; 2]]| a.iter().zip(b).map(|(a, b)| [a[0] + b[0], a[1] + b[1]]).collect();
+        Ok(match (self, other) {
+            (Self::Still, warp) | (warp, Self::Still) => warp.clone(),
+            (Self::Rigid(a), Self::Rigid(b)) => Self::Rigid(sums(a, b)),
+            (Self::Rigid(path_px), Self::NonRigid(deformation))
+            | (Self::NonRigid(deformation), Self::Rigid(path_px)) => {
+                Self::NonRigid(Deformation { path_px: sums(path_px, &deformation.path_px), ..deformation.clone() })
+            }
+            (Self::NonRigid(a), Self::NonRigid(b)) if a.grid == b.grid => Self::NonRigid(Deformation {
+                path_px: sums(&a.path_px, &b.path_px),
+                rotation_rad: a.rotation_rad.iter().zip(&b.rotation_rad).map(|(a, b)| a + b).collect(),
+                grid: a.grid,
+                modes: a.modes.iter().chain(&b.modes).cloned().collect(),
+            }),
+            (Self::NonRigid(_), Self::NonRigid(_)) => {
+                return Err("stands on another grid than the deformation before".to_owned());
+            }
+        })
+    }
+
     /// Says what keeps a renderer from using it for films of that many frames.
     pub(super) fn fault(&self, fov: [usize; 2], n_frames: usize) -> Option<String> {
         match self {
@@ -248,6 +270,43 @@ impl Displacement {
         [dy + y * self.versed + x * self.sin, dx + x * self.versed - y * self.sin]
     }
 
+    /// What the local displacement lies between, everywhere on the grid: least and greatest (dy, dx), px. A little wider than it is.
+    #[must_use]
+    pub fn local_range_px(&self) -> [[f64; 2]; 2] {
+        let [rows, cols] = self.grid.shape;
+        let third = self.grid.spacing_px / 3.0;
+        let mut range = [[f64::INFINITY; 2], [f64::NEG_INFINITY; 2]];
+        // Within a cell, a cubic lies between its least and its greatest Bézier point; straight fields are their own points.
+        let mut lines = [const { Vec::new() }; 4];
+        for i in 0..rows - 1 {
+            for (k, line) in lines.iter_mut().enumerate() {
+                if i > 0 && k < 3 {
+                    continue;
+                }
+                let node = |c: usize| self.nodes[(i + k) * (cols + 2) + c];
+                line.clear();
+                for j in 0..cols - 1 {
+                    let [a, b, c, d] = [node(j), node(j + 1), node(j + 2), node(j + 3)];
+                    line.extend(bezier(a, b, c, d));
+                }
+            }
+            for p in 0..4 * (cols - 1) {
+                let x = (p / 4 * 3 + p % 4) as f64 * third - self.centre[1];
+                let down = bezier(lines[0][p], lines[1][p], lines[2][p], lines[3][p]);
+                for (q, [dy, dx]) in down.into_iter().enumerate() {
+                    let y = (3 * i + q) as f64 * third - self.centre[0];
+                    let there = [dy + y * self.versed + x * self.sin, dx + x * self.versed - y * self.sin];
+                    for axis in 0..2 {
+                        range[0][axis] = range[0][axis].min(there[axis]);
+                        range[1][axis] = range[1][axis].max(there[axis]);
+                    }
+                }
+            }
+            lines.rotate_left(1);
+        }
+        range
+    }
+
     /// By what factor a small area of the image grows when it is traced back to the tissue.
     fn jacobian(&self, y: f64, x: f64) -> f64 {
         let ((i, u), (j, v)) = (self.cell(0, y), self.cell(1, x));
@@ -320,6 +379,12 @@ impl Displacement {
 /// Coefficients of Catmull and Rom's cubic between the middle two of four values, from the constant one up.
 fn polynomial([a, b, c, d]: [f64; 4]) -> [f64; 4] {
     [b, 0.5 * (c - a), a - 2.5 * b + 2.0 * c - 0.5 * d, 0.5 * (d - a) + 1.5 * (b - c)]
+}
+
+/// The Bézier points of that cubic.
+fn bezier(a: [f64; 2], b: [f64; 2], c: [f64; 2], d: [f64; 2]) -> [[f64; 2]; 4] {
+    let toward = |from: [f64; 2], to: [f64; 2], at: [f64; 2]| std::array::from_fn(|k| at[k] + (to[k] - from[k]) / 6.0);
+    [b, toward(a, c, b), toward(d, b, c), c]
 }
 
 /// The weights of four nodes at `u` between the middle two.
