@@ -25,6 +25,12 @@ pub enum Dim {
     Width,
     /// Neuropil components.
     Component,
+    /// Fields that a deformation is made of.
+    Mode,
+    /// Rows of a deformation's grid.
+    GridRow,
+    /// Columns of a deformation's grid.
+    GridCol,
     /// The three coordinates (z, y, x).
     Zyx,
     /// The two coordinates (y, x).
@@ -39,6 +45,7 @@ impl Dim {
             Self::Zyx => Some(3),
             Self::Yx => Some(2),
             Self::Unit | Self::Frame | Self::Height | Self::Width | Self::Component => None,
+            Self::Mode | Self::GridRow | Self::GridCol => None,
         }
     }
 
@@ -51,6 +58,9 @@ impl Dim {
             Self::Height => "height",
             Self::Width => "width",
             Self::Component => "component",
+            Self::Mode => "mode",
+            Self::GridRow => "gridrow",
+            Self::GridCol => "gridcol",
             Self::Zyx => "zyx",
             Self::Yx => "yx",
         }

@@ -8,6 +8,7 @@
 
 mod camera;
 mod canvas;
+mod displacement;
 mod field;
 mod time_courses;
 mod warp;
@@ -16,7 +17,7 @@ pub use camera::{Camera, DigitiseModel};
 pub use canvas::Canvas;
 pub use field::{Component, Course, Emitters, Field, Map, Scope, Spread, Tissue};
 pub use time_courses::{Compute, Held, TimeCourses};
-pub use warp::{Deformation, Displacement, Grid, Mode, Warp};
+pub use warp::{Deformation, Displacement, Grid, LEAST_JACOBIAN, Mode, Warp};
 
 use crate::fields::finding::{Finding, Report};
 

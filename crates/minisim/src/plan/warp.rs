@@ -128,7 +128,7 @@ pub struct Mode {
 
 /// What a pixel shows must be more than this share of its area on the tissue: less than 0 is a fold, and tissue that is stretched
 /// to twice its area is no tissue any more.
-const LEAST_JACOBIAN: f64 = 0.5;
+pub const LEAST_JACOBIAN: f64 = 0.5;
 
 impl Deformation {
     /// The displacements of one frame, seen in a field of view of (height, width) px.
@@ -205,7 +205,7 @@ impl Deformation {
         })
     }
 
-    fn fault(&self, fov: [usize; 2], n_frames: usize) -> Option<String> {
+    pub(super) fn fault(&self, fov: [usize; 2], n_frames: usize) -> Option<String> {
         let Grid { shape: [rows, cols], spacing_px } = self.grid;
         if rows < 2 || cols < 2 || !(spacing_px.is_finite() && spacing_px > 0.0) {
             return Some(format!(
@@ -305,6 +305,26 @@ impl Displacement {
             lines.rotate_left(1);
         }
         range
+    }
+
+    /// What no slope of the displacement fields exceeds, up or down, anywhere on the grid (px per px); without the rotation.
+    #[must_use]
+    pub fn slope_bound(&self) -> f64 {
+        let [rows, cols] = self.grid.shape;
+        let mut steepest = 0.0_f64;
+        for (i, j) in (0..rows - 1).flat_map(|i| (0..cols - 1).map(move |j| (i, j))) {
+            let node = |k: usize, l: usize| self.nodes[(i + k) * (cols + 2) + j + l];
+            let across = [0, 1, 2, 3].map(|k: usize| bezier(node(k, 0), node(k, 1), node(k, 2), node(k, 3)));
+            let points = [0, 1, 2, 3].map(|l: usize| bezier(across[0][l], across[1][l], across[2][l], across[3][l]));
+            // The slope of a cubic lies between the steps from one of its points to the next, in thirds of the way.
+            for (k, l) in (0..4).flat_map(|k| (0..3).map(move |l| (k, l))) {
+                for (from, to) in [(points[k][l], points[k][l + 1]), (points[l][k], points[l + 1][k])] {
+                    let step = (to[0] - from[0]).abs().max((to[1] - from[1]).abs());
+                    steepest = steepest.max(3.0 * step / self.grid.spacing_px);
+                }
+            }
+        }
+        steepest
     }
 
     /// By what factor a small area of the image grows when it is traced back to the tissue.
@@ -508,6 +528,31 @@ mod tests {
         assert!(fault(&|w| w.grid.spacing_px = 5.0, 2).contains("reaches over [15.0, 25.0]"));
         assert!(fault(&|w| w.grid.shape = [1, 24], 2).contains("1 × 24"));
         assert!(fault(&|w| w.grid.shape = [4, 7], 2).contains("24 vectors"));
+    }
+
+    #[test]
+    fn bounds_hold_everywhere_and_are_close() {
+        for rotation_rad in [0.0, 0.03] {
+            let frame = deformation(rotation_rad, wavy).frame([40, 66], 0);
+            let [low, high] = frame.local_range_px();
+            let (mut least, mut most, mut steepest) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2], 0.0_f64);
+            for (y, x) in (0..156).flat_map(|y| (0..260).map(move |x| (0.25 * f64::from(y), 0.25 * f64::from(x)))) {
+                let here = frame.local_px(y, x);
+                for near in [frame.local_px(y + 1e-4, x), frame.local_px(y, x + 1e-4)] {
+                    steepest = (0..2).fold(steepest, |most, k| most.max((near[k] - here[k]).abs() / 1e-4));
+                }
+                for k in 0..2 {
+                    (least[k], most[k]) = (least[k].min(here[k]), most[k].max(here[k]));
+                }
+            }
+            for k in 0..2 {
+                assert!(low[k] <= least[k] && most[k] <= high[k]);
+                assert!(high[k] - low[k] < 1.15 * (most[k] - least[k]), "{low:?} {least:?} {most:?} {high:?}");
+            }
+            let bound = frame.slope_bound() + rotation_rad;
+            // Bézier points of fields that go to and fro from node to node lie far out.
+            assert!(steepest <= bound && bound < 2.5 * steepest + rotation_rad, "{steepest}, at most {bound}");
+        }
     }
 
     #[test]

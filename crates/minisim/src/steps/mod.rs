@@ -248,6 +248,7 @@ chain! {
     neuropil::Neuropil,
     vasculature::Vasculature,
     brain_motion::BrainMotion,
+    tissue_deformation::TissueDeformation,
     illumination_profile::IlluminationProfile,
     vignette::Vignette,
     leakage::Leakage,
