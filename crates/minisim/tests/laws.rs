@@ -252,9 +252,8 @@ fn removing_a_step_changes_nothing_that_did_not_ask_for_it() {
     // on their own below, as some of the margin come into view.
     let moving = moving();
     // What moves the tissue has no pixels, and asks another motion how the animal moves.
-    let margin_only = |asker: &str, answerer: &str| {
-        moving.contains(&answerer) && asker != "composite" && !moving.contains(&asker)
-    };
+    let margin_only =
+        |asker: &str, answerer: &str| moving.contains(&answerer) && asker != "composite" && !moving.contains(&asker);
     for kind in KINDS {
         let less = Scene::new(&without(&spec, kind)).expect("valid");
         for (i, stage) in less.plan.stages.iter().enumerate() {

@@ -20,6 +20,7 @@ MODELS: tuple[str, ...] = (
     "Sensor",
     "Spec",
     "Tissue",
+    "TissueDeformation",
     "Vasculature",
     "VesselLayer",
     "Vignette",
