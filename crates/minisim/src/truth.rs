@@ -25,6 +25,8 @@ pub enum Dim {
     Width,
     /// Neuropil components.
     Component,
+    /// Components of the blood.
+    Blood,
     /// Fields that a deformation is made of.
     Mode,
     /// Rows of a deformation's grid.
@@ -44,7 +46,7 @@ impl Dim {
         match self {
             Self::Zyx => Some(3),
             Self::Yx => Some(2),
-            Self::Unit | Self::Frame | Self::Height | Self::Width | Self::Component => None,
+            Self::Unit | Self::Frame | Self::Height | Self::Width | Self::Component | Self::Blood => None,
             Self::Mode | Self::GridRow | Self::GridCol => None,
         }
     }
@@ -58,6 +60,7 @@ impl Dim {
             Self::Height => "height",
             Self::Width => "width",
             Self::Component => "component",
+            Self::Blood => "blood_component",
             Self::Mode => "mode",
             Self::GridRow => "gridrow",
             Self::GridCol => "gridcol",
