@@ -202,8 +202,8 @@ fn asked_in_fov(scene: &Scene, i: usize) -> String {
     for op in &plan.tissue[before.tissue..now.tissue] {
         text += &op_text(op, |map| canvas.crop(map));
     }
-    if now.in_scope && !before.in_scope {
-        text += &format!("{:?}\n", plan.warp);
+    if now.motions > before.motions || now.in_scope && !before.in_scope {
+        text += &format!("{:?}\n", plan.warp(now));
     }
     for op in &plan.scope[before.scope..now.scope] {
         text += &op_text(op, <[f32]>::to_vec);

@@ -23,6 +23,7 @@ MODELS: tuple[str, ...] = (
     "Sensor",
     "Spec",
     "Tissue",
+    "TissueDeformation",
     "Vasculature",
     "VesselLayer",
     "Vignette",

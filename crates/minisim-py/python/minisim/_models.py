@@ -387,75 +387,6 @@ class CellOptics(_ext.StepBase):
     kind: Literal["optics"] = "optics"
 
 
-class AxialMotion(_ext.StepBase):
-    """Moves the brain along the optical axis, into and out of focus.
-
-    Fields:
-        trajectory_um [µm]: Explicit shift of the focal surface into the tissue, frame by frame; overrides the model. Default None.
-        stride_um [µm]: 99th percentile of the motion with the stride. Default 2.0.
-        phase_lag_deg [deg]: How far the axial stride lags behind the drive of the lateral one. Default 90.0.
-        breathing_um [µm]: 99th percentile of the motion with the breath. Default 0.5.
-        drift_um [µm]: Standard deviation of the slow drift, once it has had time. Default 2.0.
-        drift_tau_s [s]: Time constant of the slow drift. Default 300.0.
-        linear_um_per_min [µm/min]: Steady drift into the tissue, as of a scope that warms up. Default 0.0.
-
-    """
-
-    kind: Literal["axial_motion"] = "axial_motion"
-
-    trajectory_um: Optional[list[float]] = Field(
-        default=None,
-        description="Explicit shift of the focal surface into the tissue, frame by frame; overrides the model. [µm]",
-        json_schema_extra={"unit": "µm"},
-    )
-
-    stride_um: float = Field(
-        default=2.0,
-        ge=0,
-        allow_inf_nan=False,
-        description="99th percentile of the motion with the stride. [µm]",
-        json_schema_extra={"unit": "µm"},
-    )
-
-    phase_lag_deg: float = Field(
-        default=90.0,
-        allow_inf_nan=False,
-        description="How far the axial stride lags behind the drive of the lateral one. [deg]",
-        json_schema_extra={"unit": "deg"},
-    )
-
-    breathing_um: float = Field(
-        default=0.5,
-        ge=0,
-        allow_inf_nan=False,
-        description="99th percentile of the motion with the breath. [µm]",
-        json_schema_extra={"unit": "µm"},
-    )
-
-    drift_um: float = Field(
-        default=2.0,
-        ge=0,
-        allow_inf_nan=False,
-        description="Standard deviation of the slow drift, once it has had time. [µm]",
-        json_schema_extra={"unit": "µm"},
-    )
-
-    drift_tau_s: float = Field(
-        default=300.0,
-        gt=0,
-        allow_inf_nan=False,
-        description="Time constant of the slow drift. [s]",
-        json_schema_extra={"unit": "s"},
-    )
-
-    linear_um_per_min: float = Field(
-        default=0.0,
-        allow_inf_nan=False,
-        description="Steady drift into the tissue, as of a scope that warms up. [µm/min]",
-        json_schema_extra={"unit": "µm/min"},
-    )
-
-
 class Composite(_ext.StepBase):
     """Adds the cells' light to the movie."""
 
@@ -811,6 +742,78 @@ class BrainMotion(_ext.StepBase):
         ge=0,
         allow_inf_nan=False,
         description="Standard deviation of a step per axis and frame (walk). [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+
+class TissueDeformation(_ext.StepBase):
+    """Deforms and turns the brain under the scope.
+
+    Fields:
+        amplitude_um [µm]: RMS displacement by deformation. Default 1.5.
+        spatial_sigma_um [µm]: How smooth the deformation is: σ of its fields. Default 150.0.
+        n_modes: Number of displacement fields, each with its own time course. Default 4.
+        rotation_deg [°]: 99th percentile of the angle that the brain is turned by about the optical axis. Default 0.3.
+        locomotion_fraction: Share of the time courses that is stride; the rest is red noise. Default 0.25.
+        tau_s [s]: Time constant of the red noise. Default 1.0.
+        max_displacement_um [µm]: Largest displacement of any pixel by deformation and rotation, which the canvas has room for. Default 15.0.
+
+    """
+
+    kind: Literal["tissue_deformation"] = "tissue_deformation"
+
+    amplitude_um: float = Field(
+        default=1.5,
+        gt=0,
+        allow_inf_nan=False,
+        description="RMS displacement by deformation. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    spatial_sigma_um: float = Field(
+        default=150.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="How smooth the deformation is: σ of its fields. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    n_modes: int = Field(
+        default=4,
+        ge=1,
+        le=4294967295,
+        description="Number of displacement fields, each with its own time course.",
+    )
+
+    rotation_deg: float = Field(
+        default=0.3,
+        ge=0,
+        allow_inf_nan=False,
+        description="99th percentile of the angle that the brain is turned by about the optical axis. [°]",
+        json_schema_extra={"unit": "°"},
+    )
+
+    locomotion_fraction: float = Field(
+        default=0.25,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of the time courses that is stride; the rest is red noise.",
+    )
+
+    tau_s: float = Field(
+        default=1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time constant of the red noise. [s]",
+        json_schema_extra={"unit": "s"},
+    )
+
+    max_displacement_um: float = Field(
+        default=15.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Largest displacement of any pixel by deformation and rotation, which the canvas has room for. [µm]",
         json_schema_extra={"unit": "µm"},
     )
 
@@ -1190,12 +1193,12 @@ AnyStep = Annotated[
         CellActivity,
         Bleaching,
         CellOptics,
-        AxialMotion,
         Composite,
         Neuropil,
         Vasculature,
         Haemodynamics,
         BrainMotion,
+        TissueDeformation,
         IlluminationProfile,
         Vignette,
         Leakage,
@@ -1206,7 +1209,7 @@ AnyStep = Annotated[
 ]
 
 #: Kinds of step, in the order of light.
-KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "axial_motion", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "illumination_profile", "vignette", "leakage", "led", "sensor",)
+KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "tissue_deformation", "illumination_profile", "vignette", "leakage", "led", "sensor",)
 
 
 class Spec(_ext.SpecExt):
@@ -1245,7 +1248,6 @@ class Spec(_ext.SpecExt):
 __all__ = [
     "Acquisition",
     "AnyStep",
-    "AxialMotion",
     "Bleaching",
     "BrainMotion",
     "CellActivity",
@@ -1264,6 +1266,7 @@ __all__ = [
     "Sensor",
     "Spec",
     "Tissue",
+    "TissueDeformation",
     "Vasculature",
     "VesselLayer",
     "Vignette",

@@ -67,6 +67,16 @@ class TruthArrays:
     """Change of the vessels' radius relative to its mean, per unit of each course; absent without vessels. Shape (blood_component,). ``None`` without a step haemodynamics."""
     shifts: Optional[Floats] = None
     """Displacement (dy, dx) of the tissue in each frame; a correction is its negative. Shape (frame, yx), in px. ``None`` without a step brain_motion."""
+    deformation_modes: Optional[Floats] = None
+    """Displacement fields (dy, dx) at the nodes of a grid; between nodes interpolated by Catmull and Rom's cubic. Shape (mode, yx, gridrow, gridcol), in px. ``None`` without a step tissue_deformation."""
+    deformation_rows_px: Optional[Floats] = None
+    """Row of the field of view that each row of the deformation's grid lies on. Shape (gridrow,), in px. ``None`` without a step tissue_deformation."""
+    deformation_cols_px: Optional[Floats] = None
+    """Column of the field of view that each column of the deformation's grid lies on. Shape (gridcol,), in px. ``None`` without a step tissue_deformation."""
+    deformation_course: Optional[Floats] = None
+    """Factor of each displacement field in each frame. Shape (mode, frame). ``None`` without a step tissue_deformation."""
+    rotation_rad: Optional[Floats] = None
+    """Angle that the tissue is turned by about the centre of the field of view; a positive one moves its right side down. Shape (frame,), in rad. ``None`` without a step tissue_deformation."""
     illumination: Optional[Floats] = None
     """Excitation at each pixel, relative to the brightest place. Shape (height, width). ``None`` without a step illumination_profile."""
     vignette: Optional[Floats] = None
@@ -99,6 +109,11 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "blood_courses": ("blood_component", "frame"),
     "vessel_dilation": ("blood_component",),
     "shifts": ("frame", "yx"),
+    "deformation_modes": ("mode", "yx", "gridrow", "gridcol"),
+    "deformation_rows_px": ("gridrow",),
+    "deformation_cols_px": ("gridcol",),
+    "deformation_course": ("mode", "frame"),
+    "rotation_rad": ("frame",),
     "illumination": ("height", "width"),
     "vignette": ("height", "width"),
     "leakage": ("height", "width"),

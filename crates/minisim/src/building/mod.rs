@@ -255,6 +255,11 @@ impl<'a> Builder<'a> {
         self.errors.push(Finding::error(path, value, rule, remedy));
     }
 
+    /// Refuses the step's field `field`, for what only the whole scene shows; the scene is then not made.
+    pub fn refuse_field(&mut self, field: &str, value: String, rule: String, remedy: String) {
+        self.errors.push(Finding::error(format!("steps.{}.{field}", self.step), value, rule, remedy));
+    }
+
     /// Records a declared array, `(unit, frame)`, that is computed from the timeline when somebody asks for it.
     pub fn record_over_time(&mut self, name: &'static str, values: fn(&Arc<Timeline>) -> TruthData) {
         if let Some(declared) = self.declared(name) {

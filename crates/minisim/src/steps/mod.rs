@@ -250,6 +250,7 @@ chain! {
     vasculature::Vasculature,
     haemodynamics::Haemodynamics,
     brain_motion::BrainMotion,
+    tissue_deformation::TissueDeformation,
     illumination_profile::IlluminationProfile,
     vignette::Vignette,
     leakage::Leakage,
