@@ -1,7 +1,9 @@
 //! Scores: arrays in, numbers out.
 
 use minisim::metrics::{self, Footprints, MetricError, Rows, ScoreOptions, Shift, Similarity};
-use numpy::{IntoPyArray, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArray3, PyUntypedArrayMethods};
+use numpy::{
+    IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArray3, PyUntypedArrayMethods,
+};
 use pyo3::{exceptions::PyValueError, prelude::*, types::PyDict};
 
 use crate::recording::truth_from_py;
@@ -13,6 +15,9 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(activity_similarity, m)?)?;
     m.add_function(wrap_pyfunction!(shift_rmse, m)?)?;
     m.add_function(wrap_pyfunction!(global_shift, m)?)?;
+    m.add_function(wrap_pyfunction!(endpoint_error, m)?)?;
+    m.add_function(wrap_pyfunction!(axial_correlation, m)?)?;
+    m.add_function(wrap_pyfunction!(patch_field, m)?)?;
     m.add_function(wrap_pyfunction!(score, m)?)
 }
 
@@ -142,6 +147,41 @@ fn global_shift(estimate: Array2<'_>, truth: Array2<'_>, correction: bool) -> Py
     let [dy, dx] =
         metrics::global_shift_from_trajectories(estimate.as_slice()?, truth.as_slice()?, correction).map_err(wrong)?;
     Ok((dy, dx))
+}
+
+/// Mean and 95th percentile (px), then both in µm, of fields (frame, yx, height, width) as rows of a frame each.
+#[pyfunction]
+fn endpoint_error(
+    estimate: Array2<'_>,
+    truth: Array2<'_>,
+    pixel_um: f64,
+    align: bool,
+) -> PyResult<(f64, f64, f64, f64)> {
+    let n_px = truth.shape()[1] / 2;
+    let e = metrics::endpoint_error(estimate.as_slice()?, truth.as_slice()?, n_px, pixel_um, align).map_err(wrong)?;
+    Ok((e.mean_px, e.p95_px, e.mean_um, e.p95_um))
+}
+
+#[pyfunction]
+fn axial_correlation(estimate: PyReadonlyArray1<'_, f64>, truth: PyReadonlyArray1<'_, f64>) -> PyResult<f64> {
+    metrics::axial_correlation(estimate.as_slice()?, truth.as_slice()?).map_err(wrong)
+}
+
+/// The displacement of every pixel, flat, from shifts (frame, yx, patch row, patch column), flat.
+#[pyfunction]
+fn patch_field<'py>(
+    py: Python<'py>,
+    rows_px: PyReadonlyArray1<'_, f64>,
+    cols_px: PyReadonlyArray1<'_, f64>,
+    shifts_px: PyReadonlyArray1<'_, f64>,
+    shape: [usize; 2],
+) -> PyResult<Bound<'py, PyArray1<f64>>> {
+    let patches = metrics::PatchShifts {
+        rows_px: rows_px.as_slice()?,
+        cols_px: cols_px.as_slice()?,
+        shifts_px: shifts_px.as_slice()?,
+    };
+    Ok(patches.field(shape).map_err(wrong)?.into_pyarray(py))
 }
 
 /// The scorecard and its details, as a dictionary.

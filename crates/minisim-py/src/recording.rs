@@ -13,7 +13,7 @@ use numpy::{
     PyUntypedArrayMethods,
 };
 use pyo3::{
-    exceptions::{PyFileExistsError, PyFileNotFoundError, PyOSError, PyValueError},
+    exceptions::{PyFileExistsError, PyFileNotFoundError, PyIndexError, PyOSError, PyValueError},
     prelude::*,
     types::{PyBool, PyDict},
 };
@@ -27,7 +27,8 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(export, m)?)?;
     m.add_function(wrap_pyfunction!(convert, m)?)?;
     m.add_function(wrap_pyfunction!(write_film, m)?)?;
-    m.add_function(wrap_pyfunction!(dense_footprints, m)?)
+    m.add_function(wrap_pyfunction!(dense_footprints, m)?)?;
+    m.add_function(wrap_pyfunction!(displacement, m)?)
 }
 
 /// A failure of a file in Python's terms.
@@ -343,6 +344,19 @@ fn dense_footprints<'py>(
         out
     });
     shaped(py, values, &[n, height, width])
+}
+
+/// How far what each pixel shows in a frame is displaced: float64 (yx, height, width), px.
+#[pyfunction]
+fn displacement<'py>(py: Python<'py>, truth: &Bound<'py, PyDict>, frame: usize) -> PyResult<Bound<'py, PyAny>> {
+    let truth = truth_from_py(truth)?;
+    let [height, width] = truth.planted.fov_shape;
+    let Some(field) = py.detach(|| truth.displacement(frame)) else {
+        return Err(PyIndexError::new_err(format!(
+            "frame {frame} is beyond the recording, or its motion does not fit together"
+        )));
+    };
+    shaped(py, field, &[2, height, width])
 }
 
 /// What the arrays of a ground truth are: (name, axes, unit, meaning).

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from minisim.pipelines import read, read_caiman, read_minian, read_suite2p
+import minisim
+from minisim.pipelines import caiman_displacement, read, read_caiman, read_minian, read_suite2p, suite2p_displacement
 from minisim.testing import make_recording, score
 
 H, W, T = 9, 12, 20
@@ -103,3 +104,47 @@ def test_what_is_no_output(tmp_path):
     np.save(tmp_path / "stat.npy", np.array([], dtype=object))
     with pytest.raises(FileNotFoundError, match="Ly"):
         read_suite2p(tmp_path)
+
+
+def ramp(rows, cols, frames):
+    """Displacements that are linear in place, at given rows and columns, (frame, yx, row, column)."""
+    y, x = np.meshgrid(rows, cols, indexing="ij")
+    return np.stack([np.stack([t + 0.1 * y, -t - 0.05 * x]) for t in range(frames)])
+
+
+def test_suite2p_non_rigid(parts, tmp_path):
+    A, C, S, _ = parts
+    H, W = A.shape[1:]
+    ys, xs = [0, H // 3, H - H // 2], [0, W - W // 2]
+    rows, cols = [y + (H // 2 - 1) / 2 for y in ys], [x + (W // 2 - 1) / 2 for x in xs]
+    T = C.shape[1]
+    true = ramp(rows, cols, T)
+    rigid = np.round(true.mean(axis=(2, 3)))
+    local = (true - rigid[:, :, None, None]).reshape(T, 2, -1)
+    blocks = {
+        "yblock": [[y, y + H // 2] for y in ys for _ in xs],
+        "xblock": [[x, x + W // 2] for _ in ys for x in xs],
+        "nblocks": [3, 2],
+        "yoff1": local[:, 0],
+        "xoff1": local[:, 1],
+    }
+    write_suite2p(tmp_path / "plane0", A, C, S, rigid, **blocks)
+    field = suite2p_displacement(tmp_path, slice(0, 3))
+    assert field.shape == (3, 2, H, W)
+    inside = np.ix_(range(3), range(2), range(int(np.ceil(rows[0])), int(rows[-1]) + 1), range(int(np.ceil(cols[0])), int(cols[-1]) + 1))
+    np.testing.assert_allclose(field[inside], ramp(range(H), range(W), 3)[inside], atol=1e-5)
+    np.testing.assert_allclose(field[:, :, 0, 0], true[:3, :, 0, 0], atol=1e-5)
+
+
+def test_caiman_displacement():
+    shape, strides, overlaps = (40, 50), (12, 16), (6, 4)
+    rows, cols = [s + 8.5 for s in (0, 12, 22)], [s + 9.5 for s in (0, 16, 30)]
+    shifts = -ramp(rows, cols, 2).reshape(2, 2, 9)
+    field = caiman_displacement(shifts[:, 0], shifts[:, 1], shape, strides=strides, overlaps=overlaps)
+    np.testing.assert_allclose(field[:, :, 9:31, 10:40], ramp(range(40), range(50), 2)[:, :, 9:31, 10:40], atol=1e-12)
+    with pytest.raises(ValueError, match="3 × 3 patches"):
+        caiman_displacement(shifts[:, 0, :8], shifts[:, 1, :8], shape, strides=strides, overlaps=overlaps)
+    error = minisim.endpoint_error(field, field + np.array([3.0, 4.0])[:, None, None], pixel_um=2.0)
+    assert (error.mean_px, error.p95_um) == (pytest.approx(5.0), pytest.approx(10.0))
+    assert minisim.endpoint_error(field + 1.0, field, pixel_um=2.0, align=True).mean_px == pytest.approx(0.0, abs=1e-9)
+    assert minisim.axial_correlation([0.0, 1.0, 3.0], [1.0, -1.0, -5.0]) == pytest.approx(1.0)

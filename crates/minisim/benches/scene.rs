@@ -61,7 +61,7 @@ fn render() {
         measure(&format!("render up to {last}"), (FRAMES, "frames"), || render_range(black_box(&scene), 0..FRAMES));
     }
     let mut scene = Scene::new(&full).expect("simulable");
-    scene.plan.warp = deformed(&scene).into();
+    scene.plan.warps = vec![deformed(&scene).into()];
     measure("render deformed", (FRAMES, "frames"), || render_range(black_box(&scene), 0..FRAMES));
 }
 
@@ -76,7 +76,7 @@ fn deformed(scene: &Scene) -> Deformation {
         Mode { vectors_px: Arc::new((0..400).map(vector).collect()), course }
     };
     Deformation {
-        path_px: frames.clone().map(|t| scene.plan.warp.shift_px(t)).collect(),
+        path_px: frames.clone().map(|t| scene.plan.warps[0].shift_px(t)).collect(),
         rotation_rad: frames.clone().map(|t| 1e-3 * math::sin(t as f64 * 0.05)).collect(),
         grid,
         modes: vec![mode(0), mode(1)],

@@ -27,6 +27,12 @@ pub enum Dim {
     Component,
     /// Components of the blood.
     Blood,
+    /// Fields that a deformation is made of.
+    Mode,
+    /// Rows of a deformation's grid.
+    GridRow,
+    /// Columns of a deformation's grid.
+    GridCol,
     /// The three coordinates (z, y, x).
     Zyx,
     /// The two coordinates (y, x).
@@ -41,6 +47,7 @@ impl Dim {
             Self::Zyx => Some(3),
             Self::Yx => Some(2),
             Self::Unit | Self::Frame | Self::Height | Self::Width | Self::Component | Self::Blood => None,
+            Self::Mode | Self::GridRow | Self::GridCol => None,
         }
     }
 
@@ -54,6 +61,9 @@ impl Dim {
             Self::Width => "width",
             Self::Component => "component",
             Self::Blood => "blood_component",
+            Self::Mode => "mode",
+            Self::GridRow => "gridrow",
+            Self::GridCol => "gridcol",
             Self::Zyx => "zyx",
             Self::Yx => "yx",
         }

@@ -54,6 +54,18 @@ fn cases() -> Vec<(&'static str, Spec)> {
             { "kind": "sensor", "photons_per_unit": 2000.0 },
         ],
     });
+    let bending = json!({
+        "acquisition": { "fps": 20.0, "duration_s": 0.5, "image_sensor": sensor(41, 57, 16.0, 8) },
+        "seed": 23,
+        "steps": [
+            { "kind": "place_neurons", "density_per_mm3": 60000.0, "soma_radius_um": 5.0, "depth_range_um": [40, 140] },
+            { "kind": "cell_activity" }, { "kind": "optics" }, { "kind": "composite" },
+            { "kind": "brain_motion", "motion_amplitude_um": 3.0, "max_shift_um": 4.0 },
+            { "kind": "tissue_deformation", "amplitude_um": 1.2, "spatial_sigma_um": 50.0, "max_displacement_um": 5.0,
+              "rotation_deg": 1.0 },
+            { "kind": "sensor", "photons_per_unit": 600.0 },
+        ],
+    });
     let unsteady_lamp = json!({
         "acquisition": { "fps": 20.0, "duration_s": 1.0, "image_sensor": sensor(30, 41, 16.0, 8) },
         "seed": 7,
@@ -85,6 +97,7 @@ fn cases() -> Vec<(&'static str, Spec)> {
         ("walking_12_bit", common::spec(&walking_12_bit)),
         ("unsteady_lamp", common::spec(&unsteady_lamp)),
         ("blood", common::spec(&blood)),
+        ("bending", common::spec(&bending)),
     ]
 }
 

@@ -128,7 +128,7 @@ fn longer_is_a_continuation() {
         let frames = array.declared.dims.iter().position(|d| *d == Dim::Frame);
         match (array.declared.name, frames) {
             // These summarise the whole recording.
-            ("detectable" | "peak_snr", _) => {}
+            ("detectable" | "peak_snr" | "in_focus_fraction", _) => {}
             (_, None) => assert_eq!(array.data.to_f64(), other.data.to_f64(), "{}", array.declared.name),
             (name, Some(axis)) => {
                 let after: usize = array.shape[axis + 1..].iter().product();
@@ -202,8 +202,8 @@ fn asked_in_fov(scene: &Scene, i: usize) -> String {
     for op in &plan.tissue[before.tissue..now.tissue] {
         text += &op_text(op, |map| canvas.crop(map));
     }
-    if now.in_scope && !before.in_scope {
-        text += &format!("{:?}\n", plan.warp);
+    if now.motions > before.motions || now.in_scope && !before.in_scope {
+        text += &format!("{:?}\n", plan.warp(now));
     }
     for op in &plan.scope[before.scope..now.scope] {
         text += &op_text(op, <[f32]>::to_vec);
@@ -311,8 +311,15 @@ fn more_is_a_superset() {
     let dense = Scene::new(&dense).expect("valid").into_ground_truth(None);
     assert!(dense.n_units() > sparse.n_units() + 5);
     // What is known of a cell by itself; where the focus goes, and so what is seen of it, is for all cells to say.
-    let focused =
-        ["observed_sigma_px", "observed_gain", "in_focus", "detectable", "peak_snr", "vessel_overlap_fraction"];
+    let focused = [
+        "observed_sigma_px",
+        "observed_gain",
+        "in_focus",
+        "in_focus_fraction",
+        "detectable",
+        "peak_snr",
+        "vessel_overlap_fraction",
+    ];
     let alone = sparse.arrays.iter().filter(|a| a.declared.dims.first() == Some(&Dim::Unit));
     for b in alone.filter(|a| !focused.contains(&a.declared.name)) {
         let name = b.declared.name;

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from ._core import DETECT_SNR_THRESHOLD as DETECT_SNR_THRESHOLD, __version__ as __version__
     from ._metrics import (
         ActivityScore as ActivityScore,
+        EndpointError as EndpointError,
         Match as Match,
         activity_similarity as activity_similarity,
+        axial_correlation as axial_correlation,
+        endpoint_error as endpoint_error,
         field_pearson as field_pearson,
         footprint_mask as footprint_mask,
         footprint_roi_trace as footprint_roi_trace,
@@ -60,8 +63,11 @@ _WHERE = {
     "_core": ["DETECT_SNR_THRESHOLD", "__version__"],
     "_metrics": [
         "ActivityScore",
+        "EndpointError",
         "Match",
         "activity_similarity",
+        "axial_correlation",
+        "endpoint_error",
         "field_pearson",
         "footprint_mask",
         "footprint_roi_trace",

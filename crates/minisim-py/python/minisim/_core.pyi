@@ -17,6 +17,7 @@ __all__ = [
     "activity_similarity",
     "bleaching_floor",
     "bleaching_pool",
+    "axial_correlation",
     "cache_key",
     "calcium_kernel",
     "check_part",
@@ -28,6 +29,8 @@ __all__ = [
     "declared_truth",
     "dense_footprints",
     "detection_snr",
+    "displacement",
+    "endpoint_error",
     "expected_electrons",
     "export",
     "global_shift",
@@ -35,6 +38,7 @@ __all__ = [
     "kernel_timing",
     "load",
     "murray_children",
+    "patch_field",
     "preset_spec",
     "radial_falloff",
     "run_cli",
@@ -70,6 +74,7 @@ def save(parts: dict[str, Any], path: str, overwrite: bool) -> None: ...
 def export(parts: dict[str, Any], path: str, options: dict[str, Any]) -> Path: ...
 def convert(recording: str, path: str, options: dict[str, Any]) -> Path: ...
 def write_film(observed: NDArray[Any], spec: str, path: str, options: dict[str, Any]) -> None: ...
+def displacement(truth: dict[str, Any], frame: int) -> NDArray[np.float64]: ...
 def dense_footprints(truth: dict[str, Any], observed: bool) -> NDArray[np.float64]: ...
 def simulate(
     text: str, until: Optional[str], progress: Optional[Callable[[int, int], Any]]
@@ -118,6 +123,13 @@ def trace_pearson(
 def activity_similarity(
     estimate: NDArray[np.float64], truth: NDArray[np.float64], pairing: _Pairs
 ) -> tuple[list[float], list[float], list[float]]: ...
+def endpoint_error(
+    estimate: NDArray[np.float64], truth: NDArray[np.float64], pixel_um: float, align: bool
+) -> tuple[float, float, float, float]: ...
+def axial_correlation(estimate: NDArray[np.float64], truth: NDArray[np.float64]) -> float: ...
+def patch_field(
+    rows_px: NDArray[np.float64], cols_px: NDArray[np.float64], shifts_px: NDArray[np.float64], shape: tuple[int, int]
+) -> NDArray[np.float64]: ...
 def shift_rmse(
     estimate: NDArray[np.float64], truth: NDArray[np.float64], correction: bool, align: bool
 ) -> float: ...

@@ -4,6 +4,7 @@
 MODELS: tuple[str, ...] = (
     "Acquisition",
     "AnyStep",
+    "AxialMotion",
     "Bleaching",
     "BrainMotion",
     "CellActivity",
@@ -22,6 +23,7 @@ MODELS: tuple[str, ...] = (
     "Sensor",
     "Spec",
     "Tissue",
+    "TissueDeformation",
     "Vasculature",
     "VesselLayer",
     "Vignette",

@@ -181,6 +181,36 @@ def shift_rmse(shifts_est: Any, shifts_true: Any, *, correction: bool = False, a
     return _core.shift_rmse(est, true, correction, align)
 
 
+@dataclass(frozen=True)
+class EndpointError:
+    """How far estimated displacements end from the true ones."""
+
+    mean_px: float
+    """Mean distance (px)."""
+    p95_px: float
+    """95th percentile (px)."""
+    mean_um: float
+    """Mean distance (µm)."""
+    p95_um: float
+    """95th percentile (µm)."""
+
+
+def endpoint_error(est: Any, true: Any, *, pixel_um: float, align: bool = False) -> EndpointError:
+    """Compares displacement fields, (frame, yx, height, width) in px, as `GroundTruth.displacement` and
+    `minisim.pipelines.suite2p_displacement` give them. ``align``: a constant offset does not count."""
+    a, b = _floats(est, "est", 4), _floats(true, "true", 4)
+    if a.shape != b.shape or a.shape[1] != 2:
+        raise ValueError(f"the fields have the shapes {a.shape} and {b.shape}; they must be (frame, yx, height, width)")
+    n = len(a)
+    return EndpointError(*_core.endpoint_error(a.reshape(n, -1), b.reshape(n, -1), pixel_um, align))
+
+
+def axial_correlation(z_est: Any, axial_shift_um: Any) -> float:
+    """Correlation of an estimated depth, one number a frame in any unit, with the truth's ``axial_shift_um``, without regard to
+    sign and offset; nan where either never changes."""
+    return _core.axial_correlation(_floats(z_est, "z_est", 1), _floats(axial_shift_um, "axial_shift_um", 1))
+
+
 def global_shift_from_trajectories(shifts_est: Any, shifts_true: Any, *, correction: bool = True) -> tuple[int, int]:
     """The constant offset (dy, dx) between two paths in whole pixels: what moves footprints found in the estimate's frame of
     reference onto the true ones."""

@@ -746,6 +746,78 @@ class BrainMotion(_ext.StepBase):
     )
 
 
+class TissueDeformation(_ext.StepBase):
+    """Deforms and turns the brain under the scope.
+
+    Fields:
+        amplitude_um [µm]: RMS displacement by deformation. Default 1.5.
+        spatial_sigma_um [µm]: How smooth the deformation is: σ of its fields. Default 150.0.
+        n_modes: Number of displacement fields, each with its own time course. Default 4.
+        rotation_deg [°]: 99th percentile of the angle that the brain is turned by about the optical axis. Default 0.3.
+        locomotion_fraction: Share of the time courses that is stride; the rest is red noise. Default 0.25.
+        tau_s [s]: Time constant of the red noise. Default 1.0.
+        max_displacement_um [µm]: Largest displacement of any pixel by deformation and rotation, which the canvas has room for. Default 15.0.
+
+    """
+
+    kind: Literal["tissue_deformation"] = "tissue_deformation"
+
+    amplitude_um: float = Field(
+        default=1.5,
+        gt=0,
+        allow_inf_nan=False,
+        description="RMS displacement by deformation. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    spatial_sigma_um: float = Field(
+        default=150.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="How smooth the deformation is: σ of its fields. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    n_modes: int = Field(
+        default=4,
+        ge=1,
+        le=4294967295,
+        description="Number of displacement fields, each with its own time course.",
+    )
+
+    rotation_deg: float = Field(
+        default=0.3,
+        ge=0,
+        allow_inf_nan=False,
+        description="99th percentile of the angle that the brain is turned by about the optical axis. [°]",
+        json_schema_extra={"unit": "°"},
+    )
+
+    locomotion_fraction: float = Field(
+        default=0.25,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of the time courses that is stride; the rest is red noise.",
+    )
+
+    tau_s: float = Field(
+        default=1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time constant of the red noise. [s]",
+        json_schema_extra={"unit": "s"},
+    )
+
+    max_displacement_um: float = Field(
+        default=15.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Largest displacement of any pixel by deformation and rotation, which the canvas has room for. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+
 class IlluminationProfile(_ext.StepBase):
     """Dims the excitation towards the edges.
 
@@ -1126,6 +1198,7 @@ AnyStep = Annotated[
         Vasculature,
         Haemodynamics,
         BrainMotion,
+        TissueDeformation,
         IlluminationProfile,
         Vignette,
         Leakage,
@@ -1136,7 +1209,7 @@ AnyStep = Annotated[
 ]
 
 #: Kinds of step, in the order of light.
-KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "illumination_profile", "vignette", "leakage", "led", "sensor",)
+KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "tissue_deformation", "illumination_profile", "vignette", "leakage", "led", "sensor",)
 
 
 class Spec(_ext.SpecExt):
@@ -1193,6 +1266,7 @@ __all__ = [
     "Sensor",
     "Spec",
     "Tissue",
+    "TissueDeformation",
     "Vasculature",
     "VesselLayer",
     "Vignette",

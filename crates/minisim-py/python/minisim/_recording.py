@@ -52,6 +52,12 @@ class GroundTruth(TruthArrays):
         """Footprints as the sensor sees them, dense: (unit, height, width)."""
         return _core.dense_footprints(self._parts(), True)
 
+    def displacement(self, frame: int) -> Floats:
+        """How far what each pixel of the field of view shows in a frame is from where it lies at rest: (dy, dx) px as
+        (yx, height, width), rigid motion, rotation and deformation together. Pixel ``p`` shows the tissue at
+        ``p - displacement(p)``. Zeros where nothing moves; ``IndexError`` for a frame that the recording does not have."""
+        return _core.displacement(self._parts(), frame)
+
     def __repr__(self) -> str:
         return _show.truth_text(self)
 

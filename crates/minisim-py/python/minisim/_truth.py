@@ -45,6 +45,10 @@ class TruthArrays:
     """Standard deviation of the blur of each cell's footprint. Shape (unit,), in px. ``None`` without a step optics."""
     observed_gain: Optional[Floats] = None
     """Factor on each cell's blurred footprint: attenuation by the tissue times NA². Shape (unit,). ``None`` without a step optics."""
+    axial_shift_um: Optional[Floats] = None
+    """How much deeper than at rest the focal surface lies in the tissue in each frame. Shape (frame,), in µm. ``None`` without a step axial_motion."""
+    in_focus_fraction: Optional[Floats] = None
+    """Share of frames in which each cell lies within the depth of field. Shape (unit,). ``None`` without a step axial_motion."""
     neuropil_temporal: Optional[Floats] = None
     """Time course of each neuropil component. Shape (component, frame). ``None`` without a step neuropil."""
     neuropil_spatial: Optional[Floats] = None
@@ -63,6 +67,16 @@ class TruthArrays:
     """Change of the vessels' radius relative to its mean, per unit of each course; absent without vessels. Shape (blood_component,). ``None`` without a step haemodynamics."""
     shifts: Optional[Floats] = None
     """Displacement (dy, dx) of the tissue in each frame; a correction is its negative. Shape (frame, yx), in px. ``None`` without a step brain_motion."""
+    deformation_modes: Optional[Floats] = None
+    """Displacement fields (dy, dx) at the nodes of a grid; between nodes interpolated by Catmull and Rom's cubic. Shape (mode, yx, gridrow, gridcol), in px. ``None`` without a step tissue_deformation."""
+    deformation_rows_px: Optional[Floats] = None
+    """Row of the field of view that each row of the deformation's grid lies on. Shape (gridrow,), in px. ``None`` without a step tissue_deformation."""
+    deformation_cols_px: Optional[Floats] = None
+    """Column of the field of view that each column of the deformation's grid lies on. Shape (gridcol,), in px. ``None`` without a step tissue_deformation."""
+    deformation_course: Optional[Floats] = None
+    """Factor of each displacement field in each frame. Shape (mode, frame). ``None`` without a step tissue_deformation."""
+    rotation_rad: Optional[Floats] = None
+    """Angle that the tissue is turned by about the centre of the field of view; a positive one moves its right side down. Shape (frame,), in rad. ``None`` without a step tissue_deformation."""
     illumination: Optional[Floats] = None
     """Excitation at each pixel, relative to the brightest place. Shape (height, width). ``None`` without a step illumination_profile."""
     vignette: Optional[Floats] = None
@@ -84,6 +98,8 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "bleaching": ("unit", "frame"),
     "observed_sigma_px": ("unit",),
     "observed_gain": ("unit",),
+    "axial_shift_um": ("frame",),
+    "in_focus_fraction": ("unit",),
     "neuropil_temporal": ("component", "frame"),
     "neuropil_spatial": ("component", "height", "width"),
     "neuropil_population": ("frame",),
@@ -93,6 +109,11 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "blood_courses": ("blood_component", "frame"),
     "vessel_dilation": ("blood_component",),
     "shifts": ("frame", "yx"),
+    "deformation_modes": ("mode", "yx", "gridrow", "gridcol"),
+    "deformation_rows_px": ("gridrow",),
+    "deformation_cols_px": ("gridcol",),
+    "deformation_course": ("mode", "frame"),
+    "rotation_rad": ("frame",),
     "illumination": ("height", "width"),
     "vignette": ("height", "width"),
     "leakage": ("height", "width"),

@@ -2,8 +2,11 @@
 
 from ._metrics import (
     ActivityScore as ActivityScore,
+    EndpointError as EndpointError,
     Match as Match,
     activity_similarity as activity_similarity,
+    axial_correlation as axial_correlation,
+    endpoint_error as endpoint_error,
     field_pearson as field_pearson,
     footprint_mask as footprint_mask,
     footprint_roi_trace as footprint_roi_trace,
@@ -15,8 +18,11 @@ from ._metrics import (
 
 __all__ = [
     "ActivityScore",
+    "EndpointError",
     "Match",
     "activity_similarity",
+    "axial_correlation",
+    "endpoint_error",
     "field_pearson",
     "footprint_mask",
     "footprint_roi_trace",

@@ -13,6 +13,7 @@ from typing import Any, Optional, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _core
 from .testing import Estimate
 
 StrPath = Union[str, "PathLike[str]"]
@@ -91,6 +92,64 @@ def _suite2p_settings(folder: Path) -> dict[str, Any]:
     if "Ly" not in found or "Lx" not in found:
         raise FileNotFoundError(f"{folder} does not say how large the frames are; it needs ops.npy with Ly and Lx")
     return found
+
+
+def suite2p_displacement(path: StrPath, frames: Optional[slice] = None) -> NDArray[np.float64]:
+    """The displacement field that suite2p's registration found, (frame, yx, height, width) in px: rigid shifts, and those of its
+    blocks where it was non-rigid (``yoff1``, ``xoff1``, ``yblock``, ``xblock``, ``nblocks``), linear between the blocks' centres.
+    Whole fields are large: choose ``frames``."""
+    folder = _suite2p_folder(Path(path))
+    if folder is None:
+        raise FileNotFoundError(f"{path} holds no stat.npy; give the folder plane0 that suite2p wrote")
+    settings = _suite2p_settings(folder)
+    if settings.get("yoff") is None:
+        raise ValueError(f"{folder} holds no yoff and xoff: suite2p did not register this recording")
+    chosen = frames if frames is not None else slice(None)
+    shape = int(settings["Ly"]), int(settings["Lx"])
+    rigid = np.stack([settings["yoff"], settings["xoff"]], axis=1).astype(np.float64)[chosen]
+    if settings.get("yoff1") is None:
+        return _patch_field([shape[0] / 2], [shape[1] / 2], rigid[:, :, None, None], shape)
+    n_rows, n_cols = (int(n) for n in settings["nblocks"])
+    # Blocks are counted along rows; each is [first, end).
+    rows = [float(np.mean(settings["yblock"][i * n_cols])) - 0.5 for i in range(n_rows)]
+    cols = [float(np.mean(settings["xblock"][j])) - 0.5 for j in range(n_cols)]
+    local = np.stack([settings["yoff1"], settings["xoff1"]], axis=1).astype(np.float64)[chosen]
+    return _patch_field(rows, cols, local.reshape(-1, 2, n_rows, n_cols) + rigid[:, :, None, None], shape)
+
+
+def caiman_displacement(
+    x_shifts_els: Any,
+    y_shifts_els: Any,
+    shape: tuple[int, int],
+    *,
+    strides: tuple[int, int],
+    overlaps: tuple[int, int],
+) -> NDArray[np.float64]:
+    """The displacement field, (frame, yx, height, width) in px, of CaImAn's piecewise-rigid ``MotionCorrect``: its
+    ``x_shifts_els`` and ``y_shifts_els``, (frame, patch), for frames of ``shape`` (height, width) and the ``strides`` and ``overlaps``
+    that it was given; linear between the patches' centres. CaImAn's x are rows, and its shifts are corrections."""
+    starts = []
+    for length, stride, overlap in zip(shape, strides, overlaps):
+        last = length - stride - overlap
+        if stride < 1 or last < 0:
+            raise ValueError(f"patches of {stride} + {overlap} px do not fit {length} px; give strides and overlaps as CaImAn had")
+        starts.append([*range(0, last, stride), last])
+    rows, cols = ([s + (a + b - 1) / 2 for s in first] for first, a, b in zip(starts, strides, overlaps))
+    shifts = -np.stack([np.asarray(x_shifts_els, float), np.asarray(y_shifts_els, float)], axis=1)
+    if shifts.ndim != 3 or shifts.shape[2] != len(rows) * len(cols):
+        raise ValueError(
+            f"shifts of shape {shifts.shape[:1] + shifts.shape[2:]} do not fit {len(rows)} × {len(cols)} patches: check strides and overlaps"
+        )
+    return _patch_field(rows, cols, shifts.reshape(-1, 2, len(rows), len(cols)), shape)
+
+
+def _patch_field(
+    rows_px: list[float], cols_px: list[float], shifts_px: NDArray[np.float64], shape: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Shifts (frame, yx, patch row, patch column) for every pixel."""
+    flat = np.ascontiguousarray(shifts_px, dtype=np.float64).ravel()
+    field = _core.patch_field(np.array(rows_px, float), np.array(cols_px, float), flat, shape)
+    return field.reshape(len(shifts_px), 2, *shape)
 
 
 def _minian_array(path: Path, name: str) -> Optional[Any]:

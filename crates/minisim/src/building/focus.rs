@@ -1,8 +1,19 @@
 //! Where the focal plane lies.
 
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
 use super::{Builder, Question};
 use crate::{
-    physics::focus::{Voter, best_yield_depth_um, median_effective_depth_um},
+    footprint::Patch,
+    math::range_of,
+    physics::{
+        blur::degrade_footprint,
+        focus::{Voter, best_yield_depth_um, median_effective_depth_um},
+        optics::PointSpread,
+    },
+    plan::{Emitters, Leveled, Refocused},
     spec::Auto,
 };
 
@@ -43,6 +54,50 @@ impl Builder<'_> {
             best_yield_depth_um(&self.optical, &voters, noise)
         });
         by_yield.unwrap_or_else(|| self.focal_depth_um())
+    }
+
+    /// Says how much deeper than at rest the focal surface lies in the tissue in each frame (µm).
+    pub fn set_axial_shift_um(&mut self, shift_um: Arc<Vec<f64>>) {
+        self.answer(Question::AxialShift);
+        self.axial_shift_um = Some(shift_um);
+    }
+
+    /// How much deeper than at rest the focal surface lies in the tissue in each frame (µm), with the smallest and the largest
+    /// of all frames; `None` where it stays.
+    #[must_use]
+    pub fn axial_shift_um(&self) -> Option<(Arc<Vec<f64>>, [f64; 2])> {
+        self.ask(Question::AxialShift);
+        let shift_um = Arc::clone(self.axial_shift_um.as_ref()?);
+        let range_um = range_of(&shift_um);
+        Some((shift_um, range_um))
+    }
+
+    /// The cells' light, in and out of focus; `None` without activity, as a cell without a trace is dark.
+    pub fn emitters(&mut self) -> Option<Emitters> {
+        let axial = self.axial_shift_um();
+        let (Some((shift_um, range_um)), Some(spread)) = (axial, self.cells.spread.clone()) else {
+            let patches = self.observed_footprints();
+            return Some(Emitters::new(patches, self.timeline()?));
+        };
+        let timeline = self.timeline()?;
+        self.ask(Question::Spread);
+        let (focal, model, canvas) = (self.focal_depth_um(), self.optical, self.canvas.shape());
+        let leveled = |center: &[f64; 3]| {
+            let defocus = model.defocus(center[0], model.local_focal_depth_um(*center, focal));
+            Leveled { defocus, levels: defocus.levels(range_um) }
+        };
+        let cells: Vec<Leveled> = self.cells.centers_um.iter().map(leveled).collect();
+        let planted = &self.cells.planted;
+        // The sharp footprints are kept with the blurred ones, so that their address stands for them.
+        let made = self.part("footprints in depth", 0, &(Arc::as_ptr(planted), &spread, &cells), || {
+            let blurred = |((patch, spread), cell): ((&Patch, &PointSpread), &Leveled)| -> Vec<Patch> {
+                let at = |level| degrade_footprint(patch, cell.defocus.sigma_px(level), spread.footprint_gain, canvas);
+                cell.levels.clone().map(at).collect()
+            };
+            let patches: Vec<Vec<Patch>> = planted.par_iter().zip(&spread).zip(&cells).map(blurred).collect();
+            (Arc::clone(planted), Arc::new(patches.concat()))
+        });
+        Some(Emitters::new(Arc::clone(&made.1), Arc::new(Refocused::new(timeline, shift_um, cells))))
     }
 
     /// Fixes the focal plane, for all who ask later and for the ground truth.

@@ -24,7 +24,7 @@ use crate::{
     plan::{Act, Canvas, Field, Leg, Map, Op, Scope, Tissue},
     rng::Key,
     spec::{Acquisition, Spec},
-    steps::{self, AnyStep},
+    steps::{self, AnyStep, Step},
     timeline::{Parts, Timeline, sum_of_traces},
     truth::{Declared, TruthArray, TruthData},
 };
@@ -52,10 +52,12 @@ pub(crate) enum Question {
     Focus,
     /// How noisy the sensor is.
     Noise,
-    /// The rhythm that the animal moves in.
-    Locomotion,
     /// What the tissue above the cells lets through.
     Transmission,
+    /// The rhythm that the animal moves in.
+    Locomotion,
+    /// How deep the focal surface lies over time.
+    AxialShift,
 }
 
 /// What the steps are built with.
@@ -73,6 +75,7 @@ pub struct Builder<'a> {
     pub(crate) focal_depth_um: Option<f64>,
     pub(crate) noise: Option<NoiseFloor>,
     pub(crate) locomotion: Option<Locomotion>,
+    pub(crate) axial_shift_um: Option<Arc<Vec<f64>>>,
     pub(crate) transmission_of_tissue: Option<Arc<Map<Tissue>>>,
     pub(crate) timeline: Option<Arc<Timeline>>,
     pub(crate) over_time: Vec<OverTime>,
@@ -106,6 +109,7 @@ impl<'a> Builder<'a> {
             focal_depth_um: None,
             noise: None,
             locomotion: None,
+            axial_shift_um: None,
             transmission_of_tissue: None,
             timeline: None,
             over_time: Vec::new(),
@@ -251,6 +255,11 @@ impl<'a> Builder<'a> {
         self.errors.push(Finding::error(path, value, rule, remedy));
     }
 
+    /// Refuses the step's field `field`, for what only the whole scene shows; the scene is then not made.
+    pub fn refuse_field(&mut self, field: &str, value: String, rule: String, remedy: String) {
+        self.errors.push(Finding::error(format!("steps.{}.{field}", self.step), value, rule, remedy));
+    }
+
     /// Records a declared array, `(unit, frame)`, that is computed from the timeline when somebody asks for it.
     pub fn record_over_time(&mut self, name: &'static str, values: fn(&Arc<Timeline>) -> TruthData) {
         if let Some(declared) = self.declared(name) {
@@ -385,10 +394,14 @@ impl<'a> Builder<'a> {
         self.locomotion = Some(locomotion);
     }
 
-    /// The rhythm that the animal moves in: that of the brain's motion where that has one, else one of this step's own.
+    /// The rhythm that the animal moves in: that of the brain's motion where that has one, else the one that it would have by
+    /// default. All who ask move together.
     #[must_use]
     pub fn locomotion(&self) -> Locomotion {
-        self.locomotion_of_brain().unwrap_or_else(|| Locomotion { key: self.key("stride"), frequency_hz: STRIDE_HZ })
+        self.locomotion_of_brain().unwrap_or_else(|| {
+            let key = Key::new(self.spec.seed, steps::BrainMotion::KIND, "stride");
+            Locomotion { key, frequency_hz: STRIDE_HZ }
+        })
     }
 
     /// The rhythm of the brain's motion; `None` where it has none.

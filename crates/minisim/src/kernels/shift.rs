@@ -9,7 +9,7 @@ pub struct View {
     canvas: [usize; 2],
     width: usize,
     /// Canvas row above the first row of the field of view, and what lies between them (px).
-    pub top: i64,
+    top: i64,
     below: f32,
     left: i64,
     right: f32,
@@ -26,6 +26,12 @@ impl View {
         };
         let ((top, below), (left, right)) = (axis(0), axis(1));
         Self { canvas, width: fov[1], top, below, left, right }
+    }
+
+    /// The first and the last canvas row that row 0 of the field of view comes from; row `r` comes from those `r` further down.
+    #[must_use]
+    pub fn rows(&self) -> [i64; 2] {
+        [self.top, self.top.saturating_add(1)]
     }
 
     /// What row `r` of the field of view lies between: canvas rows `top + r` and `top + r + 1`.

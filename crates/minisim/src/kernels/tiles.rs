@@ -45,6 +45,27 @@ struct Band {
     weights: Vec<Weights>,
 }
 
+/// The brightness of all cells in `F` frames.
+#[derive(Clone, Debug)]
+pub struct Courses<const F: usize> {
+    /// Cell by cell, frame by frame.
+    values: Vec<[f32; F]>,
+    /// Whether each cell shines in any of the frames, where many do not: these are passed over.
+    lit: Option<Vec<bool>>,
+}
+
+impl<const F: usize> Courses<F> {
+    /// The brightness of each cell in these frames.
+    #[must_use]
+    pub fn new(values: Vec<[f32; F]>) -> Self {
+        let lit: Vec<bool> = values.iter().map(|values| values.iter().any(|v| *v != 0.0)).collect();
+        let dark = lit.iter().filter(|lit| !**lit).count();
+        // To look who shines costs about a tenth of the light.
+        let lit = (8 * dark > values.len()).then_some(lit);
+        Self { values, lit }
+    }
+}
+
 /// What a cell has in a strip.
 struct Lit<'a> {
     row: usize,
@@ -118,13 +139,12 @@ impl Tiles {
         self.strips * STRIP
     }
 
-    /// Writes canvas row `row` of `F` frames into `lines`, one a frame, each [`Self::stride`] long. `courses` holds the
-    /// brightness of each cell in these frames. Every pixel sums its cells in unit order, starting from darkness, and then goes
+    /// Writes canvas row `row` of `F` frames into `lines`, one a frame, each [`Self::stride`] long. Every pixel sums its cells in unit order, starting from darkness, and then goes
     /// through `ops`, whose maps are images of the canvas. What lies beyond the canvas in the last strip means nothing.
     pub fn write_row<const F: usize>(
         &self,
         row: usize,
-        courses: &[[f32; F]],
+        courses: &Courses<F>,
         ops: &[Op<'_, F>],
         lines: [&mut [f32]; F],
     ) {
@@ -135,7 +155,7 @@ impl Tiles {
         &self,
         level: Level,
         row: usize,
-        courses: &[[f32; F]],
+        courses: &Courses<F>,
         ops: &[Op<'_, F>],
         lines: [&mut [f32]; F],
     ) {
@@ -147,7 +167,7 @@ impl Tiles {
 struct WriteRow<'a, const F: usize> {
     tiles: &'a Tiles,
     row: usize,
-    courses: &'a [[f32; F]],
+    courses: &'a Courses<F>,
     ops: &'a [Op<'a, F>],
     lines: [&'a mut [f32]; F],
 }
@@ -160,17 +180,26 @@ impl<const F: usize> Kernel for WriteRow<'_, F> {
         let Self { tiles, row, courses, ops, mut lines } = self;
         let (band, image_row, row) = (&tiles.bands[row / BAND], row, row % BAND);
         let starts = &band.starts[row * tiles.strips..=(row + 1) * tiles.strips];
+        let mut picked = Vec::new();
         for (strip, ends) in starts.windows(2).enumerate() {
             let entries = ends[0] as usize..ends[1] as usize;
             let (units, weights) = (&band.units[entries.clone()], &band.weights[entries]);
+            if let Some(lit) = &courses.lit {
+                pick(units, lit, &mut picked);
+            }
             for first in (0..STRIP).step_by(V::LANES) {
                 let mut sums = [[V::splat(token, 0.0)]; F];
-                for (unit, weights) in units.iter().zip(weights) {
-                    let course = &courses[*unit as usize];
+                let mut add = |unit: &u32, weights: &Weights| {
+                    let course = &courses.values[*unit as usize];
                     let weights = V::load(token, &weights.0[first..]);
                     for f in 0..F {
                         sums[f][0] = V::splat(token, course[f]).mul_add(weights, sums[f][0]);
                     }
+                };
+                if courses.lit.is_some() {
+                    picked.iter().for_each(|i| add(&units[*i as usize], &weights[*i as usize]));
+                } else {
+                    units.iter().zip(weights).for_each(|(unit, weights)| add(unit, weights));
                 }
                 let at = strip * STRIP + first;
                 apply(token, ops, image_row * tiles.width + at, &mut sums);
@@ -180,6 +209,19 @@ impl<const F: usize> Kernel for WriteRow<'_, F> {
             }
         }
     }
+}
+
+/// The entries whose unit is lit. A light that is 0 in every frame adds 0, so no pixel depends on whether it was passed over.
+#[inline(always)]
+fn pick(units: &[u32], lit: &[bool], picked: &mut Vec<u32>) {
+    // Every entry is written, and kept by moving on: what is lit is not to be foretold, so a branch would be slow.
+    picked.resize(units.len(), 0);
+    let mut n = 0;
+    for (i, unit) in units.iter().enumerate() {
+        picked[n] = i as u32;
+        n += usize::from(lit[*unit as usize]);
+    }
+    picked.truncate(n);
 }
 
 #[cfg(test)]
@@ -199,19 +241,21 @@ mod tests {
         let canvas = [4, 37];
         let tiles = Tiles::new(canvas, &patches);
         assert_eq!(tiles.stride(), 48);
-        let courses = [[1.0, 0.5, 3.0], [2.0, 0.1, 0.0], [0.3, 7.0, 1.0], [9.0; 3]];
+        let values = vec![[1.0, 0.5, 3.0], [2.0, 0.1, 0.0], [0.3, 7.0, 1.0], [9.0; 3]];
+        let dark = vec![[1.0, 0.5, 3.0], [0.0; 3], [0.3, 7.0, 1.0], [0.0; 3]];
         let image: Vec<f32> = (0..canvas[0] * canvas[1]).map(|i| 0.5 + i as f32 * 0.125).collect();
         let ops = [Op::AddScaled(&image, [0.5, 1.5, 0.0]), Op::Multiply(&image), Op::Add(&image)];
-        for row in 0..canvas[0] {
+        assert!(Courses::new(values.clone()).lit.is_none() && Courses::new(dark.clone()).lit.is_some());
+        for (courses, row) in [values, dark].iter().flat_map(|courses| (0..canvas[0]).map(move |row| (courses, row))) {
             let map = &image[row * canvas[1]..(row + 1) * canvas[1]];
             for level in Level::available() {
                 let mut lines = [[f32::NAN; 48]; 3];
                 let [a, b, c] = &mut lines;
-                tiles.write_row_at(level, row, &courses, &ops, [a, b, c]);
+                tiles.write_row_at(level, row, &Courses::new(courses.clone()), &ops, [a, b, c]);
                 for (f, line) in lines.iter().enumerate() {
                     for (col, (made, map)) in line.iter().zip(map).enumerate() {
                         let mut sum = 0.0;
-                        for (p, course) in patches.iter().zip(&courses) {
+                        for (p, course) in patches.iter().zip(courses) {
                             let (r, c) = (row.wrapping_sub(p.row as usize), col.wrapping_sub(p.col as usize));
                             if r < p.height && c < p.width {
                                 sum = course[f].mul_add(p.row_weights(r)[c], sum);

@@ -9,39 +9,90 @@ use crate::{
 /// Pixels that are worked on before any is stored; no level's vectors are wider.
 const PIXELS: usize = 16;
 
-/// An image of the canvas in memory; beyond it, it is dark.
+/// Rows of an image of the canvas in memory: those that somebody asks for, from `first_row` on. Beyond the canvas it is dark.
 #[derive(Clone, Copy, Debug)]
 pub struct Canvas<'a> {
     /// Pixels, row by row.
     pub pixels: &'a [f32],
     /// Pixels from row to row.
     pub stride: usize,
-    /// (height, width) px.
+    /// The canvas row that the pixels begin with.
+    pub first_row: usize,
+    /// (height, width) px of the whole canvas.
     pub shape: [usize; 2],
 }
 
-impl Canvas<'_> {
+impl<'a> Canvas<'a> {
+    /// Where in memory a row lies, if it is on the canvas.
+    #[inline(always)]
+    fn start(&self, row: i64) -> Option<usize> {
+        let on_canvas = usize::try_from(row).ok().filter(|row| *row < self.shape[0]);
+        on_canvas.and_then(|row| row.checked_sub(self.first_row)).map(|row| row * self.stride)
+    }
+
     fn pixel(&self, row: i64, col: i64) -> f32 {
-        match (usize::try_from(row), usize::try_from(col)) {
-            (Ok(row), Ok(col)) if row < self.shape[0] && col < self.shape[1] => self.pixels[row * self.stride + col],
+        match (self.start(row), usize::try_from(col)) {
+            (Some(start), Ok(col)) if col < self.shape[1] => self.pixels[start + col],
             _ => 0.0,
         }
     }
 
     /// The pixel at a place, that to its right, and those below them.
-    #[inline(always)]
     fn corners(&self, row: i64, col: i64) -> [f32; 4] {
-        let [height, width] = self.shape.map(|n| n as i64);
-        if row >= 0 && row + 1 < height && col >= 0 && col + 1 < width {
-            let at = row as usize * self.stride + col as usize;
-            if let (Some(&[a, b]), Some(&[c, d])) =
-                (self.pixels[at..].first_chunk::<2>(), self.pixels[at + self.stride..].first_chunk::<2>())
-            {
-                return [a, b, c, d];
-            }
-        }
         let [below, right] = [row.saturating_add(1), col.saturating_add(1)];
         [self.pixel(row, col), self.pixel(row, right), self.pixel(below, col), self.pixel(below, right)]
+    }
+
+    /// `N` pixels of as many rows as are asked for, from a place on; `None` unless all are on the canvas.
+    #[inline(always)]
+    fn window<const ROWS: usize, const N: usize>(&self, row: i64, col: i64) -> Option<[&'a [f32; N]; ROWS]> {
+        let last = self.start(row.checked_add(ROWS as i64 - 1)?)?;
+        let (first, col) = (self.start(row)?, usize::try_from(col).ok()?);
+        if col + N > self.shape[1] || last + col + N > self.pixels.len() {
+            return None;
+        }
+        let mut rows = [&[0.0; N]; ROWS];
+        for (r, line) in rows.iter_mut().enumerate() {
+            *line = self.pixels[first + r * self.stride + col..].first_chunk()?;
+        }
+        Some(rows)
+    }
+
+    /// The [`corners`](Self::corners) of the first `n` pixels of a group, which lie at `place` and one after the other, displaced
+    /// by `rows` and `cols`, which are signed numbers. Displacements hardly differ between neighbours, so that mostly all come
+    /// from three rows, and from where these are moved by at most one pixel more.
+    #[inline(always)]
+    fn group(&self, [row, col]: [i64; 2], rows: &[u32; PIXELS], cols: &[u32; PIXELS], n: usize) -> [[f32; PIXELS]; 4] {
+        let least = |words: &[u32; PIXELS]| words.iter().fold(i32::MAX, |least, word| least.min(*word as i32));
+        let most = |words: &[u32; PIXELS]| words.iter().fold(i32::MIN, |most, word| most.max(*word as i32));
+        let from = [least(rows), least(cols)];
+        let spread = [most(rows).wrapping_sub(from[0]), most(cols).wrapping_sub(from[1])];
+        let mut corners = [[0.0; PIXELS]; 4];
+        if (0..=1).contains(&spread[0]) && (0..=1).contains(&spread[1]) {
+            let place = [row.saturating_add(i64::from(from[0])), col.saturating_add(i64::from(from[1]))];
+            if let Some(window) = self.window::<3, { PIXELS + 2 }>(place[0], place[1]) {
+                for i in 0..PIXELS {
+                    let (lower, right) = (rows[i] as i32 != from[0], cols[i] as i32 != from[1]);
+                    let across = |line: &[f32; PIXELS + 2], k: usize| {
+                        let (here, next) = (line[i + k], line[i + k + 1]);
+                        if right { next } else { here }
+                    };
+                    let [a, b, c] = window.map(|line| [across(line, 0), across(line, 1)]);
+                    for k in 0..2 {
+                        corners[k][i] = if lower { b[k] } else { a[k] };
+                        corners[2 + k][i] = if lower { c[k] } else { b[k] };
+                    }
+                }
+                return corners;
+            }
+        }
+        for i in 0..n {
+            let row = row.saturating_add(i64::from(rows[i] as i32));
+            let col = col.saturating_add(i as i64 + i64::from(cols[i] as i32));
+            let [a, b, c, d] = self.corners(row, col);
+            (corners[0][i], corners[1][i], corners[2][i], corners[3][i]) = (a, b, c, d);
+        }
+        corners
     }
 }
 
@@ -52,6 +103,8 @@ pub struct Bent {
     start: [i64; 2],
     part: [f32; 2],
     displacement: Displacement,
+    /// See [`Bent::rows`].
+    rows: [i64; 2],
 }
 
 /// The displacements of a row of the field of view, (dy, dx) px.
@@ -68,7 +121,17 @@ impl Bent {
             (whole as i64, (start - whole) as f32)
         };
         let ((top, below), (left, right)) = (axis(0), axis(1));
-        Self { start: [top, left], part: [below, right], displacement }
+        // Pixels are displaced in single precision.
+        let [least, most] = displacement.local_range_px().map(|[dy, _]| f64::from(below) - dy);
+        let rows = [(most - 1e-3).floor(), (least + 1e-3).floor() + 1.0].map(|row| top.saturating_add(row as i64));
+        Self { start: [top, left], part: [below, right], displacement, rows }
+    }
+
+    /// The first and the last canvas row that any pixel of row 0 of the field of view could come from; for row `r`, those `r`
+    /// further down.
+    #[must_use]
+    pub fn rows(&self) -> [i64; 2] {
+        self.rows
     }
 
     /// Writes row `r` of the field of view, by bilinear interpolation; `displacements` is scratch.
@@ -121,15 +184,8 @@ impl Kernel for Row<'_> {
                 whole.store(&mut cols[at..]);
                 rest.store(&mut right[at..]);
             }
-            let mut corners = [[0.0; PIXELS]; 4];
             let col = bent.start[1].saturating_add(first as i64);
-            for i in 0..line.len() {
-                // The words are signed numbers.
-                let row = row.saturating_add(i64::from(rows[i] as i32));
-                let col = col.saturating_add(i as i64 + i64::from(cols[i] as i32));
-                let [a, b, c, d] = canvas.corners(row, col);
-                (corners[0][i], corners[1][i], corners[2][i], corners[3][i]) = (a, b, c, d);
-            }
+            let corners = canvas.group([row, col], &rows, &cols, line.len());
             let mut light = [0.0; PIXELS];
             for at in (0..PIXELS).step_by(V::LANES) {
                 let [a, b, c, d] = [0, 1, 2, 3].map(|k: usize| V::load(token, &corners[k][at..]));
@@ -181,7 +237,7 @@ mod tests {
 
     fn rendered(level: Level, warp: &Deformation) -> Vec<f32> {
         let image = image();
-        let canvas = Canvas { pixels: &image, stride: CANVAS[1], shape: CANVAS };
+        let canvas = Canvas { pixels: &image, stride: CANVAS[1], first_row: 0, shape: CANVAS };
         let bent = Bent::new(CANVAS, FOV, warp.frame(FOV, 0));
         let (mut out, mut scratch) = (vec![f32::NAN; FOV[0] * FOV[1]], RowDisplacements::default());
         for (r, line) in out.chunks_exact_mut(FOV[1]).enumerate() {
@@ -218,6 +274,29 @@ mod tests {
         for level in Level::available() {
             assert_eq!(rendered(level, &warp), baseline, "{level:?}");
         }
+    }
+
+    #[test]
+    fn rows_come_from_where_they_are_said_to() {
+        let warp = deformation([4.3, -7.6], 0.05, |n| [((n * 7) % 5) as f64 - 2.0, ((n * 3) % 7) as f64 - 3.0]);
+        let (image, bent) = (image(), Bent::new(CANVAS, FOV, warp.frame(FOV, 0)));
+        let (mut here, mut whole, mut scratch) = (vec![0.0; FOV[1]], vec![0.0; FOV[1]], RowDisplacements::default());
+        let [first, last] = bent.rows();
+        let mut spared = 0;
+        for r in 0..FOV[0] {
+            let [from, to] = [first, last + 1].map(|row| (row + r as i64).clamp(0, CANVAS[0] as i64) as usize);
+            spared += CANVAS[0] - (to - from);
+            let canvas = |first_row: usize, end: usize| Canvas {
+                pixels: &image[first_row * CANVAS[1]..end * CANVAS[1]],
+                stride: CANVAS[1],
+                first_row,
+                shape: CANVAS,
+            };
+            bent.row(r, canvas(0, CANVAS[0]), &mut scratch, &mut whole);
+            bent.row(r, canvas(from, to), &mut scratch, &mut here);
+            assert_eq!(here, whole, "row {r}");
+        }
+        assert!(spared > 30 * FOV[0], "{spared} rows of all images are not needed");
     }
 
     #[test]

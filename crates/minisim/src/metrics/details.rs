@@ -35,7 +35,7 @@ pub struct Details {
     pub events: Option<EventScore>,
     /// Median correlation of activity counted in bins of this many frames: (frames, correlation).
     pub binned_activity_corr: Vec<(usize, f64)>,
-    /// Recall by depth, detection SNR, neighbours and shading by vessels, where those are known.
+    /// Recall by depth, detection SNR, neighbours, shading by vessels and time in focus, where those are known.
     pub recall_by: Vec<BinnedRecall>,
     /// Pairs with a Jaccard distance of at most 0.7, as CaImAn compares.
     pub caiman: ThresholdScore,
@@ -352,8 +352,11 @@ pub(super) fn details_of(
         found[j] = true;
     }
     let mut by = vec![("depth (µm)", asked.depth_um())];
-    for (name, array) in [("detection SNR", "peak_snr"), ("share of light lost to vessels", "vessel_overlap_fraction")]
-    {
+    for (name, array) in [
+        ("detection SNR", "peak_snr"),
+        ("share of light lost to vessels", "vessel_overlap_fraction"),
+        ("share of frames in focus", "in_focus_fraction"),
+    ] {
         by.extend(asked.f64s(array).map(|values| (name, values.to_vec())));
     }
     by.push(("neighbours within 30 µm", neighbours(asked)));

@@ -129,3 +129,16 @@ impl Slosh {
         values
     }
 }
+
+/// The `share` quantile, interpolated between the two nearest values.
+#[must_use]
+pub fn percentile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let at = share * (values.len().max(1) - 1) as f64;
+    let low = at.floor() as usize;
+    match (values.get(low), values.get(low + 1)) {
+        (Some(a), Some(b)) => a + (b - a) * (at - low as f64),
+        (Some(a), None) => *a,
+        _ => 0.0,
+    }
+}

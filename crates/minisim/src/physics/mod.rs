@@ -2,6 +2,7 @@
 
 pub mod blur;
 pub mod branching;
+pub mod defocus;
 pub mod detection;
 pub mod falloff;
 pub mod focus;

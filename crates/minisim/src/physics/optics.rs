@@ -1,5 +1,6 @@
 //! How light from a point in the tissue reaches the sensor: blur, attenuation, focal surface.
 
+use super::defocus::Defocus;
 use crate::math;
 
 /// The acquisition's optical constants, resolved.
@@ -77,6 +78,13 @@ impl OpticalModel {
     #[must_use]
     pub fn local_focal_depth_um(&self, center_um: [f64; 3], focal_um: f64) -> f64 {
         focal_um - self.focal_shift_um(math::hypot(center_um[1], center_um[2]))
+    }
+
+    /// How the blur of what lies at depth `z_um` changes as the focal surface moves from `focal_um`.
+    #[must_use]
+    pub fn defocus(&self, z_um: f64, focal_um: f64) -> Defocus {
+        let pixel_um = self.pixel_size_um;
+        Defocus::new(z_um - focal_um, self.focused_sigma_um(z_um) / pixel_um, self.na / pixel_um)
     }
 
     /// Blur and brightness of a point at depth `z_um` where the focal surface lies at `focal_um`.

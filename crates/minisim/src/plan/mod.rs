@@ -8,15 +8,18 @@
 
 mod camera;
 mod canvas;
+mod displacement;
 mod field;
+mod refocused;
 mod time_courses;
 mod warp;
 
 pub use camera::{Camera, DigitiseModel};
 pub use canvas::Canvas;
 pub use field::{Component, Course, Emitters, Field, Map, Scope, Spread, Tissue};
+pub use refocused::{Leveled, Refocused};
 pub use time_courses::{Compute, Held, TimeCourses};
-pub use warp::{Deformation, Displacement, Grid, Mode, Warp};
+pub use warp::{Deformation, Displacement, Grid, LEAST_JACOBIAN, Mode, Warp};
 
 use crate::fields::finding::{Finding, Report};
 
@@ -100,6 +103,8 @@ pub struct Reached {
     pub cells: bool,
     /// Operations of the tissue that are done.
     pub tissue: usize,
+    /// Motions of the tissue that have come so far.
+    pub motions: usize,
     /// The image is what the scope sees, not the tissue's canvas.
     pub in_scope: bool,
     /// Operations of the scope that are done.
@@ -126,8 +131,8 @@ pub struct Plan {
     pub cells: Option<Emitters>,
     /// What happens to it in the tissue, on the canvas.
     pub tissue: Vec<Op<Tissue>>,
-    /// How the tissue moves under the scope.
-    pub warp: Warp,
+    /// How the tissue lies under the scope after each motion that steps ask for: each together with those before.
+    pub warps: Vec<Warp>,
     /// What happens to it in the scope, on the field of view.
     pub scope: Vec<Op<Scope>>,
     /// What counts it.
@@ -164,7 +169,7 @@ impl Plan {
         let mut plan = Self {
             cells: None,
             tissue: Vec::new(),
-            warp: Warp::Still,
+            warps: Vec::new(),
             scope: Vec::new(),
             camera: None,
             stages: Vec::new(),
@@ -209,9 +214,11 @@ impl Plan {
             }
             Act::Move(warp) => {
                 let what = "motion of the tissue";
-                past(what, reached.in_scope, "left the tissue")?;
+                past(what, reached.scope > 0 || reached.exposed, "passed through the scope")?;
                 fits(what, warp.fault(fov, n_frames))?;
-                self.warp = warp;
+                let moved = self.warps.last().map_or(Ok(warp.clone()), |before| before.and(&warp));
+                self.warps.push(moved.map_err(|fault| (what, fault))?);
+                reached.motions = self.warps.len();
                 reached.in_scope = true;
             }
             Act::Scope(op) => {
@@ -230,6 +237,12 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// How the tissue lies under the scope when light has come that far.
+    #[must_use]
+    pub fn warp(&self, reached: Reached) -> &Warp {
+        reached.motions.checked_sub(1).map_or(&Warp::Still, |last| &self.warps[last])
     }
 
     /// What is done by the end of the first `n_stages` stages.
@@ -287,7 +300,8 @@ mod tests {
         ];
         let plan = Plan::new(asked, SIZES).expect("can be carried out");
         assert_eq!((plan.tissue.len(), plan.scope.len()), (3, 1));
-        let reached = |cells, tissue, in_scope, scope, exposed| Reached { cells, tissue, in_scope, scope, exposed };
+        let reached =
+            |cells, tissue, in_scope, scope, exposed| Reached { cells, tissue, motions: 0, in_scope, scope, exposed };
         let marks: Vec<Reached> = plan.stages.iter().map(|s| s.reached).collect();
         assert_eq!(
             marks,
@@ -308,11 +322,38 @@ mod tests {
         assert!(text.contains("passed through tissue"), "{text}");
         let text = refused(vec![step("a", vec![Act::Move(vec![[0.0; 2]; 7].into())]), step("b", vec![haze()])]);
         assert!(text.contains("left the tissue"), "{text}");
-        let text =
-            refused(vec![step("a", vec![Act::Move(vec![[0.0; 2]; 7].into()), Act::Move(vec![[0.0; 2]; 7].into())])]);
-        assert!(text.contains("motion of the tissue"), "{text}");
+        let text = refused(vec![step("a", vec![glow()]), step("b", vec![Act::Move(vec![[0.0; 2]; 7].into())])]);
+        assert!(text.contains("motion of the tissue") && text.contains("passed through the scope"), "{text}");
         let text = refused(vec![step("a", vec![camera()]), step("b", vec![glow()]), step("c", vec![camera()])]);
         assert!(text.contains("steps.b") && text.contains("steps.c") && text.contains("been counted"), "{text}");
+    }
+
+    #[test]
+    fn motions_add_up_and_each_has_its_mark() {
+        let bent = |spacing_px| {
+            Act::from(Warp::from(Deformation {
+                path_px: vec![[0.5, 0.0]; 7],
+                rotation_rad: vec![0.01; 7],
+                grid: Grid { shape: [2, 2], spacing_px },
+                modes: vec![Mode { vectors_px: Arc::new(vec![[0.25, -0.5]; 4]), course: Course::Still }],
+            }))
+        };
+        let rigid = || Act::Move(vec![[1.0, -2.0]; 7].into());
+        let asked = vec![step("a", vec![rigid()]), step("b", vec![bent(4.0)]), step("c", vec![bent(4.0), rigid()])];
+        let plan = Plan::new(asked, SIZES).expect("can be carried out");
+        let moved = |n_stages| {
+            let reached = plan.reached(n_stages);
+            (reached.motions, plan.warp(reached).displacement_px(SIZES.fov, 3, [0.5, 1.0]))
+        };
+        assert_eq!(moved(0), (0, [0.0; 2]));
+        assert_eq!(moved(1), (1, [1.0, -2.0]));
+        // In the middle of the field, rotation displaces nothing.
+        assert_eq!(moved(2), (2, [1.75, -2.5]));
+        assert_eq!(moved(3), (4, [3.5, -5.0]));
+        let Warp::NonRigid(both) = plan.warp(plan.reached(3)) else { panic!("it is deformed") };
+        assert_eq!((both.rotation_rad[6], both.modes.len()), (0.02, 2));
+        let text = refused(vec![step("a", vec![bent(4.0)]), step("b", vec![bent(5.0)])]);
+        assert!(text.contains("steps.b") && text.contains("another grid"), "{text}");
     }
 
     #[test]

@@ -55,6 +55,28 @@ impl Warp {
         }
     }
 
+    /// Both motions at once: their displacements add up. Says why if they cannot.
+    pub(super) fn and(&self, other: &Self) -> Result<Self, String> {
+        let sums = |a: &[[f64; 2]], b: &[[f64; 2]]| a.iter().zip(b).map(|(a, b)| [a[0] + b[0], a[1] + b[1]]).collect();
+        Ok(match (self, other) {
+            (Self::Still, warp) | (warp, Self::Still) => warp.clone(),
+            (Self::Rigid(a), Self::Rigid(b)) => Self::Rigid(sums(a, b)),
+            (Self::Rigid(path_px), Self::NonRigid(deformation))
+            | (Self::NonRigid(deformation), Self::Rigid(path_px)) => {
+                Self::NonRigid(Deformation { path_px: sums(path_px, &deformation.path_px), ..deformation.clone() })
+            }
+            (Self::NonRigid(a), Self::NonRigid(b)) if a.grid == b.grid => Self::NonRigid(Deformation {
+                path_px: sums(&a.path_px, &b.path_px),
+                rotation_rad: a.rotation_rad.iter().zip(&b.rotation_rad).map(|(a, b)| a + b).collect(),
+                grid: a.grid,
+                modes: a.modes.iter().chain(&b.modes).cloned().collect(),
+            }),
+            (Self::NonRigid(_), Self::NonRigid(_)) => {
+                return Err("stands on another grid than the deformation before".to_owned());
+            }
+        })
+    }
+
     /// Says what keeps a renderer from using it for films of that many frames.
     pub(super) fn fault(&self, fov: [usize; 2], n_frames: usize) -> Option<String> {
         match self {
@@ -106,7 +128,7 @@ pub struct Mode {
 
 /// What a pixel shows must be more than this share of its area on the tissue: less than 0 is a fold, and tissue that is stretched
 /// to twice its area is no tissue any more.
-const LEAST_JACOBIAN: f64 = 0.5;
+pub const LEAST_JACOBIAN: f64 = 0.5;
 
 impl Deformation {
     /// The displacements of one frame, seen in a field of view of (height, width) px.
@@ -183,7 +205,7 @@ impl Deformation {
         })
     }
 
-    fn fault(&self, fov: [usize; 2], n_frames: usize) -> Option<String> {
+    pub(super) fn fault(&self, fov: [usize; 2], n_frames: usize) -> Option<String> {
         let Grid { shape: [rows, cols], spacing_px } = self.grid;
         if rows < 2 || cols < 2 || !(spacing_px.is_finite() && spacing_px > 0.0) {
             return Some(format!(
@@ -246,6 +268,63 @@ impl Displacement {
         let [dy, dx] = self.sum(i, j, weights(u), weights(v));
         let (y, x) = (y - self.centre[0], x - self.centre[1]);
         [dy + y * self.versed + x * self.sin, dx + x * self.versed - y * self.sin]
+    }
+
+    /// What the local displacement lies between, everywhere on the grid: least and greatest (dy, dx), px. A little wider than it is.
+    #[must_use]
+    pub fn local_range_px(&self) -> [[f64; 2]; 2] {
+        let [rows, cols] = self.grid.shape;
+        let third = self.grid.spacing_px / 3.0;
+        let mut range = [[f64::INFINITY; 2], [f64::NEG_INFINITY; 2]];
+        // Within a cell, a cubic lies between its least and its greatest Bézier point; straight fields are their own points.
+        let mut lines = [const { Vec::new() }; 4];
+        for i in 0..rows - 1 {
+            for (k, line) in lines.iter_mut().enumerate() {
+                if i > 0 && k < 3 {
+                    continue;
+                }
+                let node = |c: usize| self.nodes[(i + k) * (cols + 2) + c];
+                line.clear();
+                for j in 0..cols - 1 {
+                    let [a, b, c, d] = [node(j), node(j + 1), node(j + 2), node(j + 3)];
+                    line.extend(bezier(a, b, c, d));
+                }
+            }
+            for p in 0..4 * (cols - 1) {
+                let x = (p / 4 * 3 + p % 4) as f64 * third - self.centre[1];
+                let down = bezier(lines[0][p], lines[1][p], lines[2][p], lines[3][p]);
+                for (q, [dy, dx]) in down.into_iter().enumerate() {
+                    let y = (3 * i + q) as f64 * third - self.centre[0];
+                    let there = [dy + y * self.versed + x * self.sin, dx + x * self.versed - y * self.sin];
+                    for axis in 0..2 {
+                        range[0][axis] = range[0][axis].min(there[axis]);
+                        range[1][axis] = range[1][axis].max(there[axis]);
+                    }
+                }
+            }
+            lines.rotate_left(1);
+        }
+        range
+    }
+
+    /// What no slope of the displacement fields exceeds, up or down, anywhere on the grid (px per px); without the rotation.
+    #[must_use]
+    pub fn slope_bound(&self) -> f64 {
+        let [rows, cols] = self.grid.shape;
+        let mut steepest = 0.0_f64;
+        for (i, j) in (0..rows - 1).flat_map(|i| (0..cols - 1).map(move |j| (i, j))) {
+            let node = |k: usize, l: usize| self.nodes[(i + k) * (cols + 2) + j + l];
+            let across = [0, 1, 2, 3].map(|k: usize| bezier(node(k, 0), node(k, 1), node(k, 2), node(k, 3)));
+            let points = [0, 1, 2, 3].map(|l: usize| bezier(across[0][l], across[1][l], across[2][l], across[3][l]));
+            // The slope of a cubic lies between the steps from one of its points to the next, in thirds of the way.
+            for (k, l) in (0..4).flat_map(|k| (0..3).map(move |l| (k, l))) {
+                for (from, to) in [(points[k][l], points[k][l + 1]), (points[l][k], points[l + 1][k])] {
+                    let step = (to[0] - from[0]).abs().max((to[1] - from[1]).abs());
+                    steepest = steepest.max(3.0 * step / self.grid.spacing_px);
+                }
+            }
+        }
+        steepest
     }
 
     /// By what factor a small area of the image grows when it is traced back to the tissue.
@@ -320,6 +399,12 @@ impl Displacement {
 /// Coefficients of Catmull and Rom's cubic between the middle two of four values, from the constant one up.
 fn polynomial([a, b, c, d]: [f64; 4]) -> [f64; 4] {
     [b, 0.5 * (c - a), a - 2.5 * b + 2.0 * c - 0.5 * d, 0.5 * (d - a) + 1.5 * (b - c)]
+}
+
+/// The Bézier points of that cubic.
+fn bezier(a: [f64; 2], b: [f64; 2], c: [f64; 2], d: [f64; 2]) -> [[f64; 2]; 4] {
+    let toward = |from: [f64; 2], to: [f64; 2], at: [f64; 2]| std::array::from_fn(|k| at[k] + (to[k] - from[k]) / 6.0);
+    [b, toward(a, c, b), toward(d, b, c), c]
 }
 
 /// The weights of four nodes at `u` between the middle two.
@@ -443,6 +528,31 @@ mod tests {
         assert!(fault(&|w| w.grid.spacing_px = 5.0, 2).contains("reaches over [15.0, 25.0]"));
         assert!(fault(&|w| w.grid.shape = [1, 24], 2).contains("1 × 24"));
         assert!(fault(&|w| w.grid.shape = [4, 7], 2).contains("24 vectors"));
+    }
+
+    #[test]
+    fn bounds_hold_everywhere_and_are_close() {
+        for rotation_rad in [0.0, 0.03] {
+            let frame = deformation(rotation_rad, wavy).frame([40, 66], 0);
+            let [low, high] = frame.local_range_px();
+            let (mut least, mut most, mut steepest) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2], 0.0_f64);
+            for (y, x) in (0..156).flat_map(|y| (0..260).map(move |x| (0.25 * f64::from(y), 0.25 * f64::from(x)))) {
+                let here = frame.local_px(y, x);
+                for near in [frame.local_px(y + 1e-4, x), frame.local_px(y, x + 1e-4)] {
+                    steepest = (0..2).fold(steepest, |most, k| most.max((near[k] - here[k]).abs() / 1e-4));
+                }
+                for k in 0..2 {
+                    (least[k], most[k]) = (least[k].min(here[k]), most[k].max(here[k]));
+                }
+            }
+            for k in 0..2 {
+                assert!(low[k] <= least[k] && most[k] <= high[k]);
+                assert!(high[k] - low[k] < 1.15 * (most[k] - least[k]), "{low:?} {least:?} {most:?} {high:?}");
+            }
+            let bound = frame.slope_bound() + rotation_rad;
+            // Bézier points of fields that go to and fro from node to node lie far out.
+            assert!(steepest <= bound && bound < 2.5 * steepest + rotation_rad, "{steepest}, at most {bound}");
+        }
     }
 
     #[test]

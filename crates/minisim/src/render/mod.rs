@@ -3,8 +3,8 @@
 //! A pass renders some frames together. It goes down the canvas in bands of rows, so few that their footprints, maps and
 //! pixels stay in a core's second-level cache. In each band it takes [`FRAMES_AT_ONCE`] frames after the other: all canvas
 //! layers of the band, then whichever rows of the field of view these frames have by now, through the scope's layers to
-//! counts. No image is ever held whole, unless its movie was asked for, or the tissue is deformed: then a pixel may come from
-//! anywhere, and the band is the canvas.
+//! counts. Above a band lie as many rows of the one before as a row of the field of view may reach back: one, or more if the
+//! tissue is deformed. No image is ever held whole, unless its movie was asked for.
 
 use std::{
     ops::Range,
@@ -15,7 +15,7 @@ use crate::kernels::{
     arithmetic::{Op, run_row},
     digitise::{Count, Digitiser},
     shift::{Edges, View},
-    tiles::Tiles,
+    tiles::{Courses, Tiles},
     warp::{Bent, Canvas, RowDisplacements},
 };
 use crate::{
@@ -59,7 +59,7 @@ pub type Rendered = Vec<Pixels>;
 /// What a pass works in.
 #[derive(Debug, Default)]
 struct Scratch {
-    /// Rows of the canvas in the frames of a group, frame by frame: one above the band, then the band.
+    /// Rows of the canvas in the frames of a group, frame by frame: those above the band, then the band.
     band: Vec<f32>,
     /// Rows of one frame's field of view.
     fov: Vec<f32>,
@@ -203,18 +203,19 @@ impl<'a> Renderer<'a> {
             .map(|first| self.group(first..(first + FRAMES_AT_ONCE).min(frames.end), rows.start))
             .collect();
 
-        // Canvas rows that somebody needs.
-        let bent = groups.iter().any(|g| !g.bent.is_empty());
-        let needed = if self.snapshots || bent {
+        // Canvas rows that somebody needs, and how many of them a row of the field of view may reach back.
+        let reach = groups.iter().flat_map(|g| &g.reach);
+        let back = reach.clone().map(|[first, last]| last.saturating_sub(*first)).max().unwrap_or(1);
+        let needed = if self.snapshots {
             0..height
         } else {
-            let tops = groups.iter().flat_map(|g| &g.views).map(|v| v.top);
             let clamp = |row: i64| row.clamp(0, height as i64) as usize;
-            let (first, last) = (tops.clone().min().unwrap_or(0), tops.max().unwrap_or(0));
-            clamp(first + rows.start as i64)..clamp(last + rows.end as i64 + 1)
+            let (first, last) = (reach.clone().map(|r| r[0]).min(), reach.map(|r| r[1]).max());
+            let shifted = |row: Option<i64>, by: usize| clamp(row.unwrap_or(0).saturating_add(by as i64));
+            shifted(first, rows.start)..shifted(last, rows.end)
         };
-        // Rows of a deformed image lie between canvas rows from anywhere, so there it is one band.
-        let mut band = Band::new(self.scene, std::mem::take(&mut scratch.band), needed.start, bent.then_some(height));
+        let above = back.clamp(1, height.max(1) as i64) as usize;
+        let mut band = Band::new(self.scene, std::mem::take(&mut scratch.band), needed.start, above);
         while !band.is_last(needed.end) {
             band.advance(needed.end);
             let last = band.is_last(needed.end);
@@ -222,10 +223,9 @@ impl<'a> Renderer<'a> {
                 band.resume(group);
                 self.tissue(&mut band, group, kept);
                 for f in 0..group.frames.len() {
-                    let (t, view) = (group.frames.start + f, group.views[f]);
-                    // A row of the field of view lies between two canvas rows.
-                    let end =
-                        (band.rows.end as i64 - 1 - view.top).clamp(group.next[f] as i64, rows.end as i64) as usize;
+                    let t = group.frames.start + f;
+                    let end = (band.rows.end as i64).saturating_sub(group.reach[f][1]);
+                    let end = end.clamp(group.next[f] as i64, rows.end as i64) as usize;
                     let ready = group.next[f]..if last { rows.end } else { end };
                     group.next[f] = ready.end;
                     if ready.is_empty() {
@@ -236,15 +236,18 @@ impl<'a> Renderer<'a> {
                     fov.resize(ready.len() * fov_width, 0.0);
                     for (r, line) in ready.zip(fov.chunks_exact_mut(fov_width.max(1))) {
                         let first = r * fov_width;
-                        let mut from = match group.bent.get(f) {
-                            None => Some(view.row(r, &mut scratch.edges, |row| band.row(f, row))),
-                            Some(bent) => {
-                                bent.row(r, band.canvas(f, height), &mut scratch.displacements, line);
-                                None
-                            }
-                        };
                         for leg in &group.scope[f] {
-                            run_row(from.take(), &leg.ops, first, line);
+                            let from = match &leg.look {
+                                None => None,
+                                Some(Look::Shifted(view)) => {
+                                    Some(view.row(r, &mut scratch.edges, |row| band.row(f, row)))
+                                }
+                                Some(Look::Bent(bent)) => {
+                                    bent.row(r, band.canvas(f, height), &mut scratch.displacements, line);
+                                    None
+                                }
+                            };
+                            run_row(from, &leg.ops, first, line);
                             kept.put(leg.kept, t, first, line);
                         }
                     }
@@ -261,22 +264,15 @@ impl<'a> Renderer<'a> {
 
     /// What is to be known of some frames, at most [`FRAMES_AT_ONCE`], to begin with row `first_row` of the field of view.
     fn group(&self, frames: Range<usize>, first_row: usize) -> Group<'a> {
-        let canvas = self.scene.canvas;
-        let view = |t| {
-            let shift_px = if self.reached.in_scope { self.scene.plan.warp.shift_px(t) } else { [0.0; 2] };
-            View::new(canvas.shape(), canvas.fov, shift_px)
-        };
-        let bent = |t| match &self.scene.plan.warp {
-            Warp::NonRigid(deformation) if self.reached.in_scope => {
-                Some(Bent::new(canvas.shape(), canvas.fov, deformation.frame(canvas.fov, t)))
-            }
-            Warp::Still | Warp::Rigid(_) | Warp::NonRigid(_) => None,
+        let scope: Vec<Vec<Leg<'a>>> = frames.clone().map(|t| self.scope_legs(t)).collect();
+        let reach = |legs: &Vec<Leg<'a>>| {
+            let looks = legs.iter().filter_map(|leg| leg.look.as_ref()).map(Look::rows);
+            looks.reduce(|a, b| [a[0].min(b[0]), a[1].max(b[1])]).unwrap_or_default()
         };
         let mut group = Group {
-            bent: frames.clone().filter_map(bent).collect(),
-            views: frames.clone().map(view).collect(),
+            reach: scope.iter().map(reach).collect(),
             next: vec![first_row; frames.len()],
-            scope: frames.clone().map(|t| self.scope_legs(t)).collect(),
+            scope,
             ..Group::default()
         };
         let cells = self.scene.plan.cells.as_ref().filter(|_| self.reached.cells);
@@ -285,10 +281,12 @@ impl<'a> Renderer<'a> {
         let all = || if together { &self.scene.plan.tissue[..self.reached.tissue] } else { &[] };
         if let Some(cells) = cells {
             if frames.len() == FRAMES_AT_ONCE {
-                group.light = Light::Together(cells.brightness.at(frames.start), lowered(all(), frames.start));
-            } else {
                 group.light =
-                    Light::Single(frames.clone().map(|t| (cells.brightness.at(t), lowered(all(), t))).collect());
+                    Light::Together(Courses::new(cells.brightness.at(frames.start)), lowered(all(), frames.start));
+            } else {
+                group.light = Light::Single(
+                    frames.clone().map(|t| (Courses::new(cells.brightness.at(t)), lowered(all(), t))).collect(),
+                );
             }
         }
         if !together {
@@ -302,36 +300,52 @@ impl<'a> Renderer<'a> {
     fn tissue_legs(&self, t: usize) -> Vec<Leg<'a>> {
         let all = &self.scene.plan.tissue;
         if !self.snapshots {
-            return vec![Leg { ops: lowered(&all[..self.reached.tissue], t), kept: None }];
+            return vec![Leg { ops: lowered(&all[..self.reached.tissue], t), ..Leg::default() }];
         }
         let mut done = 0;
         let mut leg = |(i, stage): (usize, &Stage)| {
             let ops = lowered(&all[done..stage.reached.tissue], t);
             done = stage.reached.tissue;
-            Leg { ops, kept: Some(i) }
+            Leg { ops, kept: Some(i), look: None }
         };
         self.stages.iter().enumerate().take_while(|(_, s)| !s.reached.in_scope).map(&mut leg).collect()
     }
 
-    /// What happens on the field of view in frame `t`.
+    /// What happens on the field of view in frame `t`, beginning with a look at the canvas.
     fn scope_legs(&self, t: usize) -> Vec<Leg<'a>> {
         let all = &self.scene.plan.scope;
         if !self.snapshots {
-            return vec![Leg { ops: lowered(&all[..self.reached.scope], t), kept: None }];
+            let ops = lowered(&all[..self.reached.scope], t);
+            return vec![Leg { ops, kept: None, look: Some(self.look(self.reached, t)) }];
         }
-        let mut done = 0;
-        let mut leg = |(i, stage): (usize, &Stage)| {
-            let ops = lowered(&all[done..stage.reached.scope], t);
-            done = stage.reached.scope;
-            Leg { ops, kept: Some(i) }
+        let (mut done, mut motions) = (0, None);
+        let mut leg = |(i, Stage { reached, .. }): (usize, &Stage)| {
+            let ops = lowered(&all[done..reached.scope], t);
+            done = reached.scope;
+            // Another motion shows another part of the canvas.
+            let look = (motions.replace(reached.motions) != Some(reached.motions)).then(|| self.look(*reached, t));
+            Leg { ops, kept: Some(i), look }
         };
         let mut legs: Vec<Leg<'a>> =
             self.stages.iter().enumerate().skip_while(|(_, s)| !s.reached.in_scope).map(&mut leg).collect();
         if legs.is_empty() {
             // The observed film is the field of view's part of the canvas.
-            legs.push(Leg::default());
+            legs.push(Leg { look: Some(self.look(self.reached, t)), ..Leg::default() });
         }
         legs
+    }
+
+    /// What the scope sees of the canvas in frame `t`.
+    fn look(&self, reached: Reached, t: usize) -> Look {
+        let canvas = self.scene.canvas;
+        match self.scene.plan.warp(reached) {
+            Warp::NonRigid(deformation) => {
+                Look::Bent(Bent::new(canvas.shape(), canvas.fov, deformation.frame(canvas.fov, t)))
+            }
+            warp @ (Warp::Still | Warp::Rigid(_)) => {
+                Look::Shifted(View::new(canvas.shape(), canvas.fov, warp.shift_px(t)))
+            }
+        }
     }
 
     /// Makes the light of a band of the canvas.
@@ -386,9 +400,13 @@ fn lowered<'p, S, const F: usize>(ops: &'p [plan::Op<S>], t: usize) -> Vec<Op<'p
                     }
                 }
                 several => {
-                    lowered.extend(several.iter().map(|c| match &c.spread {
-                        Spread::Map(map) => Op::Collect(&map.data, c.course.block(t)),
-                        Spread::Even => Op::CollectEven(c.course.block(t)),
+                    lowered.extend(several.iter().filter_map(|c| {
+                        let factors = c.course.block(t);
+                        // What adds nothing in any of the frames need not be read.
+                        factors.iter().any(|factor| *factor != 0.0).then_some(match &c.spread {
+                            Spread::Map(map) => Op::Collect(&map.data, factors),
+                            Spread::Even => Op::CollectEven(factors),
+                        })
                     }));
                     lowered.push(Op::MultiplyCollected);
                 }
@@ -406,12 +424,33 @@ fn counts<T: Count>(digitiser: &Digitiser) -> impl FnMut(usize, usize, &mut [f32
 /// Operations on one frame's pixels, and the stage whose movie is kept after them.
 #[derive(Debug, Default)]
 struct Leg<'a> {
+    /// Where the pixels come from, if not from the leg before.
+    look: Option<Look>,
     ops: Vec<Op<'a, 1>>,
     kept: Option<usize>,
 }
 
+/// What the scope sees of the canvas in one frame.
+#[derive(Debug)]
+enum Look {
+    /// The canvas displaced as a whole.
+    Shifted(View),
+    /// The canvas turned and deformed.
+    Bent(Bent),
+}
+
+impl Look {
+    /// The first and the last canvas row that row 0 of the field of view comes from.
+    fn rows(&self) -> [i64; 2] {
+        match self {
+            Self::Shifted(view) => view.rows(),
+            Self::Bent(bent) => bent.rows(),
+        }
+    }
+}
+
 /// The brightness of each cell in `F` frames, and what follows their light at once.
-type Shining<'a, const F: usize> = (Vec<[f32; F]>, Vec<Op<'a, F>>);
+type Shining<'a, const F: usize> = (Courses<F>, Vec<Op<'a, F>>);
 
 /// Where the light of a group's canvas begins.
 #[derive(Debug, Default)]
@@ -420,7 +459,7 @@ enum Light<'a> {
     #[default]
     Dark,
     /// In as many frames as a group has.
-    Together(Vec<[f32; FRAMES_AT_ONCE]>, Vec<Op<'a, FRAMES_AT_ONCE>>),
+    Together(Courses<FRAMES_AT_ONCE>, Vec<Op<'a, FRAMES_AT_ONCE>>),
     /// Frame by frame, for fewer.
     Single(Vec<Shining<'a, 1>>),
 }
@@ -429,9 +468,8 @@ enum Light<'a> {
 #[derive(Debug, Default)]
 struct Group<'a> {
     frames: Range<usize>,
-    views: Vec<View>,
-    /// Where each frame's pixels come from instead, if the tissue is deformed.
-    bent: Vec<Bent>,
+    /// The first and the last canvas row that row 0 of each frame's field of view comes from.
+    reach: Vec<[i64; 2]>,
     /// The next row of the field of view of each.
     next: Vec<usize>,
     light: Light<'a>,
@@ -439,7 +477,7 @@ struct Group<'a> {
     tissue: Vec<Vec<Leg<'a>>>,
     /// What happens on the field of view, frame by frame.
     scope: Vec<Vec<Leg<'a>>>,
-    /// The last canvas row so far, frame by frame.
+    /// The last canvas rows so far, frame by frame.
     last_rows: Vec<f32>,
 }
 
@@ -450,6 +488,8 @@ struct Band<'a> {
     /// Canvas rows of the band.
     rows: Range<usize>,
     max_rows: usize,
+    /// Rows above the band that are kept of the one before.
+    above: usize,
     width: usize,
     /// Pixels from row to row.
     stride: usize,
@@ -458,14 +498,16 @@ struct Band<'a> {
 }
 
 impl<'a> Band<'a> {
-    /// Bands from canvas row `first_row` on, of as many rows as fit into the cache or, if given, of `rows`.
-    fn new(scene: &'a Scene, mut pixels: Vec<f32>, first_row: usize, rows: Option<usize>) -> Self {
+    /// Bands from canvas row `first_row` on, of as many rows as fit into the cache, below `above` rows of the band before.
+    fn new(scene: &'a Scene, mut pixels: Vec<f32>, first_row: usize, above: usize) -> Self {
         let width = scene.canvas.shape()[1];
         let tiles = scene.tiles();
         let stride = tiles.map_or(width, Tiles::stride);
-        let max_rows = rows.unwrap_or((BAND_BYTES / (4 * stride.max(1) * FRAMES_AT_ONCE)).clamp(8, 32));
-        pixels.resize(FRAMES_AT_ONCE * (max_rows + 1) * stride, 0.0);
-        Self { tiles, rows: first_row..first_row, max_rows, width, stride, pixels }
+        let fitting = (BAND_BYTES / (4 * stride.max(1) * FRAMES_AT_ONCE)).clamp(8, 32);
+        // The rows above are copied for each band.
+        let max_rows = fitting.max(above);
+        pixels.resize(FRAMES_AT_ONCE * (above + max_rows) * stride, 0.0);
+        Self { tiles, rows: first_row..first_row, max_rows, above, width, stride, pixels }
     }
 
     /// Goes on to the next rows, before `end`.
@@ -480,40 +522,41 @@ impl<'a> Band<'a> {
 
     /// Makes room for the rows of `group`: the last ones of the band before, where it had one, are those above.
     fn resume(&mut self, group: &Group<'_>) {
-        let frames = self.pixels.chunks_exact_mut((self.max_rows + 1) * self.stride);
-        for (frame, row) in frames.zip(group.last_rows.chunks_exact(self.stride)) {
-            frame[..self.stride].copy_from_slice(row);
+        let above = self.above * self.stride;
+        let frames = self.pixels.chunks_exact_mut((self.above + self.max_rows) * self.stride);
+        for (frame, rows) in frames.zip(group.last_rows.chunks_exact(above.max(1))) {
+            frame[..above].copy_from_slice(rows);
         }
     }
 
-    /// Keeps the last row of `group`.
+    /// Keeps the last rows of `group`.
     fn suspend(&self, group: &mut Group<'_>) {
         group.last_rows.clear();
-        if let Some(last) = self.rows.clone().next_back() {
-            for f in 0..group.frames.len() {
-                group.last_rows.extend_from_slice(&self.pixels[self.at(f, last)..][..self.stride]);
-            }
+        let end = self.rows.len() * self.stride;
+        for frame in self.pixels.chunks_exact((self.above + self.max_rows) * self.stride).take(group.frames.len()) {
+            group.last_rows.extend_from_slice(&frame[end..end + self.above * self.stride]);
         }
     }
 
     fn at(&self, f: usize, row: usize) -> usize {
-        (f * (self.max_rows + 1) + row + 1 - self.rows.start) * self.stride
+        (f * (self.above + self.max_rows) + row + self.above - self.rows.start) * self.stride
     }
 
     fn row(&self, f: usize, row: usize) -> &[f32] {
         &self.pixels[self.at(f, row)..][..self.width]
     }
 
-    /// The canvas in frame `f`, if it is the band.
+    /// The band and the rows above it in frame `f`, on a canvas of so many rows.
     fn canvas(&self, f: usize, height: usize) -> Canvas<'_> {
-        let pixels = &self.pixels[self.at(f, self.rows.start)..][..self.rows.len() * self.stride];
-        Canvas { pixels, stride: self.stride, shape: [height, self.width] }
+        let first_row = self.rows.start.saturating_sub(self.above);
+        let pixels = &self.pixels[self.at(f, first_row)..][..(self.rows.end - first_row) * self.stride];
+        Canvas { pixels, stride: self.stride, first_row, shape: [height, self.width] }
     }
 
     /// A row of the band in the first `n` frames, with what completes its last strip.
     fn lines(&mut self, n: usize, row: usize) -> impl Iterator<Item = &mut [f32]> {
         let (at, stride) = (self.at(0, row), self.stride);
-        let frames = self.pixels.chunks_exact_mut((self.max_rows + 1) * stride).take(n);
+        let frames = self.pixels.chunks_exact_mut((self.above + self.max_rows) * stride).take(n);
         frames.map(move |frame| &mut frame[at..at + stride])
     }
 }
@@ -601,10 +644,10 @@ mod tests {
     /// The scene with its motion turned and deformed.
     fn deformed() -> Scene {
         let mut scene = scene();
-        let path_px = (0..scene.n_frames).map(|t| scene.plan.warp.shift_px(t)).collect();
+        let path_px = (0..scene.n_frames).map(|t| scene.plan.warps[0].shift_px(t)).collect();
         let wave = |n: usize| [((n * 7) % 5) as f64 * 0.4 - 0.8, ((n * 3) % 7) as f64 * 0.3 - 0.9];
         let factors = (0..scene.n_frames).map(|t| (t % 6) as f32 * 0.3 - 0.5).collect();
-        scene.plan.warp = Warp::NonRigid(Deformation {
+        scene.plan.warps[0] = Warp::NonRigid(Deformation {
             path_px,
             rotation_rad: (0..scene.n_frames).map(|t| 0.004 * t as f64).collect(),
             grid: Grid { shape: [5, 6], spacing_px: 11.0 },
@@ -629,7 +672,7 @@ mod tests {
     fn a_deformation_without_deformation_is_rigid_motion() {
         let rigid = scene();
         let mut same = deformed();
-        if let Warp::NonRigid(deformation) = &mut same.plan.warp {
+        if let Warp::NonRigid(deformation) = &mut same.plan.warps[0] {
             deformation.rotation_rad.fill(0.0);
             deformation.modes.clear();
         }
@@ -660,7 +703,7 @@ mod tests {
         let movies = renderer.pass(0..scene.n_frames);
         let (canvas, [height, width]) = (scene.canvas.shape(), scene.canvas.fov);
         let (Pixels::F32(observed), Pixels::F32(tissue), Warp::NonRigid(deformation)) =
-            (&movies[0], &movies[n_stages - 1], &scene.plan.warp)
+            (&movies[0], &movies[n_stages - 1], &scene.plan.warps[0])
         else {
             panic!("light before the camera is in single precision");
         };
@@ -669,7 +712,7 @@ mod tests {
             let bent = Bent::new(canvas, [height, width], deformation.frame([height, width], t));
             let pixels = &tissue[t * canvas[0] * canvas[1]..][..canvas[0] * canvas[1]];
             for r in 0..height {
-                let canvas = Canvas { pixels, stride: canvas[1], shape: canvas };
+                let canvas = Canvas { pixels, stride: canvas[1], first_row: 0, shape: canvas };
                 bent.row(r, canvas, &mut RowDisplacements::default(), &mut line);
                 assert_eq!(observed[(t * height + r) * width..][..width], line, "frame {t}, row {r}");
             }

@@ -172,7 +172,7 @@ impl Scene {
             Dim::Height => height,
             Dim::Width => width,
             // Nobody made any.
-            Dim::Component | Dim::Blood => 0,
+            Dim::Component | Dim::Blood | Dim::Mode | Dim::GridRow | Dim::GridCol => 0,
             Dim::Zyx | Dim::Yx => dim.fixed().unwrap_or_default(),
         };
         for declared in steps::all_declared() {

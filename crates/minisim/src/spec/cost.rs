@@ -9,7 +9,7 @@ use super::{Finding, Report, Spec, StoreDtype};
 use crate::{
     building::CALIBRATION_S,
     physics::{blur::KERNEL_REACH_SIGMA, optics::OpticalModel},
-    steps::{AnyStep, CellActivity, CellOptics, Domain, NeuronPopulation, PlaceNeurons},
+    steps::{AnyStep, AxialMotion, CellActivity, CellOptics, Domain, NeuronPopulation, PlaceNeurons},
 };
 
 /// What cannot be simulated on any machine.
@@ -34,6 +34,8 @@ const BLOCK_BYTES: f64 = 16384.0;
 const CHECKPOINT_BYTES: f64 = 9.0 / 256.0;
 /// Bytes of the same in the ground truth on disk: C, S and bleaching as f64.
 const STORED_TRACE_BYTES: f64 = 24.0;
+/// Levels of blur that a cell has footprints at while it moves into and out of focus, as a rule.
+const FOCUS_LEVELS: f64 = 4.0;
 /// Bytes of a map a pixel: made in double precision, kept in single for rendering.
 const MAP_BYTES: f64 = 12.0;
 /// Bytes of a time course a frame while it is made and rendered.
@@ -162,6 +164,9 @@ impl Spec {
             if blurred {
                 observed_px += n * ((side_px + 2.0 * reach_px) * (side_px + 2.0 * reach_px)).min(canvas_area);
             }
+        }
+        if self.step::<AxialMotion>().is_some() {
+            observed_px *= FOCUS_LEVELS;
         }
         let traces = if self.step::<CellActivity>().is_some() { n_cells * n_frames } else { 0.0 };
 

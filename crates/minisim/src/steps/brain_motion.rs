@@ -27,7 +27,7 @@ use super::{Domain, Margin, Part, Step};
 use crate::{
     plan::Act,
     math,
-    physics::locomotion::{Locomotion, Oscillator, Slosh, steps_per_frame},
+    physics::locomotion::{Locomotion, Oscillator, Slosh, steps_per_frame, percentile},
     rng::Key,
     building::Builder,
     spec::{
@@ -263,16 +263,4 @@ fn normalise(path: &mut [[f64; 2]], window: usize) {
 fn onto_disc(at: [f64; 2], radius: f64) -> [f64; 2] {
     let r = math::hypot(at[0], at[1]);
     if r > radius { at.map(|v| v * radius / r) } else { at }
-}
-
-/// The `share` quantile, interpolated between the two nearest values.
-fn percentile(mut values: Vec<f64>, share: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let at = share * (values.len().max(1) - 1) as f64;
-    let low = at.floor() as usize;
-    match (values.get(low), values.get(low + 1)) {
-        (Some(a), Some(b)) => a + (b - a) * (at - low as f64),
-        (Some(a), None) => *a,
-        _ => 0.0,
-    }
 }

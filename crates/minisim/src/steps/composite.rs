@@ -17,7 +17,7 @@
 //! Nothing.
 
 use super::{Domain, Part, Step};
-use crate::{plan::Emitters, building::Builder, spec::record::record};
+use crate::{building::Builder, spec::record::record};
 
 record! {
     /// Adds the cells' light to the movie.
@@ -35,9 +35,8 @@ impl Step for Composite {
     }
 
     fn build(&self, scene: &mut Builder<'_>) {
-        let patches = scene.observed_footprints();
-        // A cell without a trace is dark.
-        let Some(timeline) = scene.timeline() else { return };
-        scene.push(Emitters::new(patches, timeline));
+        if let Some(cells) = scene.emitters() {
+            scene.push(cells);
+        }
     }
 }

@@ -22,7 +22,7 @@
 mod tree;
 
 pub use tree::{Segment, blood_path_um, grow_tree, transmission};
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use rayon::prelude::*;
 
@@ -30,8 +30,11 @@ use super::{Domain, Part, Step};
 use crate::{
     footprint::Patch,
     level::{Loops, at_best_level},
-    physics::blur::{Border, blur_field},
-    plan::{Field, Leg, Map, Op, Tissue},
+    physics::{
+        blur::{Border, blur_field},
+        defocus::Defocus,
+    },
+    plan::{Course, Field, Leg, Map, Op, Tissue},
     rng::Key,
     building::Builder, plan::Canvas,
     spec::{Checker, Count, Extent, FractionBelowOne, MajorShare, Needs, NonNegative, Positive, PositiveFraction, record::record},
@@ -159,8 +162,35 @@ impl Step for Vasculature {
             scene.record("vessel_overlap_fraction", &[overlap.len()], TruthData::F64(overlap.into()));
         }
         scene.set_tissue_transmission(Arc::clone(map));
-        scene.push(Op::Multiply(Field::still(Arc::clone(map)), Leg::Emission));
+        let Some((shift_um, range_um)) = scene.axial_shift_um() else {
+            scene.push(Op::Multiply(Field::still(Arc::clone(map)), Leg::Emission));
+            return;
+        };
+        for (i, layer) in self.layers.iter().enumerate() {
+            let defocus = model.defocus(layer.depth_um.get(), focal);
+            let levels = defocus.levels(range_um);
+            let maps = scene.part("vessels in depth", i, &(self, &defocus, &levels), || {
+                let map = |level| sharp.layer(canvas, i, defocus.sigma_px(level));
+                levels.clone().map(|level| Arc::new(Map::<Tissue>::new(canvas.shape(), &map(level)))).collect::<Vec<_>>()
+            });
+            let field = Field::sum(maps.iter().cloned().zip(shares(&defocus, &levels, &shift_um)));
+            scene.push(Op::Multiply(field, Leg::Emission));
+        }
     }
+}
+
+/// The share of each level in the image of a layer, frame by frame.
+fn shares(defocus: &Defocus, levels: &Range<usize>, shift_um: &[f64]) -> Vec<Course> {
+    let mut factors = vec![Vec::with_capacity(shift_um.len()); levels.len()];
+    let mut weights = vec![0.0; levels.len()];
+    for shift_um in shift_um {
+        defocus.weigh(levels, *shift_um, &mut weights);
+        factors.iter_mut().zip(&weights).for_each(|(factors, weight)| factors.push(*weight));
+    }
+    // At rest.
+    defocus.weigh(levels, 0.0, &mut weights);
+    let course = |(factors, weight): (Vec<f32>, &f32)| Course::Varying { factors: Arc::new(factors), expected: f64::from(*weight) };
+    factors.into_iter().zip(&weights).map(course).collect()
 }
 
 impl Vasculature {
@@ -193,15 +223,18 @@ struct SharpVessels {
 impl SharpVessels {
     /// Share of light that all layers let through, over the canvas, each blurred by its σ (px).
     fn blurred(&self, canvas: Canvas, sigmas_px: &[f64]) -> Vec<f64> {
-        let cut = Canvas { margin: self.world.margin - canvas.margin, fov: canvas.shape(), ..canvas };
-        let width = cut.fov[1];
-        let mut mask = vec![1.0; cut.fov[0] * width];
-        for (sharp, sigma_px) in self.layers.iter().zip(sigmas_px) {
-            let blurred = blur_field(sharp, self.world.shape(), *sigma_px, Border::Replicate);
-            let lines = mask.par_chunks_exact_mut(width).zip(cut.fov_rows(&blurred));
-            lines.for_each(|(mask, blurred)| mask.iter_mut().zip(blurred).for_each(|(m, b)| *m *= b));
+        let mut mask = vec![1.0; canvas.shape().iter().product()];
+        for (index, sigma_px) in sigmas_px.iter().enumerate() {
+            let blurred = self.layer(canvas, index, *sigma_px);
+            mask.par_iter_mut().zip(&blurred).for_each(|(m, b)| *m *= b);
         }
         mask
+    }
+
+    /// Share of light that one layer lets through, over the canvas, blurred by σ (px).
+    fn layer(&self, canvas: Canvas, index: usize, sigma_px: f64) -> Vec<f64> {
+        let cut = Canvas { margin: self.world.margin - canvas.margin, fov: canvas.shape(), ..canvas };
+        cut.crop(&blur_field(&self.layers[index], self.world.shape(), sigma_px, Border::Replicate))
     }
 }
 
