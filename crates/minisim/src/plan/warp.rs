@@ -290,9 +290,12 @@ impl Displacement {
                     line.extend(bezier(a, b, c, d));
                 }
             }
-            for p in 0..4 * (cols - 1) {
+            let [above, upper, lower, below] = &lines;
+            for (p, (above, (upper, (lower, below)))) in
+                above.iter().zip(upper.iter().zip(lower.iter().zip(below))).enumerate()
+            {
                 let x = (p / 4 * 3 + p % 4) as f64 * third - self.centre[1];
-                let down = bezier(lines[0][p], lines[1][p], lines[2][p], lines[3][p]);
+                let down = bezier(*above, *upper, *lower, *below);
                 for (q, [dy, dx]) in down.into_iter().enumerate() {
                     let y = (3 * i + q) as f64 * third - self.centre[0];
                     let there = [dy + y * self.versed + x * self.sin, dx + x * self.versed - y * self.sin];

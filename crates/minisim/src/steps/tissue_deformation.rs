@@ -196,7 +196,8 @@ impl Step for TissueDeformation {
         // A diagonal of slopes not above s, beside others not above s: (1 - s)² - s².
         let jacobian = 1.0 - 2.0 * slope;
         // Not a number is refused, too.
-        if !(jacobian > LEAST_JACOBIAN) {
+        let fine = jacobian > LEAST_JACOBIAN;
+        if !fine {
             scene.refuse_field(
                 "amplitude_um",
                 format!("{:?}", self.amplitude_um.get()),
