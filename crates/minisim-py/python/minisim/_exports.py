@@ -4,6 +4,7 @@
 MODELS: tuple[str, ...] = (
     "Acquisition",
     "AnyStep",
+    "AxialMotion",
     "Bleaching",
     "BrainMotion",
     "CellActivity",

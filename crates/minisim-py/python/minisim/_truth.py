@@ -39,12 +39,22 @@ class TruthArrays:
     """Whether the cell's largest transient stands at least DETECT_SNR_THRESHOLD times above the sensor's noise floor. Shape (unit,)."""
     focal_depth_um: Optional[float] = None
     """Depth of the focal plane (µm)."""
+    tau_rise_s: Optional[Floats] = None
+    """Rise time constant of each cell's calcium after a spike. Shape (unit,), in s. ``None`` without a step cell_activity."""
+    tau_decay_s: Optional[Floats] = None
+    """Decay time constant of each cell's calcium after a spike. Shape (unit,), in s. ``None`` without a step cell_activity."""
+    assembly: Optional[Floats] = None
+    """The assembly that each cell belongs to, from 1; 0 for none. Shape (unit,). ``None`` without a step cell_activity."""
     bleaching: Optional[Floats] = None
     """Share of each cell's indicator that is intact in each frame; 1 at the start. Shape (unit, frame). ``None`` without a step bleaching."""
     observed_sigma_px: Optional[Floats] = None
     """Standard deviation of the blur of each cell's footprint. Shape (unit,), in px. ``None`` without a step optics."""
     observed_gain: Optional[Floats] = None
     """Factor on each cell's blurred footprint: attenuation by the tissue times NA². Shape (unit,). ``None`` without a step optics."""
+    axial_shift_um: Optional[Floats] = None
+    """How much deeper than at rest the focal surface lies in the tissue in each frame. Shape (frame,), in µm. ``None`` without a step axial_motion."""
+    in_focus_fraction: Optional[Floats] = None
+    """Share of frames in which each cell lies within the depth of field. Shape (unit,). ``None`` without a step axial_motion."""
     neuropil_temporal: Optional[Floats] = None
     """Time course of each neuropil component. Shape (component, frame). ``None`` without a step neuropil."""
     neuropil_spatial: Optional[Floats] = None
@@ -73,9 +83,14 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "C": ("unit", "frame"),
     "S": ("unit", "frame"),
     "amplitude_per_cell": ("unit",),
+    "tau_rise_s": ("unit",),
+    "tau_decay_s": ("unit",),
+    "assembly": ("unit",),
     "bleaching": ("unit", "frame"),
     "observed_sigma_px": ("unit",),
     "observed_gain": ("unit",),
+    "axial_shift_um": ("frame",),
+    "in_focus_fraction": ("unit",),
     "neuropil_temporal": ("component", "frame"),
     "neuropil_spatial": ("component", "height", "width"),
     "neuropil_population": ("frame",),
