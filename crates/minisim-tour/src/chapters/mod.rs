@@ -1,5 +1,6 @@
 //! The chapters, in the order in which light goes through a recording; one file each.
 
+mod axial;
 mod background;
 mod bleaching;
 mod crosstalk;
@@ -21,6 +22,7 @@ pub const CHAPTERS: &[Chapter] = &[
     background::CHAPTER,
     crosstalk::CHAPTER,
     motion::CHAPTER,
+    axial::CHAPTER,
     edges::CHAPTER,
     sensor::CHAPTER,
     together::CHAPTER,
