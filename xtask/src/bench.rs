@@ -45,7 +45,9 @@ const ALONE: [&str; 1] = ["--no-picture"];
 const TURNS: usize = 7;
 
 /// Measures and prints the table.
-pub(crate) fn run(with_peer: bool, seconds: f64) -> Result {
+///
+/// With `hour`, a film sixty times as long is made too, which takes 27 GB of disk: its memory shows what grows with the duration.
+pub(crate) fn run(with_peer: bool, hour: bool, seconds: f64) -> Result {
     run_build()?;
     let spec = case(seconds)?;
     let dir = root().join("target/bench");
@@ -71,6 +73,14 @@ pub(crate) fn run(with_peer: bool, seconds: f64) -> Result {
     }
     drop(scene);
     let [render, render_one] = [renders, renders_one].map(|times| middle(times, f64::total_cmp));
+    // The last frame of a long recording, which nobody asked for before.
+    let far = {
+        let scene = Scene::new(&case(100_000.0 / spec.acquisition.fps.get())?)?;
+        let last = scene.n_frames - 1;
+        let start = Instant::now();
+        black_box(minisim::render(&scene, last..last + 1, None)?);
+        start.elapsed().as_secs_f64()
+    };
     let large = large_case()?;
     let large_build = median(1, || black_box(Scene::new(&large)).map(|_| ()).map_err(|e| e.to_string()))?;
     let large_scene = Scene::new(&large)?;
@@ -104,6 +114,8 @@ pub(crate) fn run(with_peer: bool, seconds: f64) -> Result {
     let sides = ["acquisition.image_sensor.n_px_height=128", "acquisition.image_sensor.n_px_width=128"];
     let (small_s, small_mb) = best(5, || film("zarr", 1.0, &["--no-picture", "--set", sides[0], "--set", sides[1]]))?;
 
+    let hour = if hour { Some(film("avi", 60.0 * seconds, &ALONE)?) } else { None };
+
     // Last, for the system is busy for a while with the gigabytes that it gives back.
     let peer = if with_peer { Some(measure_peer(&dir, seconds)?) } else { None };
     std::fs::remove_dir_all(&dir)?;
@@ -111,10 +123,11 @@ pub(crate) fn run(with_peer: bool, seconds: f64) -> Result {
     let per_frame = |v: Option<(f64, Option<f64>)>| v.map(|(s, m)| (s * 1e3 / n_frames, m));
 
     let frame_ms = |seconds: f64, frames: f64| seconds * 1e3 / frames;
-    let rows = [
+    let mut rows = vec![
         Row::new("scene build", build * 1e3, "ms").peer(of("build").map(|(s, m)| (s * 1e3, m))),
         Row::new("render, no output", render, "ms/frame"),
         Row::new("the same on one thread", render_one, "ms/frame"),
+        Row::new("frame 100 000, of a scene that stands", far * 1e3, "ms"),
         Row::new(format!("AVI, {seconds} s of film"), frame_ms(avi_s, n_frames), "ms/frame")
             .peak(avi_mb)
             .peer(per_frame(of("avi"))),
@@ -140,6 +153,10 @@ pub(crate) fn run(with_peer: bool, seconds: f64) -> Result {
         Row::new("1 s of 128 × 128 to zarr, all told", small_s * 1e3, "ms").peak(small_mb),
         Row::new("minisim --help", help_s * 1e3, "ms"),
     ];
+    rows.extend(hour.map(|(s, mb)| {
+        let case = format!("AVI, {} s of film; {:.2} × the peak of {seconds} s", 60.0 * seconds, mb / avi_mb);
+        Row::new(case, frame_ms(s, 60.0 * n_frames), "ms/frame").peak(mb)
+    }));
     println!("\nMiniscope V4 × CA1, 608 × 608 px, all twelve steps, 20 fps, {threads} threads, {}\n", processor());
     println!("| case | ours | peak memory | published package | its peak | ratio |");
     println!("|---|---|---|---|---|---|");

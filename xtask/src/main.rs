@@ -30,8 +30,8 @@ usage: cargo xtask TASK
   new-effect                  in a copy of the repository, add an effect as one file and one word, and test what follows from it
   web                         build the studio's page into crates/minisim-studio/web/dist, for cargo package
   wheel                       build the Python package into target/wheels
-  bench [--peer] [--seconds N]
-                              one table of speed and memory; --peer adds the published Python package
+  bench [--peer] [--hour] [--seconds N]
+                              one table of speed and memory; --peer adds the published Python package, --hour a film of an hour
 ";
 
 fn main() -> ExitCode {
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
         }
         Some("bench") => {
             let seconds = value("--seconds").map_or(Ok(60.0), |s| s.parse::<f64>());
-            seconds.map_err(Into::into).and_then(|s| bench::run(has("--peer"), s))
+            seconds.map_err(Into::into).and_then(|s| bench::run(has("--peer"), has("--hour"), s))
         }
         // What `bench` starts, to measure its memory.
         Some("in-memory") => {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use minisim::recording::Content;
 use minisim_io::Reader;
 
 use crate::{exit::Failure, talk::Talk, text};
@@ -25,6 +26,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let [n_frames, height, width] = reader.shape();
     let detectable = truth.detectable().iter().filter(|d| **d).count();
     let in_focus = truth.in_focus().iter().filter(|d| **d).count();
+    let content = reader.content().map_err(Failure::run)?;
     let facts = || {
         let arrays: serde_json::Map<_, _> = truth
             .arrays
@@ -40,6 +42,8 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "path": args.recording,
             "spec_cache_key": spec.cache_key(),
             "observed": { "shape": [n_frames, height, width], "sample": format!("{:?}", reader.sample()) },
+            "stage": content.stage,
+            "max_count": content.max_count,
             "fps": spec.acquisition.fps.get(),
             "pixel_size_um": spec.acquisition.pixel_size_um(),
             "steps": spec.steps.iter().map(|s| s.kind()).collect::<Vec<_>>(),
@@ -57,7 +61,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let a = &spec.acquisition;
     let [fov_h, fov_w] = a.fov_um();
     let mut rows = vec![
-        ("film".to_owned(), format!("{n_frames} frames of {height} × {width} px, stored as {}", stored(&reader)?)),
+        (
+            "film".to_owned(),
+            format!("{n_frames} frames of {height} × {width} px, stored as {}", stored(&reader, &content)),
+        ),
         ("duration".to_owned(), format!("{} s at {} fps", a.duration_s.get(), a.fps.get())),
         ("field of view".to_owned(), format!("{fov_h:.0} × {fov_w:.0} µm, {:.3} µm/px", a.pixel_size_um())),
         ("steps".to_owned(), spec.steps.iter().map(|s| s.kind()).collect::<Vec<_>>().join(", ")),
@@ -87,10 +94,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// What a pixel of the film is, in words.
-fn stored(reader: &Reader) -> Result<String, Failure> {
-    let first = reader.frames(0..1).map_err(Failure::run)?.pixels;
-    let values = first.to_f32(0..first.len());
-    let max_count = text::max_count(reader.spec(), &values);
-    let holds = max_count.map_or("intensities".to_owned(), |max| format!("counts 0 to {max}"));
-    Ok(format!("{}, {holds}", text::sample(reader.sample())))
+fn stored(reader: &Reader, content: &Content) -> String {
+    let holds = content.max_count.map_or("intensities".to_owned(), |max| format!("counts 0 to {max}"));
+    format!("{}, {holds}", text::sample(reader.sample()))
 }

@@ -1,6 +1,6 @@
 //! Numbers and tables for people.
 
-use minisim::{Spec, recording::SampleType};
+use minisim::recording::SampleType;
 
 /// How a pixel is held, in words.
 pub(crate) fn sample(sample: SampleType) -> &'static str {
@@ -11,14 +11,6 @@ pub(crate) fn sample(sample: SampleType) -> &'static str {
         SampleType::U16 => "16-bit integers",
     }
 }
-
-/// The largest count of a film with these values; `None` where they are intensities: a run may have stopped before its sensor.
-/// Counts are whole.
-pub(crate) fn max_count(spec: &Spec, values: &[f32]) -> Option<u64> {
-    let digitised = spec.has("sensor") && values.iter().all(|v| v.fract() == 0.0) && !values.is_empty();
-    digitised.then(|| spec.acquisition.image_sensor.max_count())
-}
-
 /// A byte count such as `12.3 MB` (decimal units).
 pub(crate) fn bytes(n: u64) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];

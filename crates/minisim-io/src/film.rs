@@ -93,11 +93,11 @@ pub(crate) fn check_levels(path: &Path, vmin: f64, vmax: Option<f64>) -> Result<
 
 /// How this film's intensities become grey levels.
 pub(crate) fn grey_of(header: &Header, path: &Path, vmin: f64, vmax: Option<f64>) -> Result<Grey, IoError> {
-    let Some(vmax) = vmax.or(header.max_count.map(|n| n as f64)) else {
+    let Some(vmax) = vmax.or(header.content.max_count.map(|n| n as f64)) else {
         let why = "without a sensor step the film has no white level, so vmax is required (--vmax LEVEL); or add a sensor step";
         return Err(IoError::unsuitable(path, why));
     };
-    Ok(Grey::new(vmin, vmax, header.max_count))
+    Ok(Grey::new(vmin, vmax, header.content.max_count))
 }
 
 /// An error while frames are coded: of a coder, or of where they go.

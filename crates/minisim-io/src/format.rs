@@ -7,7 +7,7 @@ use std::{ops::Range, path::Path};
 
 use minisim::{
     GroundTruth, Recording, Sink, Spec,
-    recording::{Movie, Pixels, SampleType},
+    recording::{Content, Movie, Pixels, SampleType},
     sink::{Block, Header, Place, SinkError, Track},
 };
 
@@ -325,7 +325,7 @@ pub fn export(recording: &Recording, path: impl AsRef<Path>, options: &FileOptio
         return crate::zarr::save(recording, path, ZarrOptions { overwrite: options.overwrite });
     }
     let movie = &recording.observed;
-    let header = announce(&recording.spec, movie.shape, movie.pixels.sample(), movie);
+    let header = announce(&recording.spec, movie.shape, movie.pixels.sample(), recording.content.clone());
     let mut sink = FileSink::create(path, options)?;
     let failed = |e: SinkError| into_io(e, path);
     Sink::begin(&mut sink, &header).map_err(failed)?;
@@ -337,18 +337,15 @@ pub fn export(recording: &Recording, path: impl AsRef<Path>, options: &FileOptio
     Sink::finish(sink, recording.ground_truth.clone()).map_err(failed)
 }
 
-/// The header for a sink that takes a film which is in memory already. `first` are frames of it, which
-/// tell counts from intensities: a run may have stopped before its sensor, and only counts are whole numbers.
-fn announce(spec: &Spec, [n_frames, height, width]: [usize; 3], stored: SampleType, first: &Movie) -> Header {
-    let digitised = spec.has("sensor") && n_frames > 0 && whole(first);
-    let max_count = digitised.then(|| spec.acquisition.image_sensor.max_count());
-    let rendered = match max_count {
+/// The header for a sink that takes a film which is there already.
+fn announce(spec: &Spec, [n_frames, height, width]: [usize; 3], stored: SampleType, content: Content) -> Header {
+    let rendered = match content.max_count {
         Some(max) if max <= 255 => SampleType::U8,
         Some(max) if max <= 65535 => SampleType::U16,
         _ => SampleType::F32,
     };
     let tracks = vec![Track { stage: None, height, width, rendered }];
-    Header { spec: spec.clone(), n_frames, tracks, stored, max_count }
+    Header { spec: spec.clone(), n_frames, tracks, stored, content }
 }
 
 fn into_io(e: SinkError, path: &Path) -> IoError {
@@ -381,16 +378,16 @@ pub fn convert(
     let [n_frames, height, width] = from.shape();
     let at_once = (CONVERT_BYTES / (height * width * from.sample().bytes()).max(1)).max(1);
     let first = from.frames(0..at_once.min(n_frames))?;
-    let header = announce(from.spec(), from.shape(), from.sample(), &first);
+    let header = announce(from.spec(), from.shape(), from.sample(), from.content()?);
     let rendered = header.tracks[0].rendered;
-    let digitised = header.max_count.is_some();
+    let digitised = header.content.max_count.is_some();
     let failed = |e: SinkError| into_io(e, path);
     Sink::begin(&mut sink, &header).map_err(failed)?;
     let mut done = 0;
     let mut movie = first;
     while done < n_frames {
         let n = movie.shape[0];
-        if digitised && !whole(&movie) {
+        if digitised && !movie.pixels.are_whole() {
             return Err(IoError::unsuitable(path, "the recording's film is partly counts and partly intensities"));
         }
         let pixels = movie.pixels.converted(rendered);
@@ -407,14 +404,6 @@ pub fn convert(
         }
     }
     Sink::finish(sink, from.ground_truth()?).map_err(failed)
-}
-
-fn whole(movie: &Movie) -> bool {
-    match &movie.pixels {
-        Pixels::U8(_) | Pixels::U16(_) => true,
-        Pixels::F32(v) => v.iter().all(|x| x.fract() == 0.0 && *x >= 0.0),
-        Pixels::F64(v) => v.iter().all(|x| x.fract() == 0.0 && *x >= 0.0),
-    }
 }
 
 #[cfg(test)]

@@ -37,6 +37,34 @@ fn create(path: &Path) -> ZarrSink {
 }
 
 #[test]
+fn a_recording_knows_its_stage_and_its_largest_count() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let spec = small_spec();
+    for (until, stage, max_count) in [
+        (None, Some("sensor"), Some(255)),
+        (Some("leakage"), Some("leakage"), None),
+        (Some("composite"), Some("cells_only"), None),
+        (Some("optics"), None, None),
+    ] {
+        let path = dir.path().join(format!("{}.zarr", until.unwrap_or("all")));
+        simulate_into(&spec, create(&path), Options { until, ..Options::default() }).unwrap_or_else(|e| panic!("{e}"));
+        let content = Reader::open(&path).and_then(|reader| reader.content()).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!((content.stage.as_deref(), content.max_count), (stage, max_count), "{until:?}");
+    }
+    // Where the directory does not say it, as the published package's, the film's looks decide.
+    let path = dir.path().join("all.zarr/.zattrs");
+    let attributes = fs::read_to_string(&path).expect("readable");
+    let mut older: serde_json::Value = serde_json::from_str(&attributes).expect("JSON");
+    older.as_object_mut().expect("an object").retain(|key, _| key != "stage" && key != "max_count");
+    fs::write(&path, older.to_string()).expect("written");
+    let reader = Reader::open(dir.path().join("all.zarr")).expect("a recording");
+    assert_eq!(reader.content().expect("frames").max_count, Some(255));
+    fs::write(&path, attributes.replace("\"stage\": \"sensor\"", "\"stage\": \"moon\"")).expect("written");
+    let error = Reader::open(dir.path().join("all.zarr")).expect("a recording").content().expect_err("no stage");
+    assert!(error.to_string().contains("moon"), "{error}");
+}
+
+#[test]
 fn streamed_and_saved_recordings_load_as_they_were() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     for (name, spec) in [

@@ -1,9 +1,9 @@
 //! Recordings as dictionaries of arrays, and back.
 
 use minisim::{
-    GroundTruth, Recording,
+    GroundTruth, Recording, Spec,
     footprint::{FootprintStack, Patch},
-    recording::{Movie, Pixels},
+    recording::{Content, Movie, Pixels},
     steps,
     truth::{Fill, TruthArray, TruthData},
 };
@@ -59,6 +59,8 @@ pub(crate) fn pixels_to_py<'py>(py: Python<'py>, pixels: Pixels, shape: &[usize]
 pub(crate) fn recording_to_py<'py>(py: Python<'py>, recording: Recording) -> PyResult<Bound<'py, PyDict>> {
     let parts = PyDict::new(py);
     parts.set_item("spec", recording.spec.canonical_json())?;
+    parts.set_item("stage", &recording.content.stage)?;
+    parts.set_item("max_count", recording.content.max_count)?;
     parts.set_item("observed", pixels_to_py(py, recording.observed.pixels, &recording.observed.shape)?)?;
     let snapshots = PyDict::new(py);
     for (name, movie) in recording.snapshots {
@@ -191,6 +193,14 @@ fn movie(value: &Bound<'_, PyAny>) -> PyResult<Movie> {
     Err(PyValueError::new_err("a film must be an array of uint8, uint16, float32 or float64"))
 }
 
+/// What the film shows: as the parts say, or as the film looks where they do not.
+fn content_of(parts: &Bound<'_, PyDict>, spec: &Spec, observed: &Movie) -> PyResult<Content> {
+    let (Some(stage), Some(max_count)) = (parts.get_item("stage")?, parts.get_item("max_count")?) else {
+        return Ok(Content::inferred(spec, observed));
+    };
+    Ok(Content { stage: stage.extract()?, max_count: max_count.extract()? })
+}
+
 fn recording_from_py(parts: &Bound<'_, PyDict>) -> PyResult<Recording> {
     let text: String = item(parts, "spec")?.extract()?;
     let truth = item(parts, "truth")?;
@@ -198,12 +208,9 @@ fn recording_from_py(parts: &Bound<'_, PyDict>) -> PyResult<Recording> {
     for (name, value) in item(parts, "snapshots")?.cast::<PyDict>()?.iter() {
         snapshots.push((name.extract()?, movie(&value)?));
     }
-    Ok(Recording {
-        spec: spec::read(&text)?,
-        observed: movie(&item(parts, "observed")?)?,
-        ground_truth: truth_from_py(truth.cast()?)?,
-        snapshots,
-    })
+    let (spec, observed) = (spec::read(&text)?, movie(&item(parts, "observed")?)?);
+    let content = content_of(parts, &spec, &observed)?;
+    Ok(Recording { spec, observed, content, ground_truth: truth_from_py(truth.cast()?)?, snapshots })
 }
 
 /// Reads a recording; its parts and its warnings.
@@ -295,9 +302,11 @@ fn write_film(
     path: std::path::PathBuf,
     options: &Bound<'_, PyDict>,
 ) -> PyResult<()> {
+    let (spec, observed) = (spec::read(spec)?, movie(observed)?);
     let recording = Recording {
-        spec: spec::read(spec)?,
-        observed: movie(observed)?,
+        content: Content::inferred(&spec, &observed),
+        spec,
+        observed,
         ground_truth: minisim::GroundTruth::default(),
         snapshots: Vec::new(),
     };

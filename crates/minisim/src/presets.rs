@@ -71,7 +71,7 @@ pub struct Region {
 
 /// How a scope and a region are put together.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Options {
+pub struct PresetOptions {
     /// Length of the recording (s).
     pub duration_s: f64,
     /// Frames per second.
@@ -96,7 +96,7 @@ pub struct Options {
     pub save_intermediates: bool,
 }
 
-impl Default for Options {
+impl Default for PresetOptions {
     fn default() -> Self {
         Self {
             duration_s: 150.0,
@@ -216,7 +216,7 @@ fn vessels(layer: VesselLayer) -> Vasculature {
 ///
 /// # Errors
 /// When a number of the options is out of bounds, an extra step is there already, or the parts do not fit together.
-pub fn build_spec(scope: &Scope, region: &Region, options: Options) -> Result<Checked, Report> {
+pub fn build_spec(scope: &Scope, region: &Region, options: PresetOptions) -> Result<Checked, Report> {
     let place = PlaceNeurons {
         populations: Some(options.populations.unwrap_or_else(|| vec![region.population.clone()])),
         ..PlaceNeurons::default()
@@ -306,7 +306,7 @@ pub fn preset(name: &str) -> Result<Spec, Report> {
         let remedy = crate::spec::record::unknown_name_remedy(name, &names, "presets");
         return Err(Finding::error("preset", format!("{name:?}"), "is no preset", remedy).into());
     };
-    build_spec(&(preset.scope)(), &(preset.region)(), Options::default()).map(|checked| checked.spec)
+    build_spec(&(preset.scope)(), &(preset.region)(), PresetOptions::default()).map(|checked| checked.spec)
 }
 
 /// A starting point for tuning by eye: all effects that a page offers are there, the brain moves gently.
@@ -399,7 +399,7 @@ mod tests {
     fn every_preset_is_valid_and_quiet() {
         for p in PRESETS {
             assert_eq!(preset(p.name).map(|spec| spec.seed), Ok(0));
-            let checked = build_spec(&(p.scope)(), &(p.region)(), Options::default());
+            let checked = build_spec(&(p.scope)(), &(p.region)(), PresetOptions::default());
             assert_eq!(checked.map(|c| c.warnings), Ok(vec![]), "{}", p.name);
         }
     }
@@ -408,7 +408,7 @@ mod tests {
     fn unknown_presets_and_bad_options_are_refused() {
         let message = preset("v4-ca3").map_err(|e| e.to_string());
         assert!(message.is_err_and(|m| m.contains("v4-ca1") && m.contains("generic-cortex-l23")));
-        let bad = Options { fps: f64::NAN, ..Options::default() };
+        let bad = PresetOptions { fps: f64::NAN, ..PresetOptions::default() };
         assert!(build_spec(&generic_1p(), &ca1(), bad).is_err());
     }
 

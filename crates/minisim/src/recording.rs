@@ -14,7 +14,7 @@ pub enum Pixels {
     U16(Vec<u16>),
     /// Fluorescence units, or counts in a float container.
     F32(Vec<f32>),
-    /// The same, double precision.
+    /// Fluorescence units, or counts in a float container, double precision.
     F64(Vec<f64>),
 }
 
@@ -117,7 +117,7 @@ impl Pixels {
         }
     }
 
-    /// The same values in another container. Narrowing to integers clamps; the spec's rules refuse specs that would need it.
+    /// These values in another container. Narrowing to integers clamps; the spec's rules refuse specs that would need it.
     #[must_use]
     pub fn converted(self, sample: SampleType) -> Self {
         if self.sample() == sample {
@@ -143,6 +143,16 @@ impl Pixels {
             (Self::U8(a), b) => a.extend(range.map(|i| b.get(i) as u8)),
             (Self::U16(a), b) => a.extend(range.map(|i| b.get(i) as u16)),
             (Self::F64(a), b) => a.extend(range.map(|i| b.get(i))),
+        }
+    }
+
+    /// Whether all values are whole numbers that are not negative, as counts are.
+    #[must_use]
+    pub fn are_whole(&self) -> bool {
+        match self {
+            Self::U8(_) | Self::U16(_) => true,
+            Self::F32(v) => v.iter().all(|x| x.fract() == 0.0 && *x >= 0.0),
+            Self::F64(v) => v.iter().all(|x| x.fract() == 0.0 && *x >= 0.0),
         }
     }
 
@@ -177,6 +187,29 @@ impl Movie {
     }
 }
 
+/// What a film shows: how far light has come in it, and what its pixels are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Content {
+    /// The stage that the film was taken after; `None` when the run stopped among the cell steps, or nobody knows.
+    pub stage: Option<String>,
+    /// Largest possible count; `None` for intensities (fluorescence units).
+    pub max_count: Option<u64>,
+}
+
+impl Content {
+    /// Of a film that does not say so itself, such as the published package's or one that was put together by hand: only what has
+    /// been counted is whole, and only a sensor counts.
+    #[must_use]
+    pub fn inferred(spec: &Spec, movie: &Movie) -> Self {
+        let counted = spec.has("sensor") && !movie.pixels.is_empty() && movie.pixels.are_whole();
+        let last = spec.steps.iter().rfind(|step| step.domain() != crate::steps::Domain::Cell);
+        Self {
+            stage: last.filter(|_| counted).map(|step| step.stage().to_owned()),
+            max_count: counted.then(|| spec.acquisition.image_sensor.max_count()),
+        }
+    }
+}
+
 /// A complete recording.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recording {
@@ -184,6 +217,8 @@ pub struct Recording {
     pub spec: Spec,
     /// The movie, held in `output.store_dtype`.
     pub observed: Movie,
+    /// What the movie shows.
+    pub content: Content,
     /// The exact truth.
     pub ground_truth: GroundTruth,
     /// The movie after each movie step, when `output.save_intermediates`; stages before `brain_motion` are on the canvas.

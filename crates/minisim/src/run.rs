@@ -196,7 +196,7 @@ fn render_into<S: Sink>(
         n_frames: frames.len(),
         tracks,
         stored: scene.spec.output.store_dtype.into(),
-        max_count: digitised.then(|| scene.spec.acquisition.image_sensor.max_count()),
+        content: scene.content_after(n_stages),
     };
     sink.begin(&header).map_err(RunError::Sink)?;
     // Threads render passes while this one hands finished ones to the sink, in order. The number of passes in flight bounds

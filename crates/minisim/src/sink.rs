@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use crate::{
-    recording::{Movie, Pixels, Recording, SampleType},
+    recording::{Content, Movie, Pixels, Recording, SampleType},
     scene::Scene,
     spec::Spec,
     truth::GroundTruth,
@@ -40,8 +40,8 @@ pub struct Header {
     pub tracks: Vec<Track>,
     /// The container that `output.store_dtype` asks for.
     pub stored: SampleType,
-    /// Largest possible count; `None` when the movie is not digitised.
-    pub max_count: Option<u64>,
+    /// What the observed movie shows.
+    pub content: Content,
 }
 
 impl Header {
@@ -173,6 +173,6 @@ impl Sink for MemorySink {
             .zip(movies)
             .map(|(track, movie)| (track.stage.unwrap_or_default().to_owned(), movie))
             .collect();
-        Ok(Recording { spec: header.spec, observed, ground_truth: truth, snapshots })
+        Ok(Recording { spec: header.spec, observed, content: header.content, ground_truth: truth, snapshots })
     }
 }

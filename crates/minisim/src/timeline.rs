@@ -18,6 +18,9 @@ use crate::{
 /// Frames of a block, at least.
 const BLOCK_FRAMES: usize = 256;
 
+/// Cells whose traces are computed together where sums alone are kept.
+const UNITS_AT_ONCE: usize = 128;
+
 /// The state of a cell's gate before a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
@@ -49,11 +52,29 @@ pub trait Activity: fmt::Debug + Send + Sync {
     ) -> Checkpoint;
 }
 
+/// The sum of the clean traces of `units` in the first `n_frames` frames (fluorescence units), added in the order of the units.
+#[must_use]
+pub fn sum_of_traces(activity: &dyn Activity, units: &[usize], n_frames: usize) -> Vec<f64> {
+    let mut sum = vec![0.0; n_frames];
+    // Traces of many cells over many frames are more than should be held.
+    for units in units.chunks(UNITS_AT_ONCE) {
+        let trace = |unit: &usize| {
+            let (mut c, mut s) = (vec![0.0; n_frames], vec![0; n_frames]);
+            activity.follow(*unit, activity.start(*unit), 0..n_frames, i64::MIN, &mut c, &mut s);
+            c
+        };
+        for trace in units.par_iter().map(trace).collect::<Vec<_>>() {
+            sum.iter_mut().zip(trace).for_each(|(sum, c)| *sum += c);
+        }
+    }
+    sum
+}
+
 /// How cells fade.
 pub trait Fading: fmt::Debug + Send + Sync {
-    /// Writes the share of `unit`'s indicator that is intact in each frame, whose clean trace is `c`; `share` is that of the
-    /// first one. Returns that of the frame after the last.
-    fn fade(&self, unit: usize, share: f64, c: &[f64], intact: &mut [f64]) -> f64;
+    /// Writes the share of `unit`'s indicator that is intact in each frame from `first_frame` on, where its clean trace is `c`;
+    /// `share` is that in the first one. Returns that of the frame after the last.
+    fn fade(&self, unit: usize, share: f64, first_frame: usize, c: &[f64], intact: &mut [f64]) -> f64;
 }
 
 /// Traces and spikes of a recording that is so short that they are held, `(unit, frame)`.
@@ -202,7 +223,7 @@ impl Timeline {
         }
         if let Some(fading) = &self.parts.fading {
             row.intact.resize(frames.len(), 0.0);
-            fading.fade(unit, self.intact[block * n + unit], &row.c, &mut row.intact);
+            fading.fade(unit, self.intact[block * n + unit], frames.start, &row.c, &mut row.intact);
         }
     }
 
@@ -251,7 +272,7 @@ impl Parts {
         let here = range_of(c);
         walker.range = Some(walker.range.map_or(here, |was| [was[0].min(here[0]), was[1].max(here[1])]));
         if let Some(fading) = &self.fading {
-            walker.share = fading.fade(unit, walker.share, c, &mut walker.intact[..n]);
+            walker.share = fading.fade(unit, walker.share, frames.start, c, &mut walker.intact[..n]);
         }
     }
 }

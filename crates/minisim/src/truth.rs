@@ -25,6 +25,8 @@ pub enum Dim {
     Width,
     /// Neuropil components.
     Component,
+    /// Components of the blood.
+    Blood,
     /// The three coordinates (z, y, x).
     Zyx,
     /// The two coordinates (y, x).
@@ -38,7 +40,7 @@ impl Dim {
         match self {
             Self::Zyx => Some(3),
             Self::Yx => Some(2),
-            Self::Unit | Self::Frame | Self::Height | Self::Width | Self::Component => None,
+            Self::Unit | Self::Frame | Self::Height | Self::Width | Self::Component | Self::Blood => None,
         }
     }
 
@@ -51,6 +53,7 @@ impl Dim {
             Self::Height => "height",
             Self::Width => "width",
             Self::Component => "component",
+            Self::Blood => "blood_component",
             Self::Zyx => "zyx",
             Self::Yx => "yx",
         }

@@ -1,7 +1,7 @@
 //! The published Python package's verdict on 104 specs: canonical JSON, cache key, refusal, warning.
 
 use minisim::{
-    presets::{Options, build_spec, ca1, cortex_l23, generic_1p, miniscope_v4},
+    presets::{PresetOptions, build_spec, ca1, cortex_l23, generic_1p, miniscope_v4},
     spec::{Checked, Spec},
     steps::{Bleaching, BrainMotion, Vignette},
 };
@@ -60,12 +60,15 @@ fn the_number_of_warnings_agrees() {
 #[test]
 fn presets_are_the_published_packages() {
     let cases = cases();
-    let options: [Options; 5] = [
-        Options::default(),
-        Options { duration_s: 60.0, fps: 30.0, seed: 7, ..Options::default() },
-        Options { include_neuropil: false, ..Options::default() },
-        Options { include_vasculature: false, include_scope_fields: false, ..Options::default() },
-        Options { extra_steps: vec![BrainMotion::default().into(), Bleaching::default().into()], ..Options::default() },
+    let options: [PresetOptions; 5] = [
+        PresetOptions::default(),
+        PresetOptions { duration_s: 60.0, fps: 30.0, seed: 7, ..PresetOptions::default() },
+        PresetOptions { include_neuropil: false, ..PresetOptions::default() },
+        PresetOptions { include_vasculature: false, include_scope_fields: false, ..PresetOptions::default() },
+        PresetOptions {
+            extra_steps: vec![BrainMotion::default().into(), Bleaching::default().into()],
+            ..PresetOptions::default()
+        },
     ];
     let mut case = 60;
     for scope in [miniscope_v4(), generic_1p()] {

@@ -78,9 +78,42 @@ fn cases() -> Vec<(&'static str, Spec)> {
             { "kind": "sensor", "photons_per_unit": 600.0 },
         ],
     });
-    [("everything", everything), ("walking_12_bit", walking_12_bit), ("in_depth", in_depth), ("indicators", indicators)]
-        .map(|(name, spec)| (name, common::spec(&spec)))
-        .to_vec()
+    let unsteady_lamp = json!({
+        "acquisition": { "fps": 20.0, "duration_s": 1.0, "image_sensor": sensor(30, 41, 16.0, 8) },
+        "seed": 7,
+        "steps": [
+            { "kind": "place_neurons", "density_per_mm3": 60000.0, "soma_radius_um": 5.0 },
+            { "kind": "cell_activity" },
+            { "kind": "bleaching", "bleach_susceptibility": 1e-3 },
+            { "kind": "composite" },
+            { "kind": "illumination_profile" }, { "kind": "leakage" },
+            { "kind": "led", "warm_up_tau_s": 2.0, "flicker_depth": 0.1, "flicker_hz": 47.0, "noise_rms": 0.01,
+              "power_steps": [[0.33, 0.7], [0.6, 1.2]] },
+            { "kind": "sensor", "photons_per_unit": 600.0 },
+        ],
+    });
+    let blood = json!({
+        "acquisition": { "fps": 20.0, "duration_s": 1.0, "image_sensor": sensor(33, 47, 16.0, 8) },
+        "seed": 9,
+        "steps": [
+            { "kind": "place_neurons", "density_per_mm3": 60000.0, "soma_radius_um": 5.0 },
+            { "kind": "cell_activity" }, { "kind": "composite" }, { "kind": "neuropil", "spatial_sigma_um": 20.0 },
+            { "kind": "vasculature", "enabled": true, "layers": [{ "depth_um": 20, "root_radius_um": 9 }] },
+            { "kind": "haemodynamics", "depth_rms": 0.03, "dilation_rms": 0.06, "bed_sigma_um": 20.0 },
+            { "kind": "brain_motion", "motion_amplitude_um": 3.0, "max_shift_um": 4.0 },
+            { "kind": "sensor", "photons_per_unit": 600.0 },
+        ],
+    });
+    [
+        ("everything", everything),
+        ("walking_12_bit", walking_12_bit),
+        ("unsteady_lamp", unsteady_lamp),
+        ("blood", blood),
+        ("in_depth", in_depth),
+        ("indicators", indicators),
+    ]
+    .map(|(name, spec)| (name, common::spec(&spec)))
+    .to_vec()
 }
 
 fn hash(bytes: impl IntoIterator<Item = u8>) -> String {

@@ -38,7 +38,7 @@ record! {
 
 impl Step for Glare {
     const KIND: &'static str = "glare";
-    const DOMAIN: Domain = Domain::Sensor;
+    const DOMAIN: Domain = Domain::Scope;
     const PART: Part = Part::Background;
     const RECORDS: &'static [Declared] = &[Declared {
         name: "glare",

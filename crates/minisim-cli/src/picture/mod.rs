@@ -10,14 +10,14 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 
-use minisim::{GroundTruth, Scene, Spec, render};
+use minisim::{GroundTruth, Scene, Spec, recording::Content, render};
 use minisim_io::Reader;
 use rayon::prelude::*;
 use serde_json::json;
 
 pub(crate) use watch::Watched;
 
-use crate::{exit::Failure, input, talk::Talk, text};
+use crate::{exit::Failure, input, talk::Talk};
 
 /// Frames looked at, evenly over the film: enough for a projection, few enough for an hour of film.
 const MAX_FRAMES: usize = 120;
@@ -79,7 +79,7 @@ fn draw_spec(path: &Path, output: &Path, force: bool) -> Result<(), Failure> {
     let stages = !scene.plan.stages.is_empty();
     let [height, width] = spec.acquisition.fov_px();
     let shape = [if stages { scene.n_frames } else { 0 }, height, width];
-    let film = SheetFilm::gather(title(path), spec.clone(), scene.ground_truth(None), shape, |t| {
+    let film = SheetFilm::gather(title(path), spec.clone(), &scene.content(), scene.ground_truth(None), shape, |t| {
         let pixels = render(&scene, t..t + 1, None).map_err(Failure::run)?;
         Ok(pixels.to_f32(0..pixels.len()))
     })?;
@@ -115,7 +115,8 @@ pub(crate) struct SheetFilm {
 impl SheetFilm {
     /// Looks at the film of a recording; `truth` is its own.
     pub(crate) fn of_recording(reader: &Reader, path: &Path, truth: GroundTruth) -> Result<Self, Failure> {
-        Self::gather(title(path), reader.spec().clone(), truth, reader.shape(), |t| {
+        let content = reader.content().map_err(Failure::run)?;
+        Self::gather(title(path), reader.spec().clone(), &content, truth, reader.shape(), |t| {
             Ok(reader.frames(t..t + 1).map_err(Failure::run)?.frame(0))
         })
     }
@@ -130,6 +131,7 @@ impl SheetFilm {
     fn gather(
         title: String,
         spec: Spec,
+        content: &Content,
         truth: GroundTruth,
         shape: [usize; 3],
         fetch: impl Fn(usize) -> Result<Vec<f32>, Failure> + Sync,
@@ -142,7 +144,7 @@ impl SheetFilm {
                 looking.take(*t, pixels?);
             }
         }
-        Ok(looking.film(title, spec, truth))
+        Ok(looking.film(title, spec, content, truth))
     }
 
     fn write(&self, output: &Path, force: bool) -> Result<(), Failure> {
@@ -213,8 +215,7 @@ impl Looking {
     }
 
     /// All that a sheet shows.
-    fn film(self, title: String, spec: Spec, truth: GroundTruth) -> SheetFilm {
-        let max_count = text::max_count(&spec, &self.values);
+    fn film(self, title: String, spec: Spec, content: &Content, truth: GroundTruth) -> SheetFilm {
         SheetFilm {
             title,
             spec,
@@ -224,7 +225,7 @@ impl Looking {
             projection: self.projection,
             n_seen: self.seen.len(),
             values: self.values,
-            max_count,
+            max_count: content.max_count,
             n_spikes: self.n_spikes,
         }
     }

@@ -112,7 +112,7 @@ impl<S: Sink> Sink for Watched<S> {
         // The sheet is drawn while the truth is written.
         let drawing = thread::Builder::new().name("picture".to_owned()).spawn(move || {
             let looking = thread.join().map_err(|_| "the film could not be looked at".to_owned())?;
-            sheet::draw(&looking.film(title, header.spec, known))
+            sheet::draw(&looking.film(title, header.spec, &header.content, known))
         })?;
         let output = self.sink.finish(truth)?;
         let picture = drawing.join().unwrap_or_else(|_| Err("the picture could not be drawn".to_owned()));

@@ -8,7 +8,7 @@ use std::{
 
 use minisim::{
     GroundTruth, Sink, Spec,
-    recording::{Movie, Pixels},
+    recording::{Content, Movie, Pixels},
     sink::{Block, Header, Place, SinkError, Track},
 };
 
@@ -254,15 +254,13 @@ impl Sink for AviSink {
 pub fn save_avi(spec: &Spec, movie: &Movie, path: impl AsRef<Path>, options: AviOptions) -> Result<Written, IoError> {
     let mut sink = AviSink::create(path, options)?;
     let [n_frames, height, width] = movie.shape;
-    // A run may have stopped before its sensor; counts are whole, intensities are not.
-    let counts = spec.has("sensor") && (0..movie.pixels.len()).all(|i| movie.pixels.get(i).fract() == 0.0);
     let rendered = movie.pixels.sample();
     let header = Header {
         spec: spec.clone(),
         n_frames,
         tracks: vec![Track { stage: None, height, width, rendered }],
         stored: rendered,
-        max_count: counts.then(|| spec.acquisition.image_sensor.max_count()),
+        content: Content::inferred(spec, movie),
     };
     sink.open(&header)?;
     sink.take(&movie.pixels, n_frames)?;

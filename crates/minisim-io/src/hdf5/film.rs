@@ -16,7 +16,7 @@ use crate::{
 
 /// How a film's pixels are held: bytes, signed words (suite2p halves unsigned ones), or floats for what are no counts.
 pub(crate) fn pixel_type(header: &Header, path: &Path) -> Result<Type, IoError> {
-    match (header.tracks[0].rendered, header.max_count) {
+    match (header.tracks[0].rendered, header.content.max_count) {
         (SampleType::U8, _) => Ok(Type::U8),
         (SampleType::U16, Some(max)) if max <= i16::MAX as u64 => Ok(Type::I16),
         (SampleType::U16, _) => {

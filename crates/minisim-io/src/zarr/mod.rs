@@ -274,6 +274,8 @@ impl ZarrSink {
             "gt_present": present,
             "snapshot_names": snapshots,
             "spec_cache_key": header.spec.cache_key(),
+            "stage": header.content.stage,
+            "max_count": header.content.max_count,
         });
         self.group("", Some(attributes))?;
         let consolidated = json!({ "metadata": self.consolidated, "zarr_consolidated_format": 1 });
@@ -446,7 +448,7 @@ pub fn save(recording: &Recording, path: impl AsRef<Path>, options: ZarrOptions)
         n_frames,
         tracks: tracks.collect(),
         stored: recording.observed.pixels.sample(),
-        max_count: None,
+        content: recording.content.clone(),
     };
     let containers: Vec<SampleType> = movies.iter().map(|(_, movie)| movie.pixels.sample()).collect();
     sink.open(&header, &containers)?;

@@ -8,7 +8,7 @@ use std::{
 use minisim::{
     GroundTruth, Recording, Spec,
     footprint::{FootprintStack, Patch},
-    recording::{Movie, Pixels, SampleType},
+    recording::{Content, Movie, Pixels, SampleType},
     steps,
     truth::{Dim, Stored, TruthArray, TruthData},
 };
@@ -47,6 +47,7 @@ pub fn load(path: impl AsRef<Path>) -> Result<Loaded, IoError> {
     let recording = Recording {
         spec: reader.spec().clone(),
         observed: reader.frames(0..usize::MAX)?,
+        content: reader.content()?,
         ground_truth: reader.ground_truth()?,
         snapshots,
     };
@@ -129,6 +130,26 @@ impl Reader {
     #[must_use]
     pub fn shape(&self) -> [usize; 3] {
         [0, 1, 2].map(|i| self.observed.layout.shape[i])
+    }
+
+    /// What the observed movie shows: as the directory says, or, where it does not, as its first frame looks.
+    ///
+    /// # Errors
+    /// When the directory says what cannot be, or the first frame cannot be read.
+    pub fn content(&self) -> Result<Content, IoError> {
+        let (Some(stage), Some(max_count)) = (self.attributes.get("stage"), self.attributes.get("max_count")) else {
+            return Ok(Content::inferred(&self.spec, &self.frames(0..1)?));
+        };
+        let stage_name = stage.as_str().filter(|name| stages().any(|stage| stage == *name));
+        let damaged =
+            |key: &str, value: &Value| IoError::damaged(&self.root.join(".zattrs"), format!("{key} is {value}"));
+        if !stage.is_null() && stage_name.is_none() {
+            return Err(damaged("stage", stage));
+        }
+        if !max_count.is_null() && max_count.as_u64().is_none() {
+            return Err(damaged("max_count", max_count));
+        }
+        Ok(Content { stage: stage_name.map(ToOwned::to_owned), max_count: max_count.as_u64() })
     }
 
     /// Frames of the observed movie.

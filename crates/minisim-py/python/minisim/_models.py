@@ -684,6 +684,100 @@ class VesselLayer(_ext.PartBase):
     )
 
 
+class Haemodynamics(_ext.StepBase):
+    """Lets blood fill and empty the tissue.
+
+    Fields:
+        depth_rms: Share of light that the blood of the capillary bed takes and gives back, RMS over the field of view and over time. Default 0.01.
+        dilation_rms: Change of the vessels' radius relative to its mean, RMS over time. Default 0.04.
+        bed_sigma_um [µm]: Low-pass σ of the capillary bed: the size of its denser and sparser patches. Default 60.0.
+        vasomotion: Weight of vasomotion among the causes. Default 1.0.
+        heartbeat: Weight of the heartbeat, before exposures average it. Default 0.4.
+        activity: Weight of the response to the cells' activity. Default 0.8.
+        running: Weight of the response to running. Default 0.4.
+        vasomotion_hz [Hz]: Centre of vasomotion's band. Default 0.1.
+        heartbeat_hz [Hz]: Mean heart rate. Default 11.0.
+        response_peak_s [s]: Time after which the blood's response to activity and running is largest. Default 1.5.
+
+    """
+
+    kind: Literal["haemodynamics"] = "haemodynamics"
+
+    depth_rms: float = Field(
+        default=0.01,
+        ge=0,
+        allow_inf_nan=False,
+        description="Share of light that the blood of the capillary bed takes and gives back, RMS over the field of view and over time.",
+    )
+
+    dilation_rms: float = Field(
+        default=0.04,
+        ge=0,
+        allow_inf_nan=False,
+        description="Change of the vessels' radius relative to its mean, RMS over time.",
+    )
+
+    bed_sigma_um: float = Field(
+        default=60.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Low-pass σ of the capillary bed: the size of its denser and sparser patches. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    vasomotion: float = Field(
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of vasomotion among the causes.",
+    )
+
+    heartbeat: float = Field(
+        default=0.4,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of the heartbeat, before exposures average it.",
+    )
+
+    activity: float = Field(
+        default=0.8,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of the response to the cells' activity.",
+    )
+
+    running: float = Field(
+        default=0.4,
+        ge=0,
+        allow_inf_nan=False,
+        description="Weight of the response to running.",
+    )
+
+    vasomotion_hz: float = Field(
+        default=0.1,
+        gt=0,
+        allow_inf_nan=False,
+        description="Centre of vasomotion's band. [Hz]",
+        json_schema_extra={"unit": "Hz"},
+    )
+
+    heartbeat_hz: float = Field(
+        default=11.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Mean heart rate. [Hz]",
+        json_schema_extra={"unit": "Hz"},
+    )
+
+    response_peak_s: float = Field(
+        default=1.5,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time after which the blood's response to activity and running is largest. [s]",
+        json_schema_extra={"unit": "s"},
+    )
+
+
 class BrainMotion(_ext.StepBase):
     """Moves the brain under the scope.
 
@@ -872,6 +966,66 @@ class Leakage(_ext.StepBase):
         default=None,
         description="Width of the Gaussian; null = a quarter of the smaller side of the field of view. [µm]",
         json_schema_extra={"unit": "µm"},
+    )
+
+
+class Led(_ext.StepBase):
+    """Lets the power of the LED vary.
+
+    Fields:
+        warm_up_loss: Share of the power that is lost by warming up. Default 0.03.
+        warm_up_tau_s [s]: Time constant of warming up. Default 120.0.
+        flicker_depth: Flicker: amplitude relative to the mean power. Default 0.0.
+        flicker_hz [Hz]: Flicker: frequency; averaged over the exposure. Default 100.0.
+        noise_rms: Standard deviation of the power from frame to frame, relative to the mean power. Default 0.0.
+        power_steps: Switched power: (time in s, factor from then on), in ascending order of time; 1 before the first.
+
+    """
+
+    kind: Literal["led"] = "led"
+
+    warm_up_loss: float = Field(
+        default=0.03,
+        ge=0,
+        lt=1,
+        allow_inf_nan=False,
+        description="Share of the power that is lost by warming up.",
+    )
+
+    warm_up_tau_s: float = Field(
+        default=120.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time constant of warming up. [s]",
+        json_schema_extra={"unit": "s"},
+    )
+
+    flicker_depth: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Flicker: amplitude relative to the mean power.",
+    )
+
+    flicker_hz: float = Field(
+        default=100.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Flicker: frequency; averaged over the exposure. [Hz]",
+        json_schema_extra={"unit": "Hz"},
+    )
+
+    noise_rms: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Standard deviation of the power from frame to frame, relative to the mean power.",
+    )
+
+    power_steps: list[tuple[float, float]] = Field(
+        default_factory=list,
+        description="Switched power: (time in s, factor from then on), in ascending order of time; 1 before the first.",
     )
 
 
@@ -1094,17 +1248,19 @@ AnyStep = Annotated[
         Composite,
         Neuropil,
         Vasculature,
+        Haemodynamics,
         BrainMotion,
         IlluminationProfile,
         Vignette,
         Leakage,
+        Led,
         Sensor,
     ],
     Field(discriminator="kind"),
 ]
 
 #: Kinds of step, in the order of light.
-KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "axial_motion", "composite", "neuropil", "vasculature", "brain_motion", "illumination_profile", "vignette", "leakage", "sensor",)
+KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "axial_motion", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "illumination_profile", "vignette", "leakage", "led", "sensor",)
 
 
 class Spec(_ext.SpecExt):
@@ -1149,9 +1305,11 @@ __all__ = [
     "CellActivity",
     "CellOptics",
     "Composite",
+    "Haemodynamics",
     "IlluminationProfile",
     "ImageSensor",
     "Leakage",
+    "Led",
     "NeuronPopulation",
     "Neuropil",
     "Optics",

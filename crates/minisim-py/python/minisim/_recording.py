@@ -164,6 +164,10 @@ class Recording:
     """What is true about it."""
     snapshots: dict[str, Any] = field(default_factory=dict)
     """The film after each stage, by name, where ``Output.save_intermediates`` asked for it (xarray where installed)."""
+    observed_stage: Optional[str] = None
+    """The stage that the film was taken after; None where that is not known (a film put together by hand)."""
+    max_count: Optional[int] = None
+    """Largest possible count of the film; None for intensities, and where ``observed_stage`` is None."""
 
     @property
     def observed_movie(self) -> DataArray:
@@ -291,7 +295,9 @@ class Recording:
         return _core.export(self._parts(), str(target), options)
 
     def _parts(self) -> dict[str, Any]:
+        known = {} if self.observed_stage is None else {"stage": self.observed_stage, "max_count": self.max_count}
         return {
+            **known,
             "spec": self.spec._text(),
             "observed": np.ascontiguousarray(self.observed),
             "snapshots": {name: np.ascontiguousarray(movie) for name, movie in self.snapshots.items()},
@@ -310,6 +316,8 @@ class Recording:
             observed=parts["observed"],
             ground_truth=GroundTruth._of(parts["truth"]),
             snapshots={name: _labelled(movie) for name, movie in parts["snapshots"].items()},
+            observed_stage=parts["stage"],
+            max_count=parts["max_count"],
         )
 
 

@@ -65,6 +65,12 @@ class TruthArrays:
     """Share of light that the vessels let through, over the field of view at rest. Shape (height, width). ``None`` without a step vasculature."""
     vessel_overlap_fraction: Optional[Floats] = None
     """Share of each cell's light that the vessels take. Shape (unit,). ``None`` without a step vasculature."""
+    blood_maps: Optional[Floats] = None
+    """Share of light that blood takes per unit of each course, over the field of view at rest: vasomotion, heartbeat, activity, running, of those that are there. A frame's factor is 1 minus the sum of maps times courses. Shape (blood_component, height, width). ``None`` without a step haemodynamics."""
+    blood_courses: Optional[Floats] = None
+    """Course of each component of the blood; more than 0 is darker. Shape (blood_component, frame). ``None`` without a step haemodynamics."""
+    vessel_dilation: Optional[Floats] = None
+    """Change of the vessels' radius relative to its mean, per unit of each course; absent without vessels. Shape (blood_component,). ``None`` without a step haemodynamics."""
     shifts: Optional[Floats] = None
     """Displacement (dy, dx) of the tissue in each frame; a correction is its negative. Shape (frame, yx), in px. ``None`` without a step brain_motion."""
     illumination: Optional[Floats] = None
@@ -73,6 +79,8 @@ class TruthArrays:
     """Share of light that the lens passes to each pixel, relative to the best place. Shape (height, width). ``None`` without a step vignette."""
     leakage: Optional[Floats] = None
     """Light added to each pixel in every frame. Shape (height, width), in fluorescence units. ``None`` without a step leakage."""
+    led_power: Optional[Floats] = None
+    """Power of the LED in each frame, averaged over the exposure, relative to that when it is switched on. Shape (frame,). ``None`` without a step led."""
     peak_snr: Optional[Floats] = None
     """Detection SNR of the cell's largest transient; absent without a sensor step. Shape (unit,). May be ``None``."""
 
@@ -96,10 +104,14 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "neuropil_population": ("frame",),
     "vasculature_mask": ("height", "width"),
     "vessel_overlap_fraction": ("unit",),
+    "blood_maps": ("blood_component", "height", "width"),
+    "blood_courses": ("blood_component", "frame"),
+    "vessel_dilation": ("blood_component",),
     "shifts": ("frame", "yx"),
     "illumination": ("height", "width"),
     "vignette": ("height", "width"),
     "leakage": ("height", "width"),
+    "led_power": ("frame",),
     "in_focus": ("unit",),
     "detectable": ("unit",),
     "peak_snr": ("unit",),

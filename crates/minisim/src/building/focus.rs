@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::Builder;
+use super::{Builder, Question};
 use crate::{
     footprint::Patch,
     math::range_of,
@@ -15,66 +15,59 @@ use crate::{
     },
     plan::{Emitters, Leveled, Refocused},
     spec::Auto,
-    steps::{AxialMotion, CellOptics, Step},
 };
 
 impl Builder<'_> {
-    /// Depth of the focal plane on the axis (µm): the user's number, else the plane with the highest yield of detectable
-    /// cells, else (no sensor or no activity) the median of the cells' effective depths. Only cells of the field of view
-    /// count, so that motion does not refocus.
-    pub fn focal_depth_um(&mut self) -> f64 {
+    /// Depth of the focal plane on the axis (µm): the user's number, else what was fixed, else the median of the cells' effective
+    /// depths. Only cells of the field of view count, so that motion does not refocus.
+    #[must_use]
+    pub fn focal_depth_um(&self) -> f64 {
         if let Auto::Value(depth) = self.spec.acquisition.focal_depth_in_tissue_um {
             return depth.get();
         }
         if let Some(depth) = self.focal_depth_um {
-            self.couple("optics");
+            self.ask(Question::Focus);
             return depth;
         }
-        let noise = self.noise_floor();
-        let _ = self.cells();
+        self.ask(Question::Cells);
         let voters = self.cells.units_in_fov();
-        let fields: Vec<f64> = voters
-            .iter()
-            .map(|i| {
-                let [_, y, x] = self.cells.centers_um[*i];
-                self.scope_transmission_at(y, x)
-            })
-            .collect();
-        let by_yield = match (noise, &self.cells.traces) {
-            // The search by yield belongs to the optics step; without it only geometry counts.
-            (Some(noise), Some(traces)) if self.step == CellOptics::KIND => {
-                let voters: Vec<Voter> = voters
-                    .iter()
-                    .zip(&fields)
-                    .map(|(i, field)| {
-                        let [low, high] = traces.calibration_range[*i];
-                        Voter {
-                            center_um: self.cells.centers_um[*i],
-                            peak_dff: high - low,
-                            baseline: low,
-                            field: *field,
-                        }
-                    })
-                    .collect();
-                best_yield_depth_um(&self.optical, &voters, noise)
-            }
-            _ => None,
-        };
-        by_yield.unwrap_or_else(|| {
-            median_effective_depth_um(&self.optical, voters.iter().map(|i| self.cells.centers_um[*i]))
-        })
+        median_effective_depth_um(&self.optical, voters.into_iter().map(|i| self.cells.centers_um[i]))
+    }
+
+    /// Depth of the focal plane on the axis (µm) for the most cells: the user's number, else the plane with the highest yield of
+    /// detectable cells, else (no sensor or no activity) as [`Builder::focal_depth_um`].
+    #[must_use]
+    pub fn best_focal_depth_um(&self) -> f64 {
+        if let Auto::Value(depth) = self.spec.acquisition.focal_depth_in_tissue_um {
+            return depth.get();
+        }
+        let noise = self.noise_floor();
+        self.ask(Question::Cells);
+        let by_yield = noise.zip(self.cells.traces.as_ref()).and_then(|(noise, traces)| {
+            let voter = |i: usize| {
+                let center_um = self.cells.centers_um[i];
+                let [low, high] = traces.calibration_range[i];
+                let field = self.scope_transmission_at(center_um[1], center_um[2]);
+                Voter { center_um, peak_dff: high - low, baseline: low, field }
+            };
+            let voters: Vec<Voter> = self.cells.units_in_fov().into_iter().map(voter).collect();
+            best_yield_depth_um(&self.optical, &voters, noise)
+        });
+        by_yield.unwrap_or_else(|| self.focal_depth_um())
     }
 
     /// Says how much deeper than at rest the focal surface lies in the tissue in each frame (µm).
     pub fn set_axial_shift_um(&mut self, shift_um: Arc<Vec<f64>>) {
+        self.answer(Question::AxialShift);
         self.axial_shift_um = Some(shift_um);
     }
 
     /// How much deeper than at rest the focal surface lies in the tissue in each frame (µm), with the smallest and the largest
     /// of all frames; `None` where it stays.
-    pub fn axial_shift_um(&mut self) -> Option<(Arc<Vec<f64>>, [f64; 2])> {
+    #[must_use]
+    pub fn axial_shift_um(&self) -> Option<(Arc<Vec<f64>>, [f64; 2])> {
         let shift_um = Arc::clone(self.axial_shift_um.as_ref()?);
-        self.couple(AxialMotion::KIND);
+        self.ask(Question::AxialShift);
         let range_um = range_of(&shift_um);
         Some((shift_um, range_um))
     }
@@ -87,7 +80,7 @@ impl Builder<'_> {
             return Some(Emitters::new(patches, self.timeline()?));
         };
         let timeline = self.timeline()?;
-        self.couple(CellOptics::KIND);
+        self.ask(Question::Spread);
         let (focal, model, canvas) = (self.focal_depth_um(), self.optical, self.canvas.shape());
         let leveled = |center: &[f64; 3]| {
             let defocus = model.defocus(center[0], model.local_focal_depth_um(*center, focal));
@@ -109,6 +102,7 @@ impl Builder<'_> {
 
     /// Fixes the focal plane, for all who ask later and for the ground truth.
     pub fn set_focal_depth_um(&mut self, depth: f64) {
+        self.answer(Question::Focus);
         self.focal_depth_um = Some(depth);
     }
 }

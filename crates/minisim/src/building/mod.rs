@@ -6,7 +6,7 @@
 
 mod focus;
 
-use std::{collections::BTreeSet, fmt::Debug, sync::Arc};
+use std::{cell::RefCell, collections::BTreeSet, fmt::Debug, sync::Arc};
 
 use rayon::prelude::*;
 
@@ -21,11 +21,11 @@ use crate::{
         locomotion::{Locomotion, STRIDE_HZ},
         optics::{OpticalModel, PointSpread},
     },
-    plan::{Act, Canvas, Leg, Map, Op, Scope, Tissue},
+    plan::{Act, Canvas, Field, Leg, Map, Op, Scope, Tissue},
     rng::Key,
     spec::{Acquisition, Spec},
-    steps::{self, Step},
-    timeline::{Parts, Timeline},
+    steps::{self, AnyStep, Step},
+    timeline::{Parts, Timeline, sum_of_traces},
     truth::{Declared, TruthArray, TruthData},
 };
 
@@ -39,6 +39,25 @@ pub(crate) struct OverTime {
     pub(crate) rank: usize,
     pub(crate) declared: &'static Declared,
     pub(crate) values: fn(&Arc<Timeline>) -> TruthData,
+}
+
+/// What steps ask and others have answered, where the answer is not in the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// Which cells there are, and what they do.
+    Cells,
+    /// How far each cell's light is spread.
+    Spread,
+    /// Where the focal plane lies.
+    Focus,
+    /// How noisy the sensor is.
+    Noise,
+    /// What the tissue above the cells lets through.
+    Transmission,
+    /// The rhythm that the animal moves in.
+    Locomotion,
+    /// How far the focal surface moves through the tissue.
+    AxialShift,
 }
 
 /// What the steps are built with.
@@ -60,7 +79,10 @@ pub struct Builder<'a> {
     pub(crate) transmission_of_tissue: Option<Arc<Map<Tissue>>>,
     pub(crate) timeline: Option<Arc<Timeline>>,
     pub(crate) over_time: Vec<OverTime>,
-    pub(crate) couplings: BTreeSet<(&'static str, &'static str)>,
+    /// Who answered which question.
+    answers: Vec<(Question, &'static str)>,
+    /// Who asked a question that whom answered; noted while they ask.
+    pub(crate) couplings: RefCell<BTreeSet<(&'static str, &'static str)>>,
     pub(crate) warnings: Vec<Finding>,
     /// What steps asked for and cannot have.
     pub(crate) errors: Vec<Finding>,
@@ -91,7 +113,8 @@ impl<'a> Builder<'a> {
             transmission_of_tissue: None,
             timeline: None,
             over_time: Vec::new(),
-            couplings: BTreeSet::new(),
+            answers: Vec::new(),
+            couplings: RefCell::default(),
             warnings: Vec::new(),
             errors: Vec::new(),
             memo,
@@ -128,11 +151,10 @@ impl<'a> Builder<'a> {
         ((CALIBRATION_S * self.fps()).round_ties_even() as usize).max(1)
     }
 
-    /// The canvas geometry.
-    pub fn canvas(&mut self) -> Canvas {
-        for step in self.spec.steps.iter().filter(|step| step.margin().is_some()) {
-            self.couple(step.kind());
-        }
+    /// The canvas geometry. Its margin depends on the steps that move the tissue, which is no coupling: a margin adds pixels and
+    /// changes none.
+    #[must_use]
+    pub fn canvas(&self) -> Canvas {
         self.canvas
     }
 
@@ -142,7 +164,7 @@ impl<'a> Builder<'a> {
         Key::new(self.spec.seed, self.step, purpose)
     }
 
-    /// A part of the scene that is dear to make, from the memo if that has it. `inputs` must print all that the part depends
+    /// A part of the scene that is expensive to make, from the memo if that has it. `inputs` must print all that the part depends
     /// on besides the seed and the canvas.
     pub fn part<T: Send + Sync + 'static>(
         &self,
@@ -154,7 +176,7 @@ impl<'a> Builder<'a> {
         self.part_again(name, index, inputs, |_| make())
     }
 
-    /// The same for a part that can use the memory of its stale result: fresh memory costs more than what is written to it.
+    /// A [`part`](Self::part) that can use the memory of its stale result: fresh memory costs more than what is written to it.
     pub fn part_again<T: Send + Sync + 'static>(
         &self,
         name: &'static str,
@@ -208,6 +230,13 @@ impl<'a> Builder<'a> {
         self.truth.push((self.rank, TruthArray { declared, shape: shape.to_vec(), data }));
     }
 
+    /// Records an array that every recording has, as known once the step `kind` has run.
+    pub(crate) fn record_with(&mut self, kind: &str, name: &str, shape: &[usize], data: TruthData) {
+        self.rank = steps::rank_of(kind);
+        self.record(name, shape, data);
+        self.rank = 0;
+    }
+
     /// The step's own declaration of an array; without one the scene is not made.
     fn declared(&mut self, name: &str) -> Option<&'static Declared> {
         let own = steps::declared_by(self.step);
@@ -235,7 +264,7 @@ impl<'a> Builder<'a> {
 
     /// The cells' traces, spikes and bleaching over time; `None` without activity. Asked for once the cell steps are built.
     pub fn timeline(&mut self) -> Option<Arc<Timeline>> {
-        let _ = self.cells();
+        self.ask(Question::Cells);
         if self.timeline.is_none()
             && let Some(traces) = &self.cells.traces
         {
@@ -257,6 +286,29 @@ impl<'a> Builder<'a> {
         self.timeline.clone()
     }
 
+    /// The summed trace of the cells in the field of view, divided by its expected mean, in all frames of the recording and of the
+    /// window that amplitudes are calibrated on, whichever is longer; `None` without activity.
+    pub fn population_activity(&mut self) -> Option<Vec<f64>> {
+        let timeline = self.timeline()?;
+        let n_window = self.calibration_frames();
+        let units = self.cells.units_in_fov();
+        let traces = self.cells.traces.as_ref()?;
+        let expected = units.iter().fold(0.0, |sum, i| sum + traces.expected[*i]);
+        if expected <= 0.0 {
+            return None;
+        }
+        let mut activity = timeline.summed_traces().to_vec();
+        if activity.len() < n_window {
+            let inputs = (Arc::as_ptr(&traces.activity).cast::<()>(), &units, n_window);
+            let window = self.part("population activity", 0, &inputs, || {
+                (Arc::clone(&traces.activity), sum_of_traces(traces.activity.as_ref(), &units, n_window))
+            });
+            activity.clone_from(&window.1);
+        }
+        activity.iter_mut().for_each(|v| *v /= expected);
+        Some(activity)
+    }
+
     /// Adds a warning about the spec's field `path` (inside this step).
     pub fn warn(&mut self, field: &str, value: String, rule: String, remedy: String) {
         self.warnings.push(Finding::warning(format!("steps.{}.{field}", self.step), value, rule, remedy));
@@ -264,42 +316,68 @@ impl<'a> Builder<'a> {
 
     /// Sets the cells.
     pub fn place(&mut self, cells: Cells) {
+        self.answer(Question::Cells);
         self.cells = cells;
     }
 
     /// The cells, as far as they are known.
-    pub fn cells(&mut self) -> &Cells {
-        for by in ["place_neurons", "cell_activity", "bleaching"] {
-            self.couple(by);
-        }
+    #[must_use]
+    pub fn cells(&self) -> &Cells {
+        self.ask(Question::Cells);
         &self.cells
     }
 
     /// The cells, to add what this step knows of them.
     pub fn cells_mut(&mut self) -> &mut Cells {
-        let _ = self.cells();
+        self.ask(Question::Cells);
+        self.answer(Question::Cells);
         &mut self.cells
     }
 
-    /// Share of the excitation light that reaches the place (y, x), µm: the product of all factors on that leg.
-    pub fn excitation_at(&mut self, y_um: f64, x_um: f64) -> f64 {
-        self.scope_transmission(y_um, x_um, |leg| leg == Leg::Excitation)
+    /// Says how far each cell's light is spread.
+    pub fn set_spread(&mut self, spread: Vec<PointSpread>) {
+        self.answer(Question::Spread);
+        self.cells.spread = Some(spread);
+    }
+
+    /// Share of the excitation light that reaches the place (y, x), µm: the product of all factors on that leg but those of
+    /// [`excitation_over_time`](Self::excitation_over_time).
+    #[must_use]
+    pub fn excitation_at(&self, y_um: f64, x_um: f64) -> f64 {
+        self.scope_transmission(y_um, x_um, |field, leg| leg == Leg::Excitation && field.even_factors().is_none())
+    }
+
+    /// Factor of each frame on the excitation light of all places alike, such as the power of the lamp; `None` where it is steady.
+    #[must_use]
+    pub fn excitation_over_time(&self) -> Option<Vec<f64>> {
+        let mut product: Option<Vec<f64>> = None;
+        for (by, act) in &self.acts {
+            if let Act::Scope(Op::Multiply(field, Leg::Excitation)) = act
+                && let Some(factors) = field.even_factors()
+            {
+                let product = product.get_or_insert_with(|| vec![1.0; factors.len()]);
+                product.iter_mut().zip(factors).for_each(|(p, factor)| *p *= f64::from(*factor));
+                self.couple(by);
+            }
+        }
+        product
     }
 
     /// Share of light that the scope leaves of a cell at (y, x), µm, on both legs.
-    pub fn scope_transmission_at(&mut self, y_um: f64, x_um: f64) -> f64 {
-        self.scope_transmission(y_um, x_um, |_| true)
+    #[must_use]
+    pub fn scope_transmission_at(&self, y_um: f64, x_um: f64) -> f64 {
+        self.scope_transmission(y_um, x_um, |_, _| true)
     }
 
-    fn scope_transmission(&mut self, y_um: f64, x_um: f64, counts: impl Fn(Leg) -> bool) -> f64 {
+    fn scope_transmission(&self, y_um: f64, x_um: f64, counts: impl Fn(&Field<Scope>, Leg) -> bool) -> f64 {
         let [row, col] = self.canvas.fov_px_from_um(y_um, x_um);
         let mut product = 1.0;
         for (by, act) in &self.acts {
             if let Act::Scope(Op::Multiply(field, leg)) = act
-                && counts(*leg)
+                && counts(field, *leg)
             {
                 product *= field.expected_at(|map| sample_field_at(&map.data, map.shape, row, col));
-                self.couplings.insert((self.step, by));
+                self.couple(by);
             }
         }
         product
@@ -307,45 +385,56 @@ impl<'a> Builder<'a> {
 
     /// Says which rhythm the animal moves in.
     pub fn set_locomotion(&mut self, locomotion: Locomotion) {
+        self.answer(Question::Locomotion);
         self.locomotion = Some(locomotion);
     }
 
     /// The rhythm that the animal moves in: that of the brain's motion where that has one, else the one that it would have by
     /// default. All who ask move together.
-    pub fn locomotion(&mut self) -> Locomotion {
-        match self.locomotion {
-            Some(locomotion) => {
-                self.couple("brain_motion");
-                locomotion
-            }
-            None => {
-                let key = Key::new(self.spec.seed, steps::BrainMotion::KIND, "stride");
-                Locomotion { key, frequency_hz: STRIDE_HZ }
-            }
-        }
+    #[must_use]
+    pub fn locomotion(&self) -> Locomotion {
+        let key = || Key::new(self.spec.seed, steps::BrainMotion::KIND, "stride");
+        self.locomotion_of_brain().unwrap_or_else(|| Locomotion { key: key(), frequency_hz: STRIDE_HZ })
+    }
+
+    /// The rhythm of the brain's motion; `None` where it has none.
+    #[must_use]
+    pub fn locomotion_of_brain(&self) -> Option<Locomotion> {
+        self.ask(Question::Locomotion);
+        self.locomotion
     }
 
     /// Says how noisy the sensor is.
     pub fn set_noise_floor(&mut self, noise: NoiseFloor) {
+        self.answer(Question::Noise);
         self.noise = Some(noise);
     }
 
     /// How noisy the sensor is; `None` without one.
-    pub fn noise_floor(&mut self) -> Option<NoiseFloor> {
-        self.couple("sensor");
+    #[must_use]
+    pub fn noise_floor(&self) -> Option<NoiseFloor> {
+        self.ask(Question::Noise);
         self.noise
     }
 
     /// Says what the tissue above the cells lets through.
     pub fn set_tissue_transmission(&mut self, map: Arc<Map<Tissue>>) {
+        self.answer(Question::Transmission);
         self.transmission_of_tissue = Some(map);
+    }
+
+    /// What the tissue above the cells lets through; `None` where it takes nothing.
+    #[must_use]
+    pub fn tissue_transmission(&self) -> Option<Arc<Map<Tissue>>> {
+        self.ask(Question::Transmission);
+        self.transmission_of_tissue.clone()
     }
 
     /// Footprints as the sensor would see them were the tissue still: blurred and dimmed where the optics step ran, else
     /// planted. Canvas coordinates.
     pub fn observed_footprints(&mut self) -> Arc<Vec<Patch>> {
-        let _ = self.cells();
-        self.couple("optics");
+        self.ask(Question::Cells);
+        self.ask(Question::Spread);
         if let Some(done) = &self.observed {
             return Arc::clone(done);
         }
@@ -368,10 +457,30 @@ impl<'a> Builder<'a> {
         observed
     }
 
-    /// Notes that the current step's result depends on the step `by`, if that is another step of the spec.
-    pub(super) fn couple(&mut self, by: &'static str) {
-        if by != self.step && self.spec.steps.iter().any(|s| s.kind() == by) {
-            self.couplings.insert((self.step, by));
+    /// From now on it is `step` that builds.
+    pub(crate) fn enter(&mut self, step: &AnyStep) {
+        (self.step, self.rank) = (step.kind(), step.rank());
+    }
+
+    /// From now on it is nobody in particular that builds.
+    pub(crate) fn leave(&mut self) {
+        (self.step, self.rank) = ("", 0);
+    }
+
+    /// Notes that the step that is being built answers a question.
+    pub(super) fn answer(&mut self, question: Question) {
+        self.answers.push((question, self.step));
+    }
+
+    /// Notes that the step that is being built depends on those that have answered a question.
+    pub(super) fn ask(&self, question: Question) {
+        self.answers.iter().filter(|(answered, _)| *answered == question).for_each(|(_, by)| self.couple(by));
+    }
+
+    /// Notes that the step that is being built depends on the step `by`, if that is another one.
+    fn couple(&self, by: &'static str) {
+        if by != self.step {
+            self.couplings.borrow_mut().insert((self.step, by));
         }
     }
 }

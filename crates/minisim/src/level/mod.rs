@@ -115,7 +115,7 @@ impl Level {
 
 /// Work that is compiled for several levels, whose widest vector is `V`. Its `run`, and what that calls, must be
 /// `#[inline(always)]`: a function that is not inlined is compiled for the baseline, which is slow but right. (So it is a trait:
-/// a closure cannot be told.)
+/// a closure cannot be marked so.)
 pub(crate) trait Kernel {
     type Output;
     fn run<V: Wide>(self, token: V::Token) -> Self::Output;

@@ -43,7 +43,7 @@ impl<F> Map<F> {
 /// How light is spread over the image.
 #[derive(Clone, Debug)]
 pub enum Spread<F> {
-    /// The same everywhere: 1.
+    /// 1 in every pixel.
     Even,
     /// A value a pixel.
     Map(Arc<Map<F>>),
@@ -115,17 +115,26 @@ impl<F> Field<F> {
         Self { components: vec![Component { spread: Spread::Map(map), course: Course::Still }] }
     }
 
-    /// The same everywhere, changing in time.
+    /// Alike in every pixel, changing in time.
     #[must_use]
     pub fn even(course: Course) -> Self {
         Self { components: vec![Component { spread: Spread::Even, course }] }
     }
 
-    /// Several maps with a course each.
+    /// Several maps with a time course each.
     #[must_use]
     pub fn sum(components: impl IntoIterator<Item = (Arc<Map<F>>, Course)>) -> Self {
         let component = |(map, course)| Component { spread: Spread::Map(map), course };
         Self { components: components.into_iter().map(component).collect() }
+    }
+
+    /// The factor of each frame, where the field changes in time and is the same everywhere.
+    #[must_use]
+    pub fn even_factors(&self) -> Option<&[f32]> {
+        match self.components.as_slice() {
+            [Component { spread: Spread::Even, course: Course::Varying { factors, .. } }] => Some(factors),
+            _ => None,
+        }
     }
 
     /// What is to be expected at a place: `at` samples a map there.

@@ -27,7 +27,7 @@ impl Builder<'_> {
                 // The cell steps have no movie; what they ask for all the same comes too early, and is seen there.
                 Domain::Cell if of_step.is_empty() => return None,
                 Domain::Cell | Domain::Tissue => false,
-                Domain::Motion | Domain::Sensor => true,
+                Domain::Motion | Domain::Scope => true,
             };
             Some(Asked { kind: step.kind(), stage: step.stage(), rank: step.rank(), in_scope, acts: of_step })
         });
@@ -72,7 +72,7 @@ impl Builder<'_> {
             canvas: self.canvas,
             plan,
             warnings: self.warnings,
-            couplings: self.couplings,
+            couplings: self.couplings.into_inner(),
             truth: GroundTruth { planted, focal_depth_um: self.focal_depth_um, arrays },
             ranks,
             tiles,

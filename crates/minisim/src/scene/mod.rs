@@ -12,8 +12,9 @@ use crate::{
     kernels::{digitise::Digitiser, tiles::Tiles},
     memo::Memo,
     plan::{Plan, Reached},
+    recording::Content,
     spec::{Finding, Report, Spec},
-    steps::{self, Domain, Step},
+    steps::{self, AnyStep, Domain, Step},
     truth::{Declared, Dim, GroundTruth, TruthArray},
 };
 pub use crate::{building::CALIBRATION_S, plan::Canvas};
@@ -51,7 +52,7 @@ impl Scene {
         Self::build(spec, None)
     }
 
-    /// The same scene, made with the parts of the scene before that are still right. The memo keeps this one's.
+    /// Builds the scene of a spec with those parts of an earlier scene that are still right; the memo keeps the parts of this one.
     ///
     /// # Errors
     /// As [`Scene::new`].
@@ -64,13 +65,13 @@ impl Scene {
         let mut b = Builder::new(spec, memo);
         // Real tissue moves into view, as far as any step moves it.
         b.canvas.margin = spec.margin_px();
-        for domain in [Domain::Motion, Domain::Sensor, Domain::Cell, Domain::Tissue] {
+        for domain in [Domain::Motion, Domain::Scope, Domain::Cell, Domain::Tissue] {
             for step in spec.steps.iter().filter(|s| s.domain() == domain) {
-                (b.step, b.rank) = (step.kind(), step.rank());
+                b.enter(step);
                 step.build(&mut b);
             }
         }
-        (b.step, b.rank) = ("", 0);
+        b.leave();
         visibility::record(&mut b);
         b.freeze()
     }
@@ -83,18 +84,16 @@ impl Scene {
     pub fn activity(spec: &Spec, memo: &Memo, n_busiest: usize) -> Result<ActivityPreview, Report> {
         spec.cost().check_simulable(spec)?;
         let mut b = Builder::new(spec, Some(memo));
-        if let Some(step) = spec.step::<steps::PlaceNeurons>() {
-            (b.step, b.rank) = (steps::PlaceNeurons::KIND, steps::rank_of(steps::PlaceNeurons::KIND));
-            step.build(&mut b);
+        for step in &spec.steps {
+            b.enter(step);
+            match step {
+                AnyStep::PlaceNeurons(step) => step.build(&mut b),
+                AnyStep::CellActivity(step) => return Ok(step.preview(&mut b, n_busiest)),
+                _ => {}
+            }
         }
         let (n_units, n_frames) = (b.cells.len(), spec.acquisition.n_frames());
-        match spec.step::<steps::CellActivity>() {
-            Some(step) => {
-                (b.step, b.rank) = (steps::CellActivity::KIND, steps::rank_of(steps::CellActivity::KIND));
-                Ok(step.preview(&mut b, n_busiest))
-            }
-            None => Ok(ActivityPreview { n_units, n_frames, s: Arc::default(), n_spikes: 0, busiest: vec![] }),
-        }
+        Ok(ActivityPreview { n_units, n_frames, s: Arc::default(), n_spikes: 0, busiest: vec![] })
     }
 
     /// The footprints of the cells that shine, laid out for rendering.
@@ -120,6 +119,21 @@ impl Scene {
         stage.and_then(named).map_or(self.canvas.fov, |stage| self.shape_when(stage.reached))
     }
 
+    /// What the film shows after all stages.
+    #[must_use]
+    pub fn content(&self) -> Content {
+        self.content_after(self.plan.stages.len())
+    }
+
+    /// What the film shows after the first `n_stages` stages.
+    pub(crate) fn content_after(&self, n_stages: usize) -> Content {
+        let counted = self.plan.reached(n_stages).exposed;
+        Content {
+            stage: self.plan.stages[..n_stages].last().map(|stage| stage.name.to_owned()),
+            max_count: counted.then(|| self.spec.acquisition.image_sensor.max_count()),
+        }
+    }
+
     /// What the steps recorded of the truth, without a copy; arrays of steps that are absent are missing.
     #[must_use]
     pub fn recorded(&self) -> &GroundTruth {
@@ -135,7 +149,7 @@ impl Scene {
         self.completed(kept, self.truth.planted.clone(), until)
     }
 
-    /// The same without a copy, when the scene is no longer needed.
+    /// [`Scene::ground_truth`] without a copy, when the scene is no longer needed.
     #[must_use]
     pub fn into_ground_truth(mut self, until: Option<usize>) -> GroundTruth {
         let arrays = std::mem::take(&mut self.truth.arrays);
@@ -148,8 +162,7 @@ impl Scene {
 
     /// Adds the arrays that every recording has, in place of those whose step did not run.
     fn completed(&self, arrays: Vec<TruthArray>, planted: FootprintStack, until: Option<usize>) -> GroundTruth {
-        let optics_ran =
-            |k: &steps::AnyStep| k.kind() == steps::CellOptics::KIND && until.is_none_or(|u| k.rank() <= u);
+        let optics_ran = |k: &AnyStep| k.kind() == steps::CellOptics::KIND && until.is_none_or(|u| k.rank() <= u);
         let focal_depth_um = self.truth.focal_depth_um.filter(|_| self.spec.steps.iter().any(optics_ran));
         let mut truth = GroundTruth { planted, focal_depth_um, arrays };
         let (n_units, [height, width]) = (truth.n_units(), self.canvas.fov);
@@ -159,7 +172,7 @@ impl Scene {
             Dim::Height => height,
             Dim::Width => width,
             // Nobody made any.
-            Dim::Component => 0,
+            Dim::Component | Dim::Blood => 0,
             Dim::Zyx | Dim::Yx => dim.fixed().unwrap_or_default(),
         };
         for declared in steps::all_declared() {

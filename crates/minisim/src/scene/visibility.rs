@@ -46,11 +46,9 @@ pub(super) fn record(b: &mut Builder<'_>) {
         (Some(_), None) => in_focus.clone(),
     };
     // Focus belongs to the optics, so it goes with that step; detectability to the whole chain.
-    b.rank = steps::rank_of(steps::CellOptics::KIND);
-    b.record("in_focus", &[n], TruthData::Bool(in_focus));
-    b.rank = steps::rank_of(steps::CellActivity::KIND);
-    b.record("detectable", &[n], TruthData::Bool(detectable));
+    b.record_with(steps::CellOptics::KIND, "in_focus", &[n], TruthData::Bool(in_focus));
+    b.record_with(steps::CellActivity::KIND, "detectable", &[n], TruthData::Bool(detectable));
     if let Some(snr) = snr {
-        b.record("peak_snr", &[n], TruthData::F64(snr.into()));
+        b.record_with(steps::CellActivity::KIND, "peak_snr", &[n], TruthData::F64(snr.into()));
     }
 }

@@ -111,7 +111,7 @@ impl Acquisition {
         self.n_frames_f64() as usize
     }
 
-    /// The same as a float, for numbers of frames that no integer holds.
+    /// Number of frames as a float, where no integer may hold it.
     #[must_use]
     pub(crate) fn n_frames_f64(&self) -> f64 {
         (self.duration_s.get() * self.fps.get()).round_ties_even()

@@ -6,7 +6,8 @@
 //! # Model
 //! Per cell, `dB/dt = (1 - B) / τ - q * I * C(t) * B`, `B(0) = 1`, integrated exactly per frame with `C` constant within a
 //! frame. `q` is `bleach_susceptibility`, `τ` is `turnover_tau_s`, `I` is `excitation_intensity` times whatever share of the
-//! excitation light reaches the cell's rest position. The cell then emits `C * B`; `C` itself stays clean.
+//! excitation light reaches the cell's rest position, times the lamp's power in that frame where that varies. The cell then emits
+//! `C * B`; `C` itself stays clean.
 //!
 //! # Sources
 //! The defaults are calibrated to measured CA1 GCaMP6f curves of miniscope sessions.
@@ -66,7 +67,8 @@ impl Step for Bleaching {
         if scene.cells().traces.is_none() {
             return;
         }
-        scene.cells_mut().fading = Some(Arc::new(Pools { turnover: 1.0 / tau_frames, per_frame, light }));
+        let power = scene.excitation_over_time();
+        scene.cells_mut().fading = Some(Arc::new(Pools { turnover: 1.0 / tau_frames, per_frame, light, power }));
         scene.record_over_time("bleaching", |timeline| timeline.intact());
     }
 }
@@ -80,15 +82,24 @@ struct Pools {
     per_frame: f64,
     /// Light on each cell.
     light: Vec<f64>,
+    /// Factor on it in each frame, if it varies.
+    power: Option<Vec<f64>>,
 }
 
 impl Fading for Pools {
-    fn fade(&self, unit: usize, share: f64, c: &[f64], intact: &mut [f64]) -> f64 {
+    fn fade(&self, unit: usize, share: f64, first_frame: usize, c: &[f64], intact: &mut [f64]) -> f64 {
         let bleaching = self.per_frame * self.light[unit];
-        c.iter().zip(intact).fold(share, |share, (c, intact)| {
-            *intact = share;
-            after_a_frame(share, self.turnover, bleaching * c)
-        })
+        let frames = c.iter().zip(intact);
+        match &self.power {
+            None => frames.fold(share, |share, (c, intact)| {
+                *intact = share;
+                after_a_frame(share, self.turnover, bleaching * c)
+            }),
+            Some(power) => frames.zip(&power[first_frame..]).fold(share, |share, ((c, intact), power)| {
+                *intact = share;
+                after_a_frame(share, self.turnover, bleaching * power * c)
+            }),
+        }
     }
 }
 

@@ -39,7 +39,7 @@ record! {
 
 impl Step for IlluminationProfile {
     const KIND: &'static str = "illumination_profile";
-    const DOMAIN: Domain = Domain::Sensor;
+    const DOMAIN: Domain = Domain::Scope;
     const PART: Part = Part::Instrument;
     const RECORDS: &'static [Declared] = &[Declared {
         name: "illumination",

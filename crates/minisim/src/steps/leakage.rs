@@ -54,7 +54,7 @@ record! {
 
 impl Step for Leakage {
     const KIND: &'static str = "leakage";
-    const DOMAIN: Domain = Domain::Sensor;
+    const DOMAIN: Domain = Domain::Scope;
     const PART: Part = Part::Background;
     const RECORDS: &'static [Declared] = &[Declared {
         name: "leakage",

@@ -16,7 +16,7 @@ pub enum Domain {
     /// Brain against scope.
     Motion,
     /// Fixed to the scope.
-    Sensor,
+    Scope,
 }
 
 /// What a step is of a recording, for those who choose among the steps: the clean twin, the contact sheet, the tour, the docs.
@@ -248,10 +248,12 @@ chain! {
     composite::Composite,
     neuropil::Neuropil,
     vasculature::Vasculature,
+    haemodynamics::Haemodynamics,
     brain_motion::BrainMotion,
     illumination_profile::IlluminationProfile,
     vignette::Vignette,
     leakage::Leakage,
+    led::Led,
     sensor::Sensor,
 }
 

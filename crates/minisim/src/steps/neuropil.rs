@@ -157,7 +157,7 @@ impl Step for Neuropil {
         let share = self.amplitude.get() / n as f64;
         let course = |course: &Vec<f64>| Course::Varying {
             factors: Arc::new(course.iter().map(|v| (share * v) as f32).collect()),
-            // Both parts of a course have mean 1.
+            // Both parts of a time course have mean 1.
             expected: share,
         };
         scene.push(Op::Add(Field::sum(maps.0.iter().cloned().zip(courses.iter().map(course)))));

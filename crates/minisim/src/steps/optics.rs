@@ -58,11 +58,11 @@ impl Step for CellOptics {
     }
 
     fn build(&self, scene: &mut Builder<'_>) {
-        let focal = scene.focal_depth_um();
+        let focal = scene.best_focal_depth_um();
         scene.set_focal_depth_um(focal);
         let model = *scene.optical();
-        let cells = scene.cells_mut();
-        let spread: Vec<PointSpread> = cells
+        let spread: Vec<PointSpread> = scene
+            .cells()
             .centers_um
             .iter()
             .map(|c| model.point_spread(c[0], model.local_focal_depth_um(*c, focal)))
@@ -70,7 +70,7 @@ impl Step for CellOptics {
         let n = spread.len();
         let sigma: Vec<f64> = spread.iter().map(|s| s.sigma_px).collect();
         let gain: Vec<f64> = spread.iter().map(|s| s.footprint_gain).collect();
-        cells.spread = Some(spread);
+        scene.set_spread(spread);
         scene.record("observed_sigma_px", &[n], TruthData::F64(sigma.into()));
         scene.record("observed_gain", &[n], TruthData::F64(gain.into()));
     }

@@ -34,7 +34,7 @@ record! {
 
 impl Step for Sensor {
     const KIND: &'static str = "sensor";
-    const DOMAIN: Domain = Domain::Sensor;
+    const DOMAIN: Domain = Domain::Scope;
     const PART: Part = Part::Noise;
 
     fn example() -> Self {
