@@ -152,6 +152,24 @@ fn still_brains_do_not_blur() {
 }
 
 #[test]
+fn a_steady_cell_blinks_with_the_focus() {
+    let still = figure("axial", &[("Stride", 0.0)]);
+    assert_eq!(number(&still, "Largest shift"), 0.0);
+    let at = |stride: f64, below: f64| {
+        let figure = figure("axial", &[("Stride", stride), ("Depth of the cells below focus", below)]);
+        (number(&figure, "The brightest pixel dims by up to"), number(&figure, "and brightens by up to"))
+    };
+    // Below the plane a stride brightens and dims, more so when it is larger; in the plane it can only dim.
+    let (small, large) = (at(2.0, 20.0), at(6.0, 20.0));
+    assert!(
+        small.0 > 1.0 && small.1 > 1.0 && large.0 > 2.0 * small.0 && large.1 > 2.0 * small.1,
+        "{small:?} {large:?}"
+    );
+    let (dims, brightens) = at(6.0, 0.0);
+    assert!(dims < 0.5 * large.0 && brightens < 1.0, "{dims} {brightens}");
+}
+
+#[test]
 fn four_times_the_light_is_twice_the_snr() {
     let snr = |photons: f64| {
         let figure = figure("sensor", &[("Photons per fluorescence unit", photons), ("Read noise", 0.0)]);

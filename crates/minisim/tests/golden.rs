@@ -66,6 +66,30 @@ fn cases() -> Vec<(&'static str, Spec)> {
             { "kind": "sensor", "photons_per_unit": 600.0 },
         ],
     });
+    let in_depth = json!({
+        "acquisition": { "fps": 20.0, "duration_s": 1.0, "image_sensor": sensor(40, 49, 16.0, 8),
+                         "optics": { "na": 0.35, "field_curvature_radius_um": 2500.0 } },
+        "seed": 12,
+        "steps": [
+            { "kind": "place_neurons", "density_per_mm3": 60000.0, "soma_radius_um": 5.0, "depth_range_um": [40, 140] },
+            { "kind": "cell_activity" }, { "kind": "optics" },
+            { "kind": "axial_motion", "stride_um": 5.0, "drift_um": 4.0 },
+            { "kind": "composite" },
+            { "kind": "vasculature", "enabled": true, "layers": [{ "depth_um": 20, "root_radius_um": 9 }, { "depth_um": 60 }] },
+            { "kind": "brain_motion", "motion_amplitude_um": 3.0, "max_shift_um": 4.0 },
+            { "kind": "sensor", "photons_per_unit": 600.0 },
+        ],
+    });
+    let indicators = json!({
+        "acquisition": { "fps": 20.0, "duration_s": 1.0, "image_sensor": sensor(36, 40, 16.0, 8) },
+        "seed": 13,
+        "steps": [
+            { "kind": "place_neurons", "density_per_mm3": 60000.0, "soma_radius_um": 5.0, "depth_range_um": [40, 140] },
+            { "kind": "cell_activity", "indicator": "jGCaMP8f", "kinetics_cv": 0.2, "synchrony": 0.5, "assembly_rate_hz": 2.0 },
+            { "kind": "optics" }, { "kind": "composite" }, { "kind": "neuropil", "spatial_sigma_um": 20.0 },
+            { "kind": "sensor", "photons_per_unit": 600.0 },
+        ],
+    });
     let unsteady_lamp = json!({
         "acquisition": { "fps": 20.0, "duration_s": 1.0, "image_sensor": sensor(30, 41, 16.0, 8) },
         "seed": 7,
@@ -92,13 +116,17 @@ fn cases() -> Vec<(&'static str, Spec)> {
             { "kind": "sensor", "photons_per_unit": 600.0 },
         ],
     });
-    vec![
-        ("everything", common::spec(&everything)),
-        ("walking_12_bit", common::spec(&walking_12_bit)),
-        ("unsteady_lamp", common::spec(&unsteady_lamp)),
-        ("blood", common::spec(&blood)),
-        ("bending", common::spec(&bending)),
+    [
+        ("everything", everything),
+        ("walking_12_bit", walking_12_bit),
+        ("unsteady_lamp", unsteady_lamp),
+        ("blood", blood),
+        ("in_depth", in_depth),
+        ("indicators", indicators),
+        ("bending", bending),
     ]
+    .map(|(name, spec)| (name, common::spec(&spec)))
+    .to_vec()
 }
 
 fn hash(bytes: impl IntoIterator<Item = u8>) -> String {

@@ -246,7 +246,7 @@ class NeuronPopulation(_ext.PartBase):
     )
 
 
-class CellActivity(_ext.StepBase):
+class CellActivity(_ext.NewFields, _ext.StepBase):
     """Makes the cells fire and glow.
 
     Fields:
@@ -260,6 +260,12 @@ class CellActivity(_ext.StepBase):
         brightness_cv: Coefficient of variation of the cells' brightness (log-normal, mean 1). Default 0.3.
         f0 [fluorescence units]: Fluorescence of a cell at rest; a single spike peaks at 1. Default 1.0.
         trace_noise [fluorescence units]: Standard deviation of noise added to the traces; off unless asked for. Default 0.0.
+        indicator: "linear" = proportional to calcium, with the time constants given here; a named indicator brings its own, and saturates. Default "linear".
+        kinetics_cv: Coefficient of variation of the cells' time constants (log-normal, mean 1). Default 0.0.
+        synchrony: Share of cells that belong to an assembly, whose members fire together now and then. Default 0.0.
+        n_assemblies: Number of assemblies. Default 4.
+        assembly_rate_hz [Hz]: How often each assembly is active. Default 0.05.
+        assembly_jitter_s [s]: Standard deviation of a member's delay in an event. Default 0.05.
 
     """
 
@@ -344,6 +350,54 @@ class CellActivity(_ext.StepBase):
         json_schema_extra={"unit": "fluorescence units"},
     )
 
+    indicator: Literal["linear", "GCaMP6f", "GCaMP6s", "jGCaMP7f", "jGCaMP8f", "jGCaMP8m", "jGCaMP8s"] = Field(
+        default="linear",
+        description="\"linear\" = proportional to calcium, with the time constants given here; a named indicator brings its own, and saturates.",
+        json_schema_extra={"since": "0.2"},
+    )
+
+    kinetics_cv: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Coefficient of variation of the cells' time constants (log-normal, mean 1).",
+        json_schema_extra={"since": "0.2"},
+    )
+
+    synchrony: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of cells that belong to an assembly, whose members fire together now and then.",
+        json_schema_extra={"since": "0.2"},
+    )
+
+    n_assemblies: int = Field(
+        default=4,
+        ge=1,
+        le=4294967295,
+        description="Number of assemblies.",
+        json_schema_extra={"since": "0.2"},
+    )
+
+    assembly_rate_hz: float = Field(
+        default=0.05,
+        ge=0,
+        allow_inf_nan=False,
+        description="How often each assembly is active. [Hz]",
+        json_schema_extra={"unit": "Hz", "since": "0.2"},
+    )
+
+    assembly_jitter_s: float = Field(
+        default=0.05,
+        ge=0,
+        allow_inf_nan=False,
+        description="Standard deviation of a member's delay in an event. [s]",
+        json_schema_extra={"unit": "s", "since": "0.2"},
+    )
+
 
 class Bleaching(_ext.StepBase):
     """Bleaches the cells' indicator.
@@ -385,6 +439,75 @@ class CellOptics(_ext.StepBase):
     """Blurs and dims each cell by its depth and focus. Its numbers are those of the acquisition."""
 
     kind: Literal["optics"] = "optics"
+
+
+class AxialMotion(_ext.StepBase):
+    """Moves the brain along the optical axis, into and out of focus.
+
+    Fields:
+        trajectory_um [µm]: Explicit shift of the focal surface into the tissue, frame by frame; overrides the model. Default None.
+        stride_um [µm]: 99th percentile of the motion with the stride. Default 2.0.
+        phase_lag_deg [deg]: How far the axial stride lags behind the drive of the lateral one. Default 90.0.
+        breathing_um [µm]: 99th percentile of the motion with the breath. Default 0.5.
+        drift_um [µm]: Standard deviation of the slow drift, once it has had time. Default 2.0.
+        drift_tau_s [s]: Time constant of the slow drift. Default 300.0.
+        linear_um_per_min [µm/min]: Steady drift into the tissue, as of a scope that warms up. Default 0.0.
+
+    """
+
+    kind: Literal["axial_motion"] = "axial_motion"
+
+    trajectory_um: Optional[list[float]] = Field(
+        default=None,
+        description="Explicit shift of the focal surface into the tissue, frame by frame; overrides the model. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    stride_um: float = Field(
+        default=2.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="99th percentile of the motion with the stride. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    phase_lag_deg: float = Field(
+        default=90.0,
+        allow_inf_nan=False,
+        description="How far the axial stride lags behind the drive of the lateral one. [deg]",
+        json_schema_extra={"unit": "deg"},
+    )
+
+    breathing_um: float = Field(
+        default=0.5,
+        ge=0,
+        allow_inf_nan=False,
+        description="99th percentile of the motion with the breath. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    drift_um: float = Field(
+        default=2.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Standard deviation of the slow drift, once it has had time. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    drift_tau_s: float = Field(
+        default=300.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time constant of the slow drift. [s]",
+        json_schema_extra={"unit": "s"},
+    )
+
+    linear_um_per_min: float = Field(
+        default=0.0,
+        allow_inf_nan=False,
+        description="Steady drift into the tissue, as of a scope that warms up. [µm/min]",
+        json_schema_extra={"unit": "µm/min"},
+    )
 
 
 class Composite(_ext.StepBase):
@@ -1193,6 +1316,7 @@ AnyStep = Annotated[
         CellActivity,
         Bleaching,
         CellOptics,
+        AxialMotion,
         Composite,
         Neuropil,
         Vasculature,
@@ -1248,6 +1372,7 @@ class Spec(_ext.SpecExt):
 __all__ = [
     "Acquisition",
     "AnyStep",
+    "AxialMotion",
     "Bleaching",
     "BrainMotion",
     "CellActivity",

@@ -39,6 +39,12 @@ class TruthArrays:
     """Whether the cell's largest transient stands at least DETECT_SNR_THRESHOLD times above the sensor's noise floor. Shape (unit,)."""
     focal_depth_um: Optional[float] = None
     """Depth of the focal plane (µm)."""
+    tau_rise_s: Optional[Floats] = None
+    """Rise time constant of each cell's calcium after a spike. Shape (unit,), in s. ``None`` without a step cell_activity."""
+    tau_decay_s: Optional[Floats] = None
+    """Decay time constant of each cell's calcium after a spike. Shape (unit,), in s. ``None`` without a step cell_activity."""
+    assembly: Optional[Floats] = None
+    """The assembly that each cell belongs to, from 1; 0 for none. Shape (unit,). ``None`` without a step cell_activity."""
     bleaching: Optional[Floats] = None
     """Share of each cell's indicator that is intact in each frame; 1 at the start. Shape (unit, frame). ``None`` without a step bleaching."""
     observed_sigma_px: Optional[Floats] = None
@@ -95,6 +101,9 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "C": ("unit", "frame"),
     "S": ("unit", "frame"),
     "amplitude_per_cell": ("unit",),
+    "tau_rise_s": ("unit",),
+    "tau_decay_s": ("unit",),
+    "assembly": ("unit",),
     "bleaching": ("unit", "frame"),
     "observed_sigma_px": ("unit",),
     "observed_gain": ("unit",),

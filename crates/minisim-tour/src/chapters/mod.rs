@@ -1,5 +1,6 @@
 //! The chapters, in the order in which light goes through a recording; one file each.
 
+mod axial;
 mod background;
 mod bleaching;
 mod blood;
@@ -24,6 +25,7 @@ pub const CHAPTERS: &[Chapter] = &[
     blood::CHAPTER,
     crosstalk::CHAPTER,
     motion::CHAPTER,
+    axial::CHAPTER,
     edges::CHAPTER,
     lamp::CHAPTER,
     sensor::CHAPTER,

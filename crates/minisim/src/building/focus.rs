@@ -84,15 +84,15 @@ impl Builder<'_> {
         let (focal, model, canvas) = (self.focal_depth_um(), self.optical, self.canvas.shape());
         let leveled = |center: &[f64; 3]| {
             let defocus = model.defocus(center[0], model.local_focal_depth_um(*center, focal));
-            Leveled { defocus, levels: defocus.levels(range_um) }
+            Leveled { defocus, levels_px2: defocus.levels_px2(range_um) }
         };
         let cells: Vec<Leveled> = self.cells.centers_um.iter().map(leveled).collect();
         let planted = &self.cells.planted;
         // The sharp footprints are kept with the blurred ones, so that their address stands for them.
         let made = self.part("footprints in depth", 0, &(Arc::as_ptr(planted), &spread, &cells), || {
             let blurred = |((patch, spread), cell): ((&Patch, &PointSpread), &Leveled)| -> Vec<Patch> {
-                let at = |level| degrade_footprint(patch, cell.defocus.sigma_px(level), spread.footprint_gain, canvas);
-                cell.levels.clone().map(at).collect()
+                let at = |px2: &f64| degrade_footprint(patch, px2.sqrt(), spread.footprint_gain, canvas);
+                cell.levels_px2.iter().map(at).collect()
             };
             let patches: Vec<Vec<Patch>> = planted.par_iter().zip(&spread).zip(&cells).map(blurred).collect();
             (Arc::clone(planted), Arc::new(patches.concat()))

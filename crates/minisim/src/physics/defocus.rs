@@ -4,8 +4,6 @@
 //! In that variable a point's peak is exact, and all objects wider than a pixel are within 1 % of their peak everywhere. Weights add
 //! up to 1, so no light is made or lost.
 
-use std::ops::Range;
-
 use crate::math;
 
 /// Ratio of σ² from a level to the next. The image of a point is u exp(-r² u / 2) with u = 1/σ²; its second derivative by u is
@@ -21,7 +19,7 @@ const SMALLEST_PX2: f64 = 0.04;
 pub struct Defocus {
     /// Distance to the focal surface at rest; positive below it (µm).
     pub distance_um: f64,
-    /// σ² in focus (px²): the first level.
+    /// σ² in focus (px²).
     focused_px2: f64,
     /// σ per distance to the focal surface (px/µm).
     px_per_um: f64,
@@ -41,48 +39,38 @@ impl Defocus {
         self.focused_px2 + sigma * sigma
     }
 
-    /// σ (px) of a level.
+    /// σ² (px²) of the levels between which the images at all shifts within `shifts_um` (smallest and largest) lie, ascending. They
+    /// belong to a grid in which the blur at rest lies in the middle between two, so small shifts need no third one.
     #[must_use]
-    pub fn sigma_px(&self, level: usize) -> f64 {
-        self.level_px2(level).sqrt()
-    }
-
-    fn level_px2(&self, level: usize) -> f64 {
-        (0..level).fold(self.focused_px2, |px2, _| px2 * LEVEL_RATIO)
-    }
-
-    /// The levels between which the images at all shifts within `shifts_um` (smallest and largest) lie.
-    #[must_use]
-    pub fn levels(&self, shifts_um: [f64; 2]) -> Range<usize> {
+    pub fn levels_px2(&self, shifts_um: [f64; 2]) -> Vec<f64> {
         let [first, last] = shifts_um;
         let nearest = self.distance_um.clamp(first, last);
         let farthest = if self.distance_um - first > last - self.distance_um { first } else { last };
+        let rest_px2 = self.blur_px2(0.0);
+        let level_px2 = |level: i32| rest_px2 * math::pow(LEVEL_RATIO, f64::from(level) - 0.5);
         let below = |shift_um: f64| {
-            let share = math::ln(self.blur_px2(shift_um) / self.focused_px2) / math::ln(LEVEL_RATIO);
-            // Rounding of the logarithm may lead to either side of a level.
-            let mut level = (share.floor() as usize).saturating_sub(1);
-            while self.level_px2(level + 1) <= self.blur_px2(shift_um) {
+            let px2 = self.blur_px2(shift_um);
+            // The logarithm says about where; it may be rounded to either side of a level.
+            let mut level = (math::ln(px2 / rest_px2) / math::ln(LEVEL_RATIO)).floor() as i32 - 1;
+            while level_px2(level + 1) <= px2 {
                 level += 1;
             }
             level
         };
-        below(nearest)..below(farthest) + 2
+        (below(nearest)..below(farthest) + 2).map(level_px2).collect()
     }
 
-    /// The weights of `levels` at a shift that lies within theirs; they add up to 1, and two of them at most are not 0.
-    pub fn weigh(&self, levels: &Range<usize>, shift_um: f64, weights: &mut [f32]) {
+    /// The weights of levels at a shift that lies within theirs; they add up to 1, and two of them at most are not 0.
+    pub fn weigh(&self, levels_px2: &[f64], shift_um: f64, weights: &mut [f32]) {
         weights.fill(0.0);
         let px2 = self.blur_px2(shift_um);
-        let mut below = self.level_px2(levels.start);
         let mut at = 0;
-        while at + 2 < weights.len() && below * LEVEL_RATIO <= px2 {
-            below *= LEVEL_RATIO;
+        while at + 2 < levels_px2.len() && levels_px2[at + 1] <= px2 {
             at += 1;
         }
-        let upper = (px2 - below) * LEVEL_RATIO / ((LEVEL_RATIO - 1.0) * px2);
-        if let [lower, next, ..] = &mut weights[at..] {
-            let share = upper.clamp(0.0, 1.0) as f32;
-            (*lower, *next) = (1.0 - share, share);
+        if let ([below, above], [lower, upper]) = (&levels_px2[at..at + 2], &mut weights[at..at + 2]) {
+            let share = ((px2 - below) * above / ((above - below) * px2)).clamp(0.0, 1.0) as f32;
+            (*lower, *upper) = (1.0 - share, share);
         }
     }
 }
@@ -99,8 +87,8 @@ mod tests {
         let mut largest = 0.0_f64;
         for step in 0..60 {
             let shift_um = focused_px * 0.02 * 1.11_f64.powi(step);
-            let levels = defocus.levels([shift_um; 2]);
-            let mut weights = [0.0; 2];
+            let levels = defocus.levels_px2([shift_um; 2]);
+            let mut weights = vec![0.0; levels.len()];
             defocus.weigh(&levels, shift_um, &mut weights);
             let image = |sigma_px| degrade_footprint(object, sigma_px, 1.0, canvas).cropped(0, 0, canvas[0], canvas[1]);
             let full = |p: Patch| {
@@ -111,7 +99,7 @@ mod tests {
                 }
                 image
             };
-            let [lower, upper] = [levels.start, levels.start + 1].map(|level| full(image(defocus.sigma_px(level))));
+            let [lower, upper] = [levels[0], levels[1]].map(|px2| full(image(px2.sqrt())));
             let truth = full(image(defocus.blur_px2(shift_um).sqrt()));
             let peak = truth.iter().copied().fold(0.0, f32::max);
             for ((a, b), truth) in lower.iter().zip(&upper).zip(&truth) {
@@ -152,8 +140,12 @@ mod tests {
     #[test]
     fn weights_are_shares_of_neighbouring_levels() {
         let defocus = Defocus::new(-12.0, 0.8, 0.3);
-        let levels = defocus.levels([-3.0, 40.0]);
-        assert!(levels.len() > 4, "{levels:?}");
+        let levels = defocus.levels_px2([-3.0, 40.0]);
+        assert!(
+            levels.len() > 4 && levels.windows(2).all(|w| (w[1] / w[0] / LEVEL_RATIO - 1.0).abs() < 1e-12),
+            "{levels:?}"
+        );
+        assert_eq!(defocus.levels_px2([-0.1, 0.1]).len(), 2);
         let mut weights = vec![0.0; levels.len()];
         for i in 0..=430 {
             let shift_um = -3.0 + 0.1 * f64::from(i);
@@ -165,7 +157,7 @@ mod tests {
             );
             assert_eq!(weights.iter().sum::<f32>(), 1.0);
             // What lies between two levels of σ² is a mean of their 1/σ².
-            let mean: f64 = lit.iter().map(|k| f64::from(weights[*k]) / defocus.level_px2(levels.start + k)).sum();
+            let mean: f64 = lit.iter().map(|k| f64::from(weights[*k]) / levels[*k]).sum();
             assert!((mean * defocus.blur_px2(shift_um) - 1.0).abs() < 1e-6, "{shift_um}");
         }
     }
@@ -173,13 +165,14 @@ mod tests {
     #[test]
     fn levels_that_are_needed_do_not_move_those_that_were() {
         let defocus = Defocus::new(25.0, 0.8, 0.3);
-        let (few, many) = (defocus.levels([-1.0, 1.0]), defocus.levels([-9.0, 30.0]));
-        assert!(many.start < few.start && many.end > few.end);
+        let (few, many) = (defocus.levels_px2([-1.0, 4.0]), defocus.levels_px2([-9.0, 30.0]));
+        let at = many.windows(few.len()).position(|levels| levels == few).expect("among them");
+        assert!(at > 0 && at + few.len() < many.len());
         let (mut a, mut b) = (vec![0.0; few.len()], vec![0.0; many.len()]);
-        for shift_um in [-1.0, -0.3, 0.0, 0.99, 1.0] {
+        for shift_um in [-1.0, -0.3, 0.0, 0.99, 4.0] {
             defocus.weigh(&few, shift_um, &mut a);
             defocus.weigh(&many, shift_um, &mut b);
-            assert_eq!(a, b[few.start - many.start..][..few.len()], "{shift_um}");
+            assert_eq!(a, b[at..][..few.len()], "{shift_um}");
         }
     }
 }

@@ -10,8 +10,8 @@ use crate::physics::defocus::Defocus;
 pub struct Leveled {
     /// How its blur changes.
     pub defocus: Defocus,
-    /// The levels.
-    pub levels: Range<usize>,
+    /// Their σ² (px²), ascending.
+    pub levels_px2: Vec<f64>,
 }
 
 /// The brightness of patches at levels of blur, cell by cell, level by level: the cell's brightness times the level's weight.
@@ -30,7 +30,7 @@ impl Refocused {
     #[must_use]
     pub fn new(brightness: Arc<dyn Compute>, shift_um: Arc<Vec<f64>>, cells: Vec<Leveled>) -> Self {
         let ends = cells.iter().scan(0, |end, cell| {
-            *end += cell.levels.len();
+            *end += cell.levels_px2.len();
             Some(*end)
         });
         let starts = std::iter::once(0).chain(ends).collect();
@@ -63,10 +63,10 @@ impl Compute for Refocused {
             let here = patch..self.starts[unit + 1].min(patches.end);
             if !here.is_empty() {
                 self.brightness.fill(block, unit..unit + 1, &mut own);
-                weights.resize(cell.levels.len(), 0.0);
+                weights.resize(cell.levels_px2.len(), 0.0);
                 let rows = &mut out[(here.start - patches.start) * n..(here.end - patches.start) * n];
                 for (t, (own, shift_um)) in own.iter().zip(shifts).enumerate() {
-                    cell.defocus.weigh(&cell.levels, *shift_um, &mut weights);
+                    cell.defocus.weigh(&cell.levels_px2, *shift_um, &mut weights);
                     for (row, weight) in rows.chunks_exact_mut(n).zip(&weights[here.start - start..]) {
                         row[t] = own * weight;
                     }
@@ -91,10 +91,10 @@ mod tests {
         let cells: Vec<Leveled> = (0..60)
             .map(|i| {
                 let defocus = Defocus::new(f64::from(i) - 30.0, 0.8, 0.3);
-                Leveled { defocus, levels: defocus.levels([-9.0, 9.0]) }
+                Leveled { defocus, levels_px2: defocus.levels_px2([-9.0, 9.0]) }
             })
             .collect();
-        let n_patches: usize = cells.iter().map(|c| c.levels.len()).sum();
+        let n_patches: usize = cells.iter().map(|c| c.levels_px2.len()).sum();
         // More than are computed together.
         assert!(n_patches > 130);
         let brightness = Arc::new(Held::new(n, own.clone()));
@@ -104,13 +104,13 @@ mod tests {
         let mut first = 0;
         for (i, cell) in cells.iter().enumerate() {
             for f in 0..8 {
-                let mut weights = vec![0.0; cell.levels.len()];
-                cell.defocus.weigh(&cell.levels, shifts[21 + f], &mut weights);
+                let mut weights = vec![0.0; cell.levels_px2.len()];
+                cell.defocus.weigh(&cell.levels_px2, shifts[21 + f], &mut weights);
                 for (k, weight) in weights.iter().enumerate() {
                     assert_eq!(values[first + k][f], own[i * n + 21 + f] * weight, "cell {i}, level {k}, frame {f}");
                 }
             }
-            first += cell.levels.len();
+            first += cell.levels_px2.len();
         }
     }
 }

@@ -259,6 +259,7 @@ chain! {
 }
 
 pub use brain_motion::{Axis, MotionModel};
+pub use cell_activity::Indicator;
 pub use leakage::LeakageProfile;
 pub use place_neurons::{Morphology, NeuronPopulation};
 pub use vasculature::VesselLayer;

@@ -22,7 +22,7 @@
 mod tree;
 
 pub use tree::{Segment, blood_path_um, grow_tree, transmission};
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -168,27 +168,27 @@ impl Step for Vasculature {
         };
         for (i, layer) in self.layers.iter().enumerate() {
             let defocus = model.defocus(layer.depth_um.get(), focal);
-            let levels = defocus.levels(range_um);
-            let maps = scene.part("vessels in depth", i, &(self, &defocus, &levels), || {
-                let map = |level| sharp.layer(canvas, i, defocus.sigma_px(level));
-                levels.clone().map(|level| Arc::new(Map::<Tissue>::new(canvas.shape(), &map(level)))).collect::<Vec<_>>()
+            let levels_px2 = defocus.levels_px2(range_um);
+            let maps = scene.part("vessels in depth", i, &(self, &levels_px2), || {
+                let map = |px2: &f64| sharp.layer(canvas, i, px2.sqrt());
+                levels_px2.iter().map(|px2| Arc::new(Map::<Tissue>::new(canvas.shape(), &map(px2)))).collect::<Vec<_>>()
             });
-            let field = Field::sum(maps.iter().cloned().zip(shares(&defocus, &levels, &shift_um)));
+            let field = Field::sum(maps.iter().cloned().zip(shares(&defocus, &levels_px2, &shift_um)));
             scene.push(Op::Multiply(field, Leg::Emission));
         }
     }
 }
 
 /// The share of each level in the image of a layer, frame by frame.
-fn shares(defocus: &Defocus, levels: &Range<usize>, shift_um: &[f64]) -> Vec<Course> {
-    let mut factors = vec![Vec::with_capacity(shift_um.len()); levels.len()];
-    let mut weights = vec![0.0; levels.len()];
+fn shares(defocus: &Defocus, levels_px2: &[f64], shift_um: &[f64]) -> Vec<Course> {
+    let mut factors = vec![Vec::with_capacity(shift_um.len()); levels_px2.len()];
+    let mut weights = vec![0.0; levels_px2.len()];
     for shift_um in shift_um {
-        defocus.weigh(levels, *shift_um, &mut weights);
+        defocus.weigh(levels_px2, *shift_um, &mut weights);
         factors.iter_mut().zip(&weights).for_each(|(factors, weight)| factors.push(*weight));
     }
     // At rest.
-    defocus.weigh(levels, 0.0, &mut weights);
+    defocus.weigh(levels_px2, 0.0, &mut weights);
     let course = |(factors, weight): (Vec<f32>, &f32)| Course::Varying { factors: Arc::new(factors), expected: f64::from(*weight) };
     factors.into_iter().zip(&weights).map(course).collect()
 }
