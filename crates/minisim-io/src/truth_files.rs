@@ -220,7 +220,7 @@ impl NumpySink {
             ]
             .map(|(array, bytes)| (array, once(bytes))),
         )?;
-        let mut traces: Vec<(&str, Box<dyn Iterator<Item = Vec<u8>> + '_>)> = Vec::new();
+        let mut traces: Vec<(&str, ArrayParts<'_>)> = Vec::new();
         for name in ["C", "S"] {
             let (t, row) = time_courses(truth, name);
             traces.push((name, Box::new(once(npy_head("<f8", &[n, t])).chain((0..n).map(row)))));
@@ -274,6 +274,9 @@ impl NumpySink {
         self.0.complete()
     }
 }
+
+/// The parts of an array's file, one after the other.
+type ArrayParts<'a> = Box<dyn Iterator<Item = Vec<u8>> + 'a>;
 
 /// A numpy file.
 fn npy(descr: &str, shape: &[usize], bytes: &[u8]) -> Vec<u8> {

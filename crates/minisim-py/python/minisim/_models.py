@@ -1333,7 +1333,7 @@ AnyStep = Annotated[
 ]
 
 #: Kinds of step, in the order of light.
-KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "tissue_deformation", "illumination_profile", "vignette", "leakage", "led", "sensor",)
+KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "axial_motion", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "tissue_deformation", "illumination_profile", "vignette", "leakage", "led", "sensor",)
 
 
 class Spec(_ext.SpecExt):

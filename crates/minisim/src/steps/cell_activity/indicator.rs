@@ -75,6 +75,7 @@ mod tests {
         let [fm, ca0, beta, peak] = match indicator {
             Indicator::Linear => return spikes,
             Indicator::Gcamp6f => [1.905, 3.197, 1.410, 0.926],
+            #[expect(clippy::approx_constant, reason = "a fit, not π")]
             Indicator::Gcamp6s => [3.334, 3.142, 1.332, 0.874],
             Indicator::Jgcamp7f => [6.841, 5.562, 0.4232, 0.807],
             Indicator::Jgcamp8f => [6.104, 4.171, 0.3905, 1.257],
