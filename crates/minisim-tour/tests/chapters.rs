@@ -152,6 +152,20 @@ fn still_brains_do_not_blur() {
 }
 
 #[test]
+fn one_shift_leaves_what_differs_over_the_field() {
+    let at = |deformation: f64, rotation: f64| {
+        let figure = figure("bending", &[("Deformation", deformation), ("Rotation", rotation)]);
+        (number(&figure, "Displacement, RMS over the field"), number(&figure, "What one shift leaves of it"))
+    };
+    let (little, much) = (at(0.1, 0.0), at(1.5, 0.0));
+    assert!(little.1 <= little.0 && much.1 <= much.0, "{little:?} {much:?}");
+    assert!(much.1 > 10.0 * little.1 && much.1 < 20.0 * little.1, "in proportion: {little:?} {much:?}");
+    // A turn moves the edges and not the axis, so one shift undoes none of it.
+    let turned = at(0.1, 1.5);
+    assert!(turned.1 > 0.95 * turned.0 && turned.1 > 1.0, "{turned:?}");
+}
+
+#[test]
 fn a_steady_cell_blinks_with_the_focus() {
     let still = figure("axial", &[("Stride", 0.0)]);
     assert_eq!(number(&still, "Largest shift"), 0.0);

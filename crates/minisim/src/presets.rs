@@ -6,8 +6,9 @@ use crate::{
         Output, Positive, PositiveFraction, Report, Spec, Tissue,
     },
     steps::{
-        AnyStep, CellActivity, CellOptics, Composite, IlluminationProfile, Leakage, LeakageProfile, Morphology,
-        NeuronPopulation, Neuropil, PlaceNeurons, Sensor, Vasculature, VesselLayer, Vignette,
+        AnyStep, AxialMotion, Bleaching, BrainMotion, CellActivity, CellOptics, Composite, Haemodynamics,
+        IlluminationProfile, Leakage, LeakageProfile, Led, Morphology, NeuronPopulation, Neuropil, PlaceNeurons,
+        Sensor, TissueDeformation, Vasculature, VesselLayer, Vignette, cell_activity::Indicator,
     },
 };
 
@@ -266,6 +267,31 @@ pub struct Preset {
     pub description: &'static str,
     scope: fn() -> Scope,
     region: fn() -> Region,
+    options: fn() -> PresetOptions,
+}
+
+/// What a freely moving mouse and a lamp that is switched on at the start add, each at its usual strength: motion along all axes,
+/// deformation, blood, bleaching, a warming lamp, GCaMP6f and cells that fire together.
+fn freely_moving() -> PresetOptions {
+    let activity = CellActivity {
+        indicator: Indicator::Gcamp6f,
+        kinetics_cv: Fraction::lit(0.2),
+        synchrony: Fraction::lit(0.2),
+        ..CellActivity::default()
+    };
+    let lamp = Led { flicker_depth: Fraction::lit(0.005), noise_rms: NonNegative::lit(0.002), ..Led::default() };
+    PresetOptions {
+        activity: Some(activity),
+        extra_steps: vec![
+            Bleaching::default().into(),
+            AxialMotion::default().into(),
+            Haemodynamics::default().into(),
+            BrainMotion::default().into(),
+            TissueDeformation::default().into(),
+            lamp.into(),
+        ],
+        ..PresetOptions::default()
+    }
 }
 
 /// The named presets.
@@ -275,28 +301,46 @@ pub const PRESETS: &[Preset] = &[
         description: "UCLA Miniscope V4 over hippocampal CA1: a dense, thin layer, 140 to 160 µm deep",
         scope: miniscope_v4,
         region: ca1,
+        options: PresetOptions::default,
     },
     Preset {
         name: "v4-cortex-l23",
         description: "UCLA Miniscope V4 over cortical layer 2/3: sparse cells, 100 to 200 µm deep, large vessels",
         scope: miniscope_v4,
         region: cortex_l23,
+        options: PresetOptions::default,
     },
     Preset {
         name: "generic-ca1",
         description: "a plain one-photon microscope over hippocampal CA1: small field, even light",
         scope: generic_1p,
         region: ca1,
+        options: PresetOptions::default,
     },
     Preset {
         name: "generic-cortex-l23",
         description: "a plain one-photon microscope over cortical layer 2/3: small field, even light",
         scope: generic_1p,
         region: cortex_l23,
+        options: PresetOptions::default,
+    },
+    Preset {
+        name: "v4-ca1-freely-moving",
+        description: "v4-ca1 as hard as a real film: motion in all directions, deformation, blood, bleaching, a lamp that warms up",
+        scope: miniscope_v4,
+        region: ca1,
+        options: freely_moving,
+    },
+    Preset {
+        name: "v4-cortex-l23-freely-moving",
+        description: "v4-cortex-l23 as hard as a real film, with the effects of v4-ca1-freely-moving",
+        scope: miniscope_v4,
+        region: cortex_l23,
+        options: freely_moving,
     },
 ];
 
-/// The spec of the preset `name`, with default options.
+/// The spec of the preset `name`.
 ///
 /// # Errors
 /// When there is no such preset; the message lists them.
@@ -306,7 +350,7 @@ pub fn preset(name: &str) -> Result<Spec, Report> {
         let remedy = crate::spec::record::unknown_name_remedy(name, &names, "presets");
         return Err(Finding::error("preset", format!("{name:?}"), "is no preset", remedy).into());
     };
-    build_spec(&(preset.scope)(), &(preset.region)(), PresetOptions::default()).map(|checked| checked.spec)
+    build_spec(&(preset.scope)(), &(preset.region)(), (preset.options)()).map(|checked| checked.spec)
 }
 
 /// A starting point for tuning by eye: all effects that a page offers are there, the brain moves gently.
@@ -399,7 +443,7 @@ mod tests {
     fn every_preset_is_valid_and_quiet() {
         for p in PRESETS {
             assert_eq!(preset(p.name).map(|spec| spec.seed), Ok(0));
-            let checked = build_spec(&(p.scope)(), &(p.region)(), PresetOptions::default());
+            let checked = build_spec(&(p.scope)(), &(p.region)(), (p.options)());
             assert_eq!(checked.map(|c| c.warnings), Ok(vec![]), "{}", p.name);
         }
     }

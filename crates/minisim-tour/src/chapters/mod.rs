@@ -2,6 +2,7 @@
 
 mod axial;
 mod background;
+mod bending;
 mod bleaching;
 mod blood;
 mod crosstalk;
@@ -25,6 +26,7 @@ pub const CHAPTERS: &[Chapter] = &[
     blood::CHAPTER,
     crosstalk::CHAPTER,
     motion::CHAPTER,
+    bending::CHAPTER,
     axial::CHAPTER,
     edges::CHAPTER,
     lamp::CHAPTER,
