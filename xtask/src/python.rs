@@ -7,6 +7,11 @@ use std::{
 
 use crate::{Result, root, run};
 
+/// Where programs keep what they cache: not all of them can do without, and a home may be read-only.
+pub(crate) fn cache() -> PathBuf {
+    root().join("target/python/cache")
+}
+
 /// A virtual environment under `target/`, with `packages` installed; the path of its Python.
 pub(crate) fn environment(name: &str, packages: &[&str]) -> Result<PathBuf> {
     let dir = root().join("target/python").join(name);
@@ -86,6 +91,7 @@ pub(crate) fn wheel(python: &Path) -> Result<PathBuf> {
     // Only one wheel must lie there.
     let _ = std::fs::remove_dir_all(&out);
     run(Command::new(python)
+        .env("XDG_CACHE_HOME", cache())
         .env("MINISIM_REQUIRE_PAGE", "1")
         .args([
             "-m",

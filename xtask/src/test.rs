@@ -221,6 +221,7 @@ fn rust_and_readers(tally: &mut Tally) -> Result {
         .output()?;
     tally.count(
         all_tests()
+            .env("XDG_CACHE_HOME", python::cache())
             .env("MINISIM_PEER_PYTHON", published)
             .env("MINISIM_ZARR3_PYTHON", readers)
             .env("MINISIM_FFMPEG", String::from_utf8(ffmpeg.stdout)?),
@@ -297,7 +298,7 @@ fn docs(tally: &mut Tally) -> Result {
 
 fn slow_films(tally: &mut Tally) -> Result {
     let mut films = cargo(&["test", "--release", "--package", "minisim-io", "--features", "mp4", "--test", "interop"]);
-    films.env("MINISIM_ZARR3_PYTHON", python::current_readers()?);
+    films.env("XDG_CACHE_HOME", python::cache()).env("MINISIM_ZARR3_PYTHON", python::current_readers()?);
     if Command::new("ffprobe").arg("-version").output().is_ok() {
         films.env("MINISIM_MINIAN_PYTHON", python::minian()?);
     } else {

@@ -183,7 +183,9 @@ fn read(spec: &Json) -> Result<Spec, Report> {
 }
 
 fn object(spec: &Spec) -> Dict {
-    serde_json::from_str(&spec.canonical_json()).unwrap_or_default()
+    // Every field, for a page shows those too that the canonical JSON leaves out at their default.
+    let tree = serde_json::to_value(spec).unwrap_or_default();
+    serde_json::from_value(tree).unwrap_or_default()
 }
 
 fn invalid(seq: u64, report: &Report) -> Answer {
