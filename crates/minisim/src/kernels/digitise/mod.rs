@@ -9,7 +9,7 @@
 //! and a remainder in [0, 1), and the integer in digits: its low 8 bits, then 4 bits at a time up to 2²⁰. Each digit's
 //! Poisson comes from one word by an alias table with integer masses (Walker, "An efficient method for generating discrete
 //! random variables with general distributions", ACM Trans. Math. Softw. 3, 1977), the remainder's by inversion. A digit
-//! that no pixel of a group has is not drawn. From λ = 2²⁰ on, [`Key::poisson`] draws by rejection. Where a pixel
+//! that no pixel of a group has is not drawn. From λ = 2²⁰ on, [`Key::poisson`](crate::rng::Key::poisson) draws by rejection. Where a pixel
 //! saturates with a probability above 1 - 10⁻³⁰, λ is lowered to where that begins, so any intensity is cheap.
 //!
 //! Read noise is drawn with the units: floor(n + x) = n + floor(x) for whole n, so where whole electrons are enough to tell
