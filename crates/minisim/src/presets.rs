@@ -279,7 +279,13 @@ fn freely_moving() -> PresetOptions {
         synchrony: Fraction::lit(0.2),
         ..CellActivity::default()
     };
-    let lamp = Led { flicker_depth: Fraction::lit(0.005), noise_rms: NonNegative::lit(0.002), ..Led::default() };
+    // A driver that is dimmed by pulses beats slowly with the frames; the mains' 100 Hz would be averaged away.
+    let lamp = Led {
+        flicker_depth: Fraction::lit(0.005),
+        flicker_hz: Positive::lit(1.3),
+        noise_rms: NonNegative::lit(0.002),
+        ..Led::default()
+    };
     PresetOptions {
         activity: Some(activity),
         extra_steps: vec![
