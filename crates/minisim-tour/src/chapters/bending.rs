@@ -19,7 +19,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
              all, so the edge suffers most; smoother deformation is closer to a shift, and less of it is left.",
     knobs: &[
         Knob { label: "Deformation", unit: "µm", min: 0.1, max: 2.0, step: 0.1, start: 1.5 },
-        Knob { label: "Smoothness", unit: "µm", min: 100.0, max: 400.0, step: 10.0, start: 150.0 },
+        Knob { label: "Smoothness", unit: "µm", min: 120.0, max: 400.0, step: 10.0, start: 150.0 },
         Knob { label: "Rotation", unit: "°", min: 0.0, max: 1.5, step: 0.1, start: 0.3 },
     ],
     draw,
@@ -37,7 +37,8 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
         ("steps.tissue_deformation.amplitude_um", json!(amplitude)),
         ("steps.tissue_deformation.spatial_sigma_um", json!(sigma)),
         ("steps.tissue_deformation.rotation_deg", json!(rotation)),
-        ("steps.tissue_deformation.max_displacement_um", json!(30.0)),
+        // As far as tissue of this smoothness can go without folding.
+        ("steps.tissue_deformation.max_displacement_um", json!(0.2 * sigma)),
     ];
     let bent = SceneFilm::new(&field(&["tissue_deformation"], sheet.into_iter().chain(bends))?)?;
     let [h, w] = bent.shape();
