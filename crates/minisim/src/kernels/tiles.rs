@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::arithmetic::{Op, apply};
 use crate::{
     footprint::Patch,
-    level::{Kernel, Level, Wide},
+    level::{Kernel, Level, Vector, Wide},
 };
 
 /// Pixels of a strip.
@@ -189,17 +189,15 @@ impl<const F: usize> Kernel for WriteRow<'_, F> {
             }
             for first in (0..STRIP).step_by(V::LANES) {
                 let mut sums = [[V::splat(token, 0.0)]; F];
-                let mut add = |unit: &u32, weights: &Weights| {
-                    let course = &courses.values[*unit as usize];
-                    let weights = V::load(token, &weights.0[first..]);
-                    for f in 0..F {
-                        sums[f][0] = V::splat(token, course[f]).mul_add(weights, sums[f][0]);
-                    }
-                };
                 if courses.lit.is_some() {
-                    picked.iter().for_each(|i| add(&units[*i as usize], &weights[*i as usize]));
+                    for i in &picked {
+                        let i = *i as usize;
+                        shine(token, &mut sums, &courses.values[units[i] as usize], &weights[i].0[first..]);
+                    }
                 } else {
-                    units.iter().zip(weights).for_each(|(unit, weights)| add(unit, weights));
+                    for (unit, weights) in units.iter().zip(weights) {
+                        shine(token, &mut sums, &courses.values[*unit as usize], &weights.0[first..]);
+                    }
                 }
                 let at = strip * STRIP + first;
                 apply(token, ops, image_row * tiles.width + at, &mut sums);
@@ -208,6 +206,15 @@ impl<const F: usize> Kernel for WriteRow<'_, F> {
                 }
             }
         }
+    }
+}
+
+/// Adds a cell's light in `F` frames. A function and no closure: only what is inlined is compiled for a level's instructions.
+#[inline(always)]
+fn shine<V: Vector, const F: usize>(token: V::Token, sums: &mut [[V; 1]; F], course: &[f32; F], weights: &[f32]) {
+    let weights = V::load(token, weights);
+    for f in 0..F {
+        sums[f][0] = V::splat(token, course[f]).mul_add(weights, sums[f][0]);
     }
 }
 
