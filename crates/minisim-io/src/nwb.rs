@@ -279,14 +279,7 @@ fn frame_by_frame(data: &TruthData, [n_units, n_frames]: [usize; 2]) -> Value {
     let data = data.clone();
     let part = move |i: usize| {
         let frames = i * per_part..((i + 1) * per_part).min(n_frames);
-        let row = |unit: usize| {
-            let here = unit * n_frames + frames.start..unit * n_frames + frames.end;
-            match &data {
-                TruthData::F64(values) => values.range(here).into_owned(),
-                TruthData::U32(counts) => counts.range(here).iter().map(|n| f64::from(*n)).collect(),
-                TruthData::Bool(flags) => flags[here].iter().map(|f| f64::from(u8::from(*f))).collect(),
-            }
-        };
+        let row = |unit: usize| data.range_f64(unit * n_frames + frames.start..unit * n_frames + frames.end);
         let rows: Vec<Vec<f64>> = (0..n_units).into_par_iter().map(row).collect();
         (0..frames.len()).flat_map(|f| rows.iter().flat_map(move |row| row[f].to_le_bytes())).collect()
     };

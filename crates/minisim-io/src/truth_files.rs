@@ -65,13 +65,7 @@ impl Folder {
 fn time_courses<'a>(truth: &'a GroundTruth, name: &str) -> (usize, impl Fn(usize) -> Vec<u8> + 'a) {
     let array = truth.array(name);
     let n_frames = array.and_then(|a| a.shape.get(1).copied()).unwrap_or(0);
-    let row = move |unit: usize| match array.map(|a| (&a.data, a.row(unit))) {
-        Some((TruthData::F64(values), row)) => Element::to_bytes(&values.range(row)),
-        Some((TruthData::U32(counts), row)) => {
-            counts.range(row).iter().flat_map(|n| f64::from(*n).to_le_bytes()).collect()
-        }
-        Some((TruthData::Bool(_), _)) | None => Vec::new(),
-    };
+    let row = move |unit: usize| array.map_or_else(Vec::new, |a| Element::to_bytes(&a.data.range_f64(a.row(unit))));
     (n_frames, row)
 }
 

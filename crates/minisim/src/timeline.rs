@@ -313,87 +313,54 @@ impl Compute for Timeline {
     }
 }
 
-/// What of a timeline is recorded as truth.
-#[derive(Clone, Copy, Debug)]
-enum Quantity {
-    Traces,
-    Spikes,
-    Intact,
-}
-
 /// A truth array of some cells over all frames, computed when it is asked for.
 #[derive(Clone, Debug)]
-struct OverTime {
+struct OverTime<T> {
     timeline: Arc<Timeline>,
-    quantity: Quantity,
     units: Vec<usize>,
+    /// Which of a cell's values.
+    values: fn(&Row) -> &[T],
 }
 
 impl Timeline {
-    fn over_time(self: &Arc<Self>, quantity: Quantity) -> OverTime {
-        OverTime { timeline: Arc::clone(self), quantity, units: (0..self.parts.n_units).collect() }
+    fn over_time<T: Copy + Default + fmt::Debug + Send + Sync + 'static>(
+        self: &Arc<Self>,
+        values: fn(&Row) -> &[T],
+    ) -> Values<T> {
+        let units = (0..self.parts.n_units).collect();
+        Values::computed(Arc::new(OverTime { timeline: Arc::clone(self), units, values }))
     }
 
     /// The clean traces of all cells (fluorescence units), `(unit, frame)`.
     #[must_use]
     pub fn traces(self: &Arc<Self>) -> TruthData {
-        TruthData::F64(Values::computed(Arc::new(self.over_time(Quantity::Traces))))
+        TruthData::F64(self.over_time(|row| &row.c))
     }
 
     /// The spike counts of all cells, `(unit, frame)`.
     #[must_use]
     pub fn spikes(self: &Arc<Self>) -> TruthData {
-        TruthData::U32(Values::computed(Arc::new(self.over_time(Quantity::Spikes))))
+        TruthData::U32(self.over_time(|row| &row.s))
     }
 
-    /// The share of intact indicator of all cells, `(unit, frame)`; 1 where nothing fades.
+    /// The share of intact indicator of all cells that fade, `(unit, frame)`.
     #[must_use]
     pub fn intact(self: &Arc<Self>) -> TruthData {
-        TruthData::F64(Values::computed(Arc::new(self.over_time(Quantity::Intact))))
+        TruthData::F64(self.over_time(|row| &row.intact))
     }
 }
 
-impl OverTime {
+impl<T: Copy + fmt::Debug + Send + Sync + 'static> Rows<T> for OverTime<T> {
     fn shape(&self) -> [usize; 2] {
         [self.units.len(), self.timeline.parts.n_frames]
     }
 
-    fn picked(&self, keep: &[bool]) -> Self {
+    fn fill(&self, row: usize, columns: Range<usize>, out: &mut [T]) {
+        self.timeline.show(self.units[row], columns, |row, here| out.copy_from_slice(&(self.values)(row)[here]));
+    }
+
+    fn picked(&self, keep: &[bool]) -> Arc<dyn Rows<T>> {
         let units = self.units.iter().zip(keep).filter(|(_, keep)| **keep).map(|(unit, _)| *unit).collect();
-        Self { units, ..self.clone() }
-    }
-}
-
-impl Rows<f64> for OverTime {
-    fn shape(&self) -> [usize; 2] {
-        self.shape()
-    }
-
-    fn fill(&self, row: usize, columns: Range<usize>, out: &mut [f64]) {
-        self.timeline.show(self.units[row], columns, |row, here| match self.quantity {
-            Quantity::Traces => out.copy_from_slice(&row.c[here]),
-            Quantity::Spikes => out.iter_mut().zip(&row.s[here]).for_each(|(o, n)| *o = f64::from(*n)),
-            Quantity::Intact if row.intact.is_empty() => out.fill(1.0),
-            Quantity::Intact => out.copy_from_slice(&row.intact[here]),
-        });
-    }
-
-    fn picked(&self, keep: &[bool]) -> Arc<dyn Rows<f64>> {
-        Arc::new(self.picked(keep))
-    }
-}
-
-/// Of spikes alone.
-impl Rows<u32> for OverTime {
-    fn shape(&self) -> [usize; 2] {
-        self.shape()
-    }
-
-    fn fill(&self, row: usize, columns: Range<usize>, out: &mut [u32]) {
-        self.timeline.show(self.units[row], columns, |row, here| out.copy_from_slice(&row.s[here]));
-    }
-
-    fn picked(&self, keep: &[bool]) -> Arc<dyn Rows<u32>> {
-        Arc::new(self.picked(keep))
+        Arc::new(Self { timeline: Arc::clone(&self.timeline), units, values: self.values })
     }
 }

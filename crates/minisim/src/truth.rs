@@ -167,10 +167,16 @@ impl TruthData {
     /// A copy as real numbers; flags become 0 and 1.
     #[must_use]
     pub fn to_f64(&self) -> Vec<f64> {
+        self.range_f64(0..self.len())
+    }
+
+    /// Part of the values as real numbers, as numbered in the whole, without computing the others.
+    #[must_use]
+    pub fn range_f64(&self, range: std::ops::Range<usize>) -> Vec<f64> {
         match self {
-            Self::F64(v) => v.to_vec(),
-            Self::U32(v) => v.iter().map(|x| f64::from(*x)).collect(),
-            Self::Bool(v) => v.iter().map(|x| f64::from(u8::from(*x))).collect(),
+            Self::F64(v) => v.range(range).into_owned(),
+            Self::U32(v) => v.range(range).iter().map(|x| f64::from(*x)).collect(),
+            Self::Bool(v) => v[range].iter().map(|x| f64::from(u8::from(*x))).collect(),
         }
     }
 }

@@ -14,10 +14,11 @@ const STRIDE_WANDER_TAU_S: f64 = 0.3;
 /// Correlation time of the sloshing drive (s).
 const SLOSH_TAU_S: f64 = 0.12;
 
-/// Steps of integration in each frame.
+/// Steps of integration in each frame, and the duration of a step (s).
 #[must_use]
-pub fn steps_per_frame(fps: f64) -> usize {
-    ((SIMULATION_HZ / fps).round_ties_even() as usize).max(1)
+pub fn steps_of_frame(fps: f64) -> (usize, f64) {
+    let steps = ((SIMULATION_HZ / fps).round_ties_even() as usize).max(1);
+    (steps, 1.0 / (steps as f64 * fps))
 }
 
 /// The rhythm that all share who move with the animal.

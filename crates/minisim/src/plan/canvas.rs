@@ -47,6 +47,12 @@ impl Canvas {
         -margin..self.fov[axis] as i64 + margin
     }
 
+    /// Places of the canvas rows (y) and columns (x) in µm.
+    #[must_use]
+    pub fn places_um(&self) -> [Vec<f64>; 2] {
+        [0, 1].map(|axis| self.fov_indices(axis).map(|i| self.um_from_fov_px(axis, i)).collect())
+    }
+
     /// The field of view's part of a canvas-sized array.
     #[must_use]
     pub fn crop<T: Copy + Sync>(&self, canvas: &[T]) -> Vec<T> {

@@ -34,7 +34,7 @@ use crate::{
     building::Builder,
     math,
     physics::{
-        locomotion::{Locomotion, steps_per_frame},
+        locomotion::{Locomotion, steps_of_frame},
         lowpass::UnitOu,
     },
     rng::Key,
@@ -194,8 +194,8 @@ impl AxialMotion {
 
 /// The gait's sinusoid, `lag_rad` behind, averaged over each exposure.
 fn stride(locomotion: Locomotion, n_frames: usize, fps: f64, lag_rad: f64) -> Vec<f64> {
-    let steps = steps_per_frame(fps);
-    let mut stride = locomotion.stride(1.0 / (steps as f64 * fps));
+    let (steps, dt_s) = steps_of_frame(fps);
+    let mut stride = locomotion.stride(dt_s);
     let mut step = || {
         let value = math::sin(stride.phase_rad() - lag_rad);
         stride.next();
@@ -206,8 +206,7 @@ fn stride(locomotion: Locomotion, n_frames: usize, fps: f64, lag_rad: f64) -> Ve
 
 /// A sinusoid that wanders about the rate of breathing, averaged over each exposure.
 fn breathing(key: Key, n_frames: usize, fps: f64) -> Vec<f64> {
-    let steps = steps_per_frame(fps);
-    let dt_s = 1.0 / (steps as f64 * fps);
+    let (steps, dt_s) = steps_of_frame(fps);
     let mut wander = UnitOu::new(1.0 / fps, BREATHING_WANDER_TAU_S, key.normal(0, 0));
     let mut phase = TAU * key.uniform(1, 0);
     let frame = |t: usize| {

@@ -27,7 +27,7 @@ use super::{Domain, Margin, Part, Step};
 use crate::{
     plan::Act,
     math,
-    physics::locomotion::{Locomotion, Oscillator, Slosh, steps_per_frame, percentile},
+    physics::locomotion::{Locomotion, Oscillator, Slosh, steps_of_frame, percentile},
     rng::Key,
     building::Builder,
     spec::{
@@ -193,8 +193,7 @@ impl BrainMotion {
     fn physical_um(&self, scene: &Builder<'_>) -> Vec<[f64; 2]> {
         let window = scene.calibration_frames();
         let n_frames = scene.n_frames().max(window);
-        let steps = steps_per_frame(scene.fps());
-        let dt_s = 1.0 / (steps as f64 * scene.fps());
+        let (steps, dt_s) = steps_of_frame(scene.fps());
         let oscillator = || Oscillator::new(self.resonance_freq_hz.get(), self.damping_ratio.get(), dt_s);
         let (mut stride_y, mut slosh_y, mut slosh_x) = (oscillator(), oscillator(), oscillator());
         let mut stride = self.locomotion(scene).stride(dt_s);

@@ -46,7 +46,7 @@ use crate::{
     building::Builder,
     math,
     physics::{
-        locomotion::{Locomotion, steps_per_frame},
+        locomotion::{Locomotion, steps_of_frame},
         lowpass::UnitOu,
         noise::{Lattice, smooth_noise},
     },
@@ -268,8 +268,7 @@ impl Haemodynamics {
 /// Density of the capillary bed over the canvas; its RMS over the field of view is 1.
 fn bed(key: Key, cause: Cause, canvas: Canvas, sigma_um: f64) -> Vec<f64> {
     let lattice = Lattice::new(sigma_um, canvas.pixel_um);
-    let [rows, cols] =
-        [0, 1].map(|axis| canvas.fov_indices(axis).map(|i| canvas.um_from_fov_px(axis, i)).collect::<Vec<_>>());
+    let [rows, cols] = canvas.places_um();
     let mut bed = smooth_noise(key, cause as u64, &lattice, &rows, &cols);
     let n = (canvas.fov[0] * canvas.fov[1]) as f64;
     // The scale comes from the field of view, whatever the margin.
@@ -319,8 +318,7 @@ fn heartbeat(key: Key, rate_hz: f64, fps: f64, n_frames: usize) -> Vec<f64> {
 
 /// How fast the animal strides in each frame, relative to its mean.
 fn pace(locomotion: Locomotion, fps: f64, n_frames: usize) -> Vec<f64> {
-    let steps = steps_per_frame(fps);
-    let dt_s = 1.0 / (steps as f64 * fps);
+    let (steps, dt_s) = steps_of_frame(fps);
     let mut stride = locomotion.stride(dt_s);
     let mut frame = || {
         let mut turned = 0.0;

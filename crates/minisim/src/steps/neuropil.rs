@@ -106,8 +106,7 @@ impl Step for Neuropil {
 
         let lattice = Lattice::new(self.spatial_sigma_um.get(), canvas.pixel_um);
         let key = scene.key("field");
-        let [rows, cols] =
-            [0, 1].map(|axis| canvas.fov_indices(axis).map(|i| canvas.um_from_fov_px(axis, i)).collect::<Vec<_>>());
+        let [rows, cols] = canvas.places_um();
         let maps = scene.part("neuropil", 0, &(n, self.spatial_sigma_um), || {
             let fields: Vec<Blobs> = (0..n)
                 .map(|k| Blobs::new(canvas, smooth_noise(key, k as u64, &lattice, &rows, &cols)))

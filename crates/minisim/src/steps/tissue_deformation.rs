@@ -37,7 +37,7 @@ use crate::{
     },
     math,
     physics::{
-        locomotion::{percentile, steps_per_frame},
+        locomotion::{percentile, steps_of_frame},
         lowpass::UnitOu,
         noise::{Lattice, smooth_noise},
     },
@@ -287,8 +287,8 @@ impl TissueDeformation {
     fn courses(&self, scene: &mut Builder<'_>) -> (Vec<Vec<f32>>, Vec<f64>) {
         let window = scene.calibration_frames();
         let n_frames = scene.n_frames().max(window);
-        let steps = steps_per_frame(scene.fps());
-        let mut stride = scene.locomotion().stride(1.0 / (steps as f64 * scene.fps()));
+        let (steps, dt_s) = steps_of_frame(scene.fps());
+        let mut stride = scene.locomotion().stride(dt_s);
         let mut strides: Vec<f64> =
             (0..n_frames).map(|_| (0..steps).map(|_| stride.next()).sum::<f64>() / steps as f64).collect();
         to_unit_rms(&mut strides, window);

@@ -201,8 +201,7 @@ impl Vasculature {
         let world = Canvas { margin, ..canvas };
         let beyond_um = WORLD_MARGIN_UM.max(canvas.margin as f64 * canvas.pixel_um);
         let half_um = canvas.fov_um().map(|v| v / 2.0 + beyond_um);
-        let [rows, cols] =
-            [0, 1].map(|axis| world.fov_indices(axis).map(|i| world.um_from_fov_px(axis, i)).collect::<Vec<_>>());
+        let [rows, cols] = world.places_um();
         let layer = |(index, layer): (usize, &VesselLayer)| {
             let key = key.derive(index as u64);
             let segments: Vec<Segment> =
