@@ -11,7 +11,15 @@ impl GroundTruth {
     /// `p - displacement(p)`. Zero where nothing moves; `None` for a frame that the recording does not have.
     #[must_use]
     pub fn displacement(&self, frame: usize) -> Option<Vec<f64>> {
-        let [height, width] = self.planted.fov_shape;
+        let [rows, cols] = self.planted.fov_shape.map(|n| (0..n).map(|px| px as f64).collect::<Vec<f64>>());
+        self.displacement_at(frame, &rows, &cols)
+    }
+
+    /// [`GroundTruth::displacement`] where some rows and columns (px) meet, `(yx, row, column)`.
+    #[must_use]
+    pub fn displacement_at(&self, frame: usize, rows: &[f64], cols: &[f64]) -> Option<Vec<f64>> {
+        let fov = self.planted.fov_shape;
+        let n = rows.len() * cols.len();
         let at = |name: &str, n: usize| self.f64s(name).map(|v| v.get(frame * n..(frame + 1) * n));
         let path_px = match at("shifts", 2) {
             None => [0.0; 2],
@@ -21,15 +29,15 @@ impl GroundTruth {
             None => None,
             Some(angle) => Some(*angle?.first()?),
         };
-        let (Some(angle), Some(modes), Some(rows), Some(courses)) = (
+        let (Some(angle), Some(modes), Some(nodes), Some(courses)) = (
             turned,
             self.array("deformation_modes"),
             self.f64s("deformation_rows_px"),
             self.array("deformation_course"),
         ) else {
-            return Some(path_px.iter().flat_map(|px| std::iter::repeat_n(*px, height * width)).collect());
+            return Some(path_px.iter().flat_map(|px| std::iter::repeat_n(*px, n)).collect());
         };
-        let (&[_, _, n_rows, n_cols], &[first, second, ..]) = (modes.shape.as_slice(), rows) else { return None };
+        let (&[_, _, n_rows, n_cols], &[first, second, ..]) = (modes.shape.as_slice(), nodes) else { return None };
         let (vectors, factors) = (self.f64s("deformation_modes")?, self.f64s("deformation_course")?);
         let n_nodes = n_rows * n_cols;
         let mode = |(k, field): (usize, &[f64])| {
@@ -44,14 +52,14 @@ impl GroundTruth {
             grid: Grid { shape: [n_rows, n_cols], spacing_px: second - first },
             modes: vectors.chunks_exact((2 * n_nodes).max(1)).enumerate().map(mode).collect::<Option<_>>()?,
         };
-        if deformation.fault([height, width], 1).is_some() {
+        if deformation.fault(fov, 1).is_some() {
             return None;
         }
-        let displaced = deformation.frame([height, width], 0);
-        let mut both = vec![0.0; 2 * height * width];
-        let (dy, dx) = both.split_at_mut(height * width);
+        let displaced = deformation.frame(fov, 0);
+        let mut both = vec![0.0; 2 * n];
+        let (dy, dx) = both.split_at_mut(n);
         for (i, (dy, dx)) in dy.iter_mut().zip(dx).enumerate() {
-            let local = displaced.local_px((i / width) as f64, (i % width) as f64);
+            let local = displaced.local_px(rows[i / cols.len()], cols[i % cols.len()]);
             (*dy, *dx) = (path_px[0] + local[0], path_px[1] + local[1]);
         }
         Some(both)
