@@ -66,16 +66,14 @@ pub fn recording_endpoints(estimate: &PatchShifts<'_>, truth: &GroundTruth) -> R
             ours.len() / (2 * n).max(1)
         ));
     }
-    let mut theirs = Vec::with_capacity(ours.len());
-    for frame in 0..n_frames {
-        let Some(field) = truth.displacement_at(frame, &rows, &cols) else {
-            return refuse(format!(
-                "the truth does not say how frame {frame} is displaced; simulate the recording again"
-            ));
-        };
-        theirs.extend(field);
-    }
-    endpoints(&ours, &theirs, n, true).map(Some)
+    let known = truth.warp().and_then(|warp| {
+        let frames = (0..n_frames).map(|t| warp.displacements_px(truth.planted.fov_shape, t, &rows, &cols));
+        frames.collect::<Option<Vec<Vec<f64>>>>()
+    });
+    let Some(theirs) = known else {
+        return refuse("the truth's motion does not fit together; simulate the recording again");
+    };
+    endpoints(&ours, &theirs.concat(), n, true).map(Some)
 }
 
 /// Whole pixels, as evenly spread as can be.
