@@ -528,6 +528,68 @@ fn an_estimate_is_scored() {
 }
 
 #[test]
+fn motion_that_is_not_rigid_is_scored() {
+    let dir = folder();
+    let path = dir.path();
+    let effects = ["--with", "brain_motion", "--with", "tissue_deformation", "--with", "axial_motion"];
+    done(&simulate(path, &[&effects[..], &["-o", "hard.zarr"]].concat()));
+    let truth = minisim_io::load(path.join("hard.zarr")).expect("a recording").recording.ground_truth;
+    let stack = truth.observed_footprints();
+    let footprints: Vec<f64> = stack.patches.iter().flat_map(|p| stack.dense_in_fov(p)).map(f64::from).collect();
+    let (n, [h, w]) = (truth.n_units(), truth.planted.fov_shape);
+    let a = ("A", vec![n, h, w], footprints);
+    let whole: Vec<f64> = (0..20).flat_map(|t| truth.displacement(t).expect("a frame")).collect();
+    let rows: Vec<f64> = (0..h / 8).map(|i| 8.0 * i as f64 + 4.0).collect();
+    let cols: Vec<f64> = (0..w / 8).map(|i| 8.0 * i as f64 + 4.0).collect();
+    let warp = truth.warp().expect("it moves");
+    let patches: Vec<f64> =
+        (0..20).flat_map(|t| warp.displacements_px([h, w], t, &rows, &cols).expect("a frame")).collect();
+    let z: Vec<f64> = truth.f64s("axial_shift_um").expect("depth").iter().map(|um| -0.5 * um).collect();
+    let displacement =
+        |shape: [usize; 2], values: &[f64]| ("displacement", vec![20, 2, shape[0], shape[1]], values.to_vec());
+    let shape = [rows.len(), cols.len()];
+    let places = [("displacement_rows", vec![shape[0]], rows), ("displacement_cols", vec![shape[1]], cols)];
+    npz(&path.join("whole.npz"), &[a.clone(), displacement([h, w], &whole), ("z", vec![20], z.clone())]);
+    npz(
+        &path.join("patches.npz"),
+        &[a.clone(), displacement(shape, &patches), places[0].clone(), places[1].clone(), ("z", vec![20], z.clone())],
+    );
+    for (name, most) in [("whole.npz", 1e-9), ("patches.npz", 0.1)] {
+        let found: Value =
+            serde_json::from_str(&done(&run(path, &["score", name, "hard.zarr", "--json"]))).expect("JSON");
+        let error = found["endpoint_mean_px"].as_f64().expect("a number");
+        assert!(error <= most && found["endpoint_p95_px"].as_f64().expect("a number") >= error, "{name}: {found}");
+        assert!((found["axial_corr"].as_f64().expect("a number") - 1.0).abs() < 1e-9);
+        assert!(found["details"]["recall_by"]["share of frames in focus"].is_array());
+    }
+    let text = done(&run(path, &["score", "patches.npz", "hard.zarr", "--html", "motion.html"]));
+    assert!(text.contains("endpoint error") && text.contains("motion in depth"), "{text}");
+    let page = fs::read_to_string(path.join("motion.html")).expect("a page");
+    assert!(page.contains("<h2>Motion</h2>") && page.contains("depth in focus"));
+    npz(&path.join("where.npz"), &[a.clone(), displacement(shape, &patches)]);
+    npz(&path.join("half.npz"), &[a.clone(), displacement(shape, &patches), places[0].clone()]);
+    npz(
+        &path.join("mixed.npz"),
+        &[a.clone(), displacement(shape, &patches), ("displacement_rows", vec![1], vec![1.0]), places[1].clone()],
+    );
+    npz(&path.join("axes.npz"), &[a.clone(), ("displacement", vec![20, 1, h, w], whole[..20 * h * w].to_vec())]);
+    npz(&path.join("short.npz"), &[a.clone(), ("displacement", vec![1, 2, h, w], whole[..2 * h * w].to_vec())]);
+    npz(&path.join("z.npz"), &[a.clone(), ("z", vec![3], vec![1.0, 2.0, 3.0])]);
+    npz(&path.join("nan.npz"), &[a, displacement([h, w], &vec![f64::NAN; whole.len()])]);
+    for (name, code, words) in [
+        ("where.npz", 1, &["where.npz", "12 × 14 patches for 96 × 112 px", "displacement_rows"][..]),
+        ("half.npz", 1, &["add displacement_rows and displacement_cols"]),
+        ("mixed.npz", 1, &["1 displacement_rows", "give the place"]),
+        ("axes.npz", 1, &["[20, 1, 96, 112]", "(dy, dx) on the second axis"]),
+        ("short.npz", 2, &["short.npz", "1 frames, the truth 20"]),
+        ("z.npz", 2, &["3 frames, the truth 20", "one number a frame"]),
+        ("nan.npz", 2, &["not finite"]),
+    ] {
+        refused(&run(path, &["score", name, "hard.zarr"]), code, words);
+    }
+}
+
+#[test]
 fn a_sweep_is_run_in_parts_and_resumed() {
     let dir = folder();
     let path = dir.path();

@@ -20,7 +20,7 @@ pub use details::{
 };
 pub use footprints::{Footprint, Footprints};
 pub use matching::{Match, Shift, Similarity, hungarian_match};
-pub use motion::{EndpointError, PatchShifts, axial_correlation, endpoint_error};
+pub use motion::{EndpointError, Endpoints, PatchShifts, axial_correlation, endpoint_error, recording_endpoints};
 pub use score::{Estimate, Score, ScoreOptions, score};
 pub use traces::{
     ActivityScore, Rows, activity_similarity, field_pearson, footprint_mask, footprint_roi_trace,

@@ -5,6 +5,7 @@ use super::{
     details::details_of,
     footprints::Footprints,
     matching::{Match, Shift, Similarity, hungarian_match},
+    motion::{Endpoints, PatchShifts, axial_correlation, recording_endpoints},
     refuse,
     traces::{Rows, activity_similarity, global_shift_from_trajectories, shift_rmse, trace_pearson},
 };
@@ -21,6 +22,10 @@ pub struct Estimate<'a> {
     pub activity: Option<Rows<'a>>,
     /// Motion *correction* of each frame, (frame, 2) as (dy, dx) in px: the negative of the displacement.
     pub shifts: Option<&'a [f64]>,
+    /// Displacement where it differs over the field of view.
+    pub displacement: Option<PatchShifts<'a>>,
+    /// The depth that is in focus in each frame, in any unit.
+    pub axial: Option<&'a [f64]>,
 }
 
 /// How to score.
@@ -75,6 +80,11 @@ pub struct Score {
     pub activity_scale: f64,
     /// RMS error of the motion (px) after a constant offset; `None` where either side has none.
     pub shift_rmse: Option<f64>,
+    /// Error of the displacement (px) after a constant offset, of the estimated field, or of the rigid motion where there is no
+    /// field; `None` where either side has none.
+    pub endpoints: Option<Endpoints>,
+    /// Correlation of the estimated depth with the truth's, without regard to sign; `None` where either side has none.
+    pub axial_corr: Option<f64>,
     /// Cells in the recording.
     pub n_requested: usize,
     /// Of those, detectable ones.
@@ -138,6 +148,17 @@ pub fn score(estimate: &Estimate<'_>, truth: &GroundTruth, options: &ScoreOption
         (Some(estimated), Some(known)) => Some(shift_rmse(estimated, known, true, true)?),
         _ => None,
     };
+    let negated: Vec<f64> = estimate.shifts.unwrap_or_default().iter().map(|v| -v).collect();
+    let rigid = PatchShifts { rows_px: &[0.0], cols_px: &[0.0], shifts_px: &negated };
+    let displacement = estimate.displacement.or_else(|| estimate.shifts.map(|_| rigid));
+    let endpoints = match displacement {
+        Some(patches) => recording_endpoints(&patches, truth)?,
+        None => None,
+    };
+    let axial_corr = match (estimate.axial, truth.f64s("axial_shift_um")) {
+        (Some(estimated), Some(known)) => Some(axial_correlation(estimated, known)?),
+        _ => None,
+    };
     let activity_median =
         |pick: fn(&super::ActivityScore) -> &Vec<f64>| activity.as_ref().map_or(f64::NAN, |a| median(pick(a)));
     let details = details_of(estimate, &asked, &footprints, &matching, options, traces.as_deref(), true_activity);
@@ -154,6 +175,8 @@ pub fn score(estimate: &Estimate<'_>, truth: &GroundTruth, options: &ScoreOption
         activity_variance_explained: activity_median(|a| &a.variance_explained),
         activity_scale: activity_median(|a| &a.scale),
         shift_rmse,
+        endpoints,
+        axial_corr,
         n_requested: truth.n_units(),
         n_detectable: truth.detectable().iter().filter(|d| **d).count(),
         match_metric: options.match_metric,
