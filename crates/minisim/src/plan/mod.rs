@@ -19,6 +19,7 @@ pub use canvas::Canvas;
 pub use field::{Component, Course, Emitters, Field, Map, Scope, Spread, Tissue};
 pub use refocused::{Leveled, Refocused};
 pub use time_courses::{Compute, Held, TimeCourses};
+pub(crate) use warp::{Curve, Stretch};
 pub use warp::{Deformation, Displacement, Grid, LEAST_JACOBIAN, Mode, Warp};
 
 use crate::fields::finding::{Finding, Report};
