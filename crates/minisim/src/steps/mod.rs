@@ -17,6 +17,8 @@ pub enum Domain {
     Motion,
     /// Fixed to the scope.
     Scope,
+    /// From the camera to the file: which exposures are stored, and what becomes of them on the way.
+    Delivery,
 }
 
 /// What a step is of a recording, for those who choose among the steps: the clean twin, the contact sheet, the tour, the docs.
