@@ -88,6 +88,11 @@ pub trait Step: Sized {
         Needs::default()
     }
 
+    /// What stays of the step in a clean twin, although what it adds to a recording is left out there.
+    fn undamaged(&self) -> Option<Self> {
+        None
+    }
+
     /// Checks what no single field's bound can say.
     fn check(&self, _cx: &mut Checker<'_>) {}
 
@@ -150,6 +155,12 @@ macro_rules! chain {
             #[must_use]
             pub fn margin(&self) -> Option<Margin> {
                 match self { $(Self::$name(step) => step.margin(),)* }
+            }
+
+            /// What stays of the step in a clean twin, although what it adds to a recording is left out there.
+            #[must_use]
+            pub fn undamaged(&self) -> Option<Self> {
+                match self { $(Self::$name(step) => step.undamaged().map(Self::$name),)* }
             }
 
             /// What the step takes beyond the cells' footprints and traces.
@@ -258,6 +269,7 @@ chain! {
     leakage::Leakage,
     led::Led,
     sensor::Sensor,
+    acquisition_faults::AcquisitionFaults,
 }
 
 pub use brain_motion::{Axis, MotionModel};
