@@ -2,7 +2,7 @@
 
 use minisim::{
     footprint::OUTLINE_SHARE,
-    steps::{AnyStep, Part},
+    steps::{AnyStep, Domain, Part},
     truth::{Dim, TruthArray},
 };
 
@@ -477,9 +477,12 @@ fn fields(canvas: &mut Canvas, film: &SheetFilm, found: &[StaticField<'_>], area
 /// What changes over time for all cells alike: its label, unit, and one or several time courses.
 type SharedCourses<'a> = (String, &'static str, Vec<&'a [f64]>);
 
-/// Those that the recording has.
+/// Those that the recording has, but for what became of frames after they were exposed.
 fn courses(film: &SheetFilm) -> Vec<SharedCourses<'_>> {
+    let delivery = AnyStep::all_defaults().into_iter().filter(|step| step.domain() == Domain::Delivery);
+    let delivered: Vec<&str> = delivery.flat_map(|step| step.records().iter().map(|declared| declared.name)).collect();
     let shared = |array: &'_ TruthArray| match array.declared.dims {
+        _ if delivered.contains(&array.declared.name) => false,
         [Dim::Frame] => true,
         [first, Dim::Frame] => *first != Dim::Unit,
         _ => false,

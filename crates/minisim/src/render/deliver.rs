@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Rendered, Renderer};
+use super::{Rendered, Renderer, lock};
 use crate::{
     plan::{Damage, Delivery, Fault},
     recording::Pixels,
@@ -34,7 +34,11 @@ impl Renderer<'_> {
         let mut movies = Vec::new();
         for (i, (track, delivered)) in self.tracks().iter().zip(delivered).enumerate() {
             let n = if i == 0 { rows.len() * track.width } else { track.height * track.width };
-            let mut movie = Pixels::with_capacity(track.rendered, n * frames.len());
+            // The observed movie's buffer comes back once it is stored, so it is taken from those.
+            let spent = if i == 0 { lock(&self.spent).pop() } else { None };
+            let mut movie = spent
+                .filter(|pixels| pixels.sample() == track.rendered)
+                .map_or_else(|| Pixels::with_capacity(track.rendered, n * frames.len()), Pixels::emptied);
             for frame in frames.clone() {
                 let exposure = delivery.exposures[frame] as usize;
                 let (stretch, at) = place(exposure);
