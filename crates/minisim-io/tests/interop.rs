@@ -188,12 +188,12 @@ fn lost_frames_are_seen_by_the_programs_that_read_our_files() {
     convert(&reader, at("again"), &options, &mut |_| true).expect("written");
     let stamps = |name: &str| fs::read(at(name).join("Miniscope/timeStamps.csv")).expect("written");
     assert_eq!(stamps("daq"), stamps("again"));
-    for python in
-        [Some(python), std::env::var_os("MINISIM_MINIAN_PYTHON"), std::env::var_os("MINISIM_NEUROCONV_PYTHON")]
-    {
-        if let Some(python) = python {
-            run(Command::new(python).arg(script("check_faults.py")).arg(dir.path()));
-        }
+    let mut asked = vec![(python, ["roiextractors", "pynwb"].as_slice())];
+    for (variable, program) in [("MINISIM_MINIAN_PYTHON", &["minian"]), ("MINISIM_NEUROCONV_PYTHON", &["neuroconv"])] {
+        asked.extend(std::env::var_os(variable).map(|python| (python, program.as_slice())));
+    }
+    for (python, programs) in asked {
+        run(Command::new(python).arg(script("check_faults.py")).arg(dir.path()).args(programs));
     }
 }
 
