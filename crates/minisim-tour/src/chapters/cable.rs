@@ -27,7 +27,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
         Knob { label: "Length of a burst", unit: "frames", min: 1.0, max: 30.0, step: 1.0, start: 5.0 },
         Knob { label: "Torn frames", unit: "%", min: 0.0, max: 10.0, step: 0.5, start: 0.5 },
         Knob { label: "Jitter of time stamps", unit: "ms", min: 0.0, max: 20.0, step: 1.0, start: 3.0 },
-        Knob { label: "Motion amplitude", unit: "µm", min: 0.0, max: 15.0, step: 1.0, start: 10.0 },
+        Knob { label: "Motion amplitude", unit: "µm", min: 1.0, max: 15.0, step: 1.0, start: 10.0 },
     ],
     draw,
 };
