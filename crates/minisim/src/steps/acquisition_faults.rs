@@ -38,14 +38,14 @@
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
-use super::{Domain, Part, Step};
+use super::{Domain, Part, Quantity, Step};
 use crate::{
     building::Builder,
     math,
     plan::{Damage, Delivery, Fault},
     rng::Key,
-    spec::{Checker, Count, Extent, Fraction, Needs, NonNegative, Positive, Real, record::record},
-    truth::{Declared, Dim, Stored, TruthData},
+    spec::{Acquisition, Checker, Count, Extent, Fraction, Needs, NonNegative, Positive, Real, record::record},
+    truth::{Declared, Dim, GroundTruth, Stored, TruthData},
 };
 
 record! {
@@ -153,6 +153,16 @@ impl Step for AcquisitionFaults {
             let rule = format!("repeated_rate, torn_rate and broken_rate add up to {damaged}; a frame has one fault at most");
             cx.error("repeated_rate", format!("{:?}", self.repeated_rate.get()), rule, "lower them to 1 in all");
         }
+    }
+
+    fn strength(&self, truth: &GroundTruth, _: &Acquisition) -> Vec<Quantity> {
+        let (Some(lost), Some(faults)) = (truth.array("lost_exposures"), truth.array("fault")) else { return Vec::new() };
+        let (n_lost, n) = (lost.data.len() as f64, faults.data.len() as f64);
+        let damaged = faults.data.to_f64().iter().filter(|kind| **kind != 0.0).count() as f64;
+        vec![
+            Quantity { what: "lost", value: 100.0 * n_lost / (n_lost + n).max(1.0), unit: "%" },
+            Quantity { what: "damaged or repeated", value: 100.0 * damaged / n.max(1.0), unit: "%" },
+        ]
     }
 
     fn build(&self, scene: &mut Builder<'_>) {
