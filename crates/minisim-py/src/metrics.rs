@@ -308,5 +308,15 @@ fn details_to_py<'py>(py: Python<'py>, d: metrics::Details) -> PyResult<Bound<'p
     neurofinder.set_item("exclusion", d.neurofinder.exclusion)?;
     out.set_item("neurofinder", neurofinder)?;
     out.set_item("trace_corr", d.trace_corr.into_pyarray(py))?;
+    let gaps = d.gaps.map(|g| -> PyResult<_> {
+        let gaps = PyDict::new(py);
+        gaps.set_item("n_exposures", g.n_exposures)?;
+        gaps.set_item("n_lost", g.n_lost)?;
+        gaps.set_item("trace_corr_ignored", g.trace_corr_ignored)?;
+        gaps.set_item("spike_error_ignored_s", g.spike_error_ignored_s)?;
+        gaps.set_item("spike_error_s", g.spike_error_s)?;
+        Ok(gaps)
+    });
+    out.set_item("gaps", gaps.transpose()?)?;
     Ok(out)
 }

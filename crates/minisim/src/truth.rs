@@ -37,6 +37,10 @@ pub enum Dim {
     Zyx,
     /// The two coordinates (y, x).
     Yx,
+    /// Where something begins and where it ends: the first, and the one after the last.
+    Span,
+    /// Exposures of which nothing is stored.
+    Lost,
 }
 
 impl Dim {
@@ -45,9 +49,9 @@ impl Dim {
     pub fn fixed(self) -> Option<usize> {
         match self {
             Self::Zyx => Some(3),
-            Self::Yx => Some(2),
+            Self::Yx | Self::Span => Some(2),
             Self::Unit | Self::Frame | Self::Height | Self::Width | Self::Component | Self::Blood => None,
-            Self::Mode | Self::GridRow | Self::GridCol => None,
+            Self::Mode | Self::GridRow | Self::GridCol | Self::Lost => None,
         }
     }
 
@@ -66,6 +70,8 @@ impl Dim {
             Self::GridCol => "gridcol",
             Self::Zyx => "zyx",
             Self::Yx => "yx",
+            Self::Span => "span",
+            Self::Lost => "lost",
         }
     }
 }
@@ -342,6 +348,24 @@ impl TruthArray {
                 TruthData::U32(v) => TruthData::U32(v.picked(stride, keep)),
                 TruthData::Bool(v) => TruthData::Bool(Values::from(v).picked(stride, keep).into_vec()),
             }
+        };
+        Self { declared: self.declared, shape, data }
+    }
+}
+
+impl TruthArray {
+    /// The array with these frames, ascending, some of them left out or several times there; arrays without a frame axis stay as
+    /// they are.
+    #[must_use]
+    pub fn with_frames(self, frames: &Arc<Vec<u32>>) -> Self {
+        let Some(axis) = self.declared.dims.iter().position(|dim| *dim == Dim::Frame) else { return self };
+        let stride = self.shape[axis + 1..].iter().product();
+        let mut shape = self.shape;
+        let n_frames = std::mem::replace(&mut shape[axis], frames.len());
+        let data = match self.data {
+            TruthData::F64(v) => TruthData::F64(v.with_columns(n_frames, stride, frames)),
+            TruthData::U32(v) => TruthData::U32(v.with_columns(n_frames, stride, frames)),
+            TruthData::Bool(v) => TruthData::Bool(Values::from(v).with_columns(n_frames, stride, frames).into_vec()),
         };
         Self { declared: self.declared, shape, data }
     }

@@ -170,6 +170,23 @@ fn rows(score: &Score, options: &ScoreOptions) -> Vec<(String, String)> {
     if let Some(r) = score.axial_corr {
         rows.push(("motion in depth, |r|".to_owned(), number(r)));
     }
+    if let Some(gaps) = d.gaps {
+        let lost = format!("{} of {} exposures", gaps.n_lost, gaps.n_exposures);
+        rows.push(("lost frames".to_owned(), lost));
+        if score.trace_corr.is_finite() {
+            rows.push((
+                "traces, gaps ignored".to_owned(),
+                format!("median r {} instead of {}", number(gaps.trace_corr_ignored), number(score.trace_corr)),
+            ));
+        }
+        if gaps.spike_error_s.is_finite() {
+            let ms = |s: f64| format!("{:.1} ms", 1e3 * s);
+            rows.push((
+                "spikes, gaps ignored".to_owned(),
+                format!("{} off instead of {} by time stamps", ms(gaps.spike_error_ignored_s), ms(gaps.spike_error_s)),
+            ));
+        }
+    }
     if score.footprint_shift != [0, 0] {
         let [dy, dx] = score.footprint_shift;
         rows.push(("offset undone".to_owned(), format!("({dy}, {dx}) px")));
@@ -264,6 +281,13 @@ pub(crate) fn as_json(score: &Score) -> Value {
             "events": d.events.map(|e| json!({ "recall": e.recall, "precision": e.precision, "f1": e.f1 })),
             "binned_activity_corr": d.binned_activity_corr,
             "recall_by": by,
+            "gaps": d.gaps.map(|g| json!({
+                "n_exposures": g.n_exposures,
+                "n_lost": g.n_lost,
+                "trace_corr_ignored": g.trace_corr_ignored,
+                "spike_error_ignored_s": g.spike_error_ignored_s,
+                "spike_error_s": g.spike_error_s,
+            })),
             "caiman": threshold(&d.caiman),
             "neurofinder": {
                 "found": threshold(&d.neurofinder.found),

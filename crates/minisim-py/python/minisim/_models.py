@@ -1120,6 +1120,104 @@ class Sensor(_ext.StepBase):
     )
 
 
+class AcquisitionFaults(_ext.StepBase):
+    """Loses, repeats and damages frames on their way to the disk, and stamps them with the recording computer's clock.
+
+    Fields:
+        lost_rate: Share of exposures of which no frame is stored. Default 0.003.
+        burst_frames [frame]: Mean length of a run of lost frames. Default 1.3.
+        repeated_rate: Share of stored frames that show again what the frame before showed. Default 0.0005.
+        torn_rate: Share of stored frames whose lower rows are of the exposure before. Default 0.0005.
+        broken_rate: Share of stored frames with a block of rows that is displaced or zero. Default 0.0002.
+        broken_rows [px]: Most rows of a broken block. Default 32.
+        clip_frames [frame]: Stored frames of a clip. Default 1000.
+        clip_step: Standard deviation of the logarithm of a clip's brightness; the first clip keeps its own. Default 0.0.
+        jitter_ms [ms]: Standard deviation of a time stamp. Default 1.0.
+        clock_drift_ppm [ppm]: How much faster than the camera's the recording computer's clock runs. Default 20.0.
+
+    """
+
+    kind: Literal["acquisition_faults"] = "acquisition_faults"
+
+    lost_rate: float = Field(
+        default=0.003,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of exposures of which no frame is stored.",
+    )
+
+    burst_frames: float = Field(
+        default=1.3,
+        gt=0,
+        allow_inf_nan=False,
+        description="Mean length of a run of lost frames. [frame]",
+        json_schema_extra={"unit": "frame"},
+    )
+
+    repeated_rate: float = Field(
+        default=0.0005,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of stored frames that show again what the frame before showed.",
+    )
+
+    torn_rate: float = Field(
+        default=0.0005,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of stored frames whose lower rows are of the exposure before.",
+    )
+
+    broken_rate: float = Field(
+        default=0.0002,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of stored frames with a block of rows that is displaced or zero.",
+    )
+
+    broken_rows: int = Field(
+        default=32,
+        ge=1,
+        le=4294967295,
+        description="Most rows of a broken block. [px]",
+        json_schema_extra={"unit": "px"},
+    )
+
+    clip_frames: int = Field(
+        default=1000,
+        ge=1,
+        le=4294967295,
+        description="Stored frames of a clip. [frame]",
+        json_schema_extra={"unit": "frame"},
+    )
+
+    clip_step: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Standard deviation of the logarithm of a clip's brightness; the first clip keeps its own.",
+    )
+
+    jitter_ms: float = Field(
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Standard deviation of a time stamp. [ms]",
+        json_schema_extra={"unit": "ms"},
+    )
+
+    clock_drift_ppm: float = Field(
+        default=20.0,
+        allow_inf_nan=False,
+        description="How much faster than the camera's the recording computer's clock runs. [ppm]",
+        json_schema_extra={"unit": "ppm"},
+    )
+
+
 class Output(_ext.Base):
     """What is stored.
 
@@ -1328,12 +1426,13 @@ AnyStep = Annotated[
         Leakage,
         Led,
         Sensor,
+        AcquisitionFaults,
     ],
     Field(discriminator="kind"),
 ]
 
 #: Kinds of step, in the order of light.
-KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "axial_motion", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "tissue_deformation", "illumination_profile", "vignette", "leakage", "led", "sensor",)
+KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "axial_motion", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "tissue_deformation", "illumination_profile", "vignette", "leakage", "led", "sensor", "acquisition_faults",)
 
 
 class Spec(_ext.SpecExt):
@@ -1371,6 +1470,7 @@ class Spec(_ext.SpecExt):
 
 __all__ = [
     "Acquisition",
+    "AcquisitionFaults",
     "AnyStep",
     "AxialMotion",
     "Bleaching",

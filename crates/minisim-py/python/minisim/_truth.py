@@ -91,6 +91,22 @@ class TruthArrays:
     """Light added to each pixel in every frame. Shape (height, width), in fluorescence units. ``None`` without a step leakage."""
     led_power: Optional[Floats] = None
     """Power of the LED in each frame, averaged over the exposure, relative to that when it is switched on. Shape (frame,). ``None`` without a step led."""
+    exposure_index: Optional[Floats] = None
+    """The exposure that each stored frame shows, counted from 0: its frame in the film without faults. Shape (frame,). ``None`` without a step acquisition_faults."""
+    daq_frame: Optional[Floats] = None
+    """Number that the acquisition box gives each stored frame: it counts exposures, so it jumps where frames are lost. Shape (frame,). ``None`` without a step acquisition_faults."""
+    timestamps_s: Optional[Floats] = None
+    """Time stamp of each stored frame, by the recording computer's clock. Shape (frame,), in s. ``None`` without a step acquisition_faults."""
+    fault: Optional[Floats] = None
+    """What is wrong with each stored frame: 0 nothing, 1 repeated, 2 torn, 3 a block of rows displaced, 4 a block of rows zero. Shape (frame,). ``None`` without a step acquisition_faults."""
+    fault_rows: Optional[Floats] = None
+    """The damaged rows of each stored frame: the first, and the one after the last; 0, 0 for none. Shape (frame, span), in px. ``None`` without a step acquisition_faults."""
+    fault_shift_px: Optional[Floats] = None
+    """Columns that the damaged rows of each stored frame are rolled to the right by. Shape (frame,), in px. ``None`` without a step acquisition_faults."""
+    brightness_factor: Optional[Floats] = None
+    """Factor on the values of each stored frame, that of its clip. Shape (frame,). ``None`` without a step acquisition_faults."""
+    lost_exposures: Optional[Floats] = None
+    """The exposures of which no frame is stored, counted from 0. Shape (lost,). ``None`` without a step acquisition_faults."""
     peak_snr: Optional[Floats] = None
     """Detection SNR of the cell's largest transient; absent without a sensor step. Shape (unit,). May be ``None``."""
 
@@ -127,6 +143,14 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "vignette": ("height", "width"),
     "leakage": ("height", "width"),
     "led_power": ("frame",),
+    "exposure_index": ("frame",),
+    "daq_frame": ("frame",),
+    "timestamps_s": ("frame",),
+    "fault": ("frame",),
+    "fault_rows": ("frame", "span"),
+    "fault_shift_px": ("frame",),
+    "brightness_factor": ("frame",),
+    "lost_exposures": ("lost",),
     "in_focus": ("unit",),
     "detectable": ("unit",),
     "peak_snr": ("unit",),

@@ -260,7 +260,8 @@ class Report:
     """Pixels that the estimates were moved by."""
     details: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """Everything beyond the scorecard: the precision–recall curve and average precision, merges and splits, events, recall by
-    depth, SNR, neighbours and vessels with 95 % intervals, CaImAn's and Neurofinder's scores, the match."""
+    depth, SNR, neighbours and vessels with 95 % intervals, CaImAn's and Neurofinder's scores, the match, and what it costs to ignore
+    lost frames (``gaps``)."""
 
     def summary(self) -> str:
         """The scorecard in a few lines."""
@@ -284,6 +285,12 @@ class Report:
             lines.append(f"displacement: endpoint_mean_px={self.endpoint_mean_px:.2f} endpoint_p95_px={self.endpoint_p95_px:.2f}")
         if self.axial_corr is not None:
             lines.append(f"depth: axial_corr={self.axial_corr:.2f}")
+        gaps = self.details.get("gaps")
+        if gaps is not None and gaps["n_lost"]:
+            lines.append(
+                f"gaps: {gaps['n_lost']} of {gaps['n_exposures']} exposures lost; ignored, trace_corr={gaps['trace_corr_ignored']:.2f} and "
+                f"spikes are off by {1e3 * gaps['spike_error_ignored_s']:.1f} ms instead of {1e3 * gaps['spike_error_s']:.1f} ms"
+            )
         return "\n".join(lines)
 
 
@@ -299,7 +306,8 @@ def score(
     """Scores an estimate against the truth.
 
     Footprints are compared with those that the sensor sees (``A_observed``). Only detectable cells are asked for, unless
-    ``restrict_to_detectable`` is False. ``footprint_shift`` undoes a constant offset: ``"auto"`` reads it off the motion where both
+    ``restrict_to_detectable`` is False. Where frames were lost, traces, activity and shifts have a column for each stored frame, or one
+    for each exposure, lost ones included; ``details["gaps"]`` says what it costs to ignore the gaps. ``footprint_shift`` undoes a constant offset: ``"auto"`` reads it off the motion where both
     sides have one and finds it in the footprints where not; (dy, dx) gives it; ``None`` leaves it.
     """
     field_shape = _field_of(estimate.A) or ground_truth.fov_shape

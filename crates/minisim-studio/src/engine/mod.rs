@@ -90,6 +90,7 @@ impl Engine {
         if (request.stale)() {
             return Ok(());
         }
+        let stretch = film::stored(&film_scene, stretch);
         let kept = self.film.take();
         let Some(film) = StageFilm::show(kept, &film_scene, view, stretch, scene_ms, request) else { return Ok(()) };
         let film = self.film.insert(film);

@@ -5,6 +5,7 @@ mod background;
 mod bending;
 mod bleaching;
 mod blood;
+mod cable;
 mod crosstalk;
 mod delta_f;
 mod depth;
@@ -31,6 +32,7 @@ pub const CHAPTERS: &[Chapter] = &[
     edges::CHAPTER,
     lamp::CHAPTER,
     sensor::CHAPTER,
+    cable::CHAPTER,
     together::CHAPTER,
     bleaching::CHAPTER,
     delta_f::CHAPTER,

@@ -9,6 +9,7 @@
 mod assignment;
 mod details;
 mod footprints;
+mod gaps;
 mod matching;
 mod motion;
 mod score;
@@ -19,6 +20,7 @@ pub use details::{
     binned_correlation, center_score, event_score, merges_and_splits, precision_recall, recall_by,
 };
 pub use footprints::{Footprint, Footprints};
+pub use gaps::Gaps;
 pub use matching::{Match, Shift, Similarity, hungarian_match};
 pub use motion::{EndpointError, Endpoints, PatchShifts, axial_correlation, endpoint_error, recording_endpoints};
 pub use score::{Estimate, Score, ScoreOptions, score};

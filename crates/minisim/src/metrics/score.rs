@@ -4,6 +4,7 @@ use super::{
     Details, MetricError,
     details::details_of,
     footprints::Footprints,
+    gaps::Clock,
     matching::{Match, Shift, Similarity, hungarian_match},
     motion::{Endpoints, PatchShifts, axial_correlation, recording_endpoints},
     refuse,
@@ -101,7 +102,8 @@ pub struct Score {
     pub details: Details,
 }
 
-/// Compares an estimate with the truth.
+/// Compares an estimate with the truth. Where frames were lost, the estimate has a column for each stored frame or one for each
+/// exposure, those of lost frames included.
 ///
 /// # Errors
 /// When shapes do not fit: another field, numbers of frames, or fewer traces than footprints.
@@ -121,6 +123,10 @@ pub fn score(estimate: &Estimate<'_>, truth: &GroundTruth, options: &ScoreOption
             ));
         }
     }
+    let clock = Clock::of(truth);
+    let n_frames = truth.array("C").map_or(0, |c| c.shape[1]);
+    let lined_up = clock.as_ref().map(|clock| clock.line_up(estimate)).unwrap_or_default();
+    let estimate = &lined_up.of(estimate, n_frames);
     let keep: Vec<bool> = (0..truth.n_units())
         .map(|i| !options.restrict_to_detectable || truth.detectable().get(i).copied().unwrap_or(false))
         .collect();
@@ -137,7 +143,6 @@ pub fn score(estimate: &Estimate<'_>, truth: &GroundTruth, options: &ScoreOption
     let matching = hungarian_match(&estimate.footprints, &footprints, options.match_metric, 0.9, shift)?;
     let n_matched = matching.matched_pairs(options.match_threshold).len();
     let (recall, precision) = (matching.recall(options.match_threshold), matching.precision(options.match_threshold));
-    let n_frames = truth.array("C").map_or(0, |c| c.shape[1]);
     let true_traces = Rows { values: asked.c(), length: n_frames };
     let spikes: Vec<f64> = asked.s().iter().map(|n| f64::from(*n)).collect();
     let true_activity = Rows { values: &spikes, length: n_frames };
@@ -161,7 +166,9 @@ pub fn score(estimate: &Estimate<'_>, truth: &GroundTruth, options: &ScoreOption
     };
     let activity_median =
         |pick: fn(&super::ActivityScore) -> &Vec<f64>| activity.as_ref().map_or(f64::NAN, |a| median(pick(a)));
+    let gaps = clock.map(|clock| clock.gaps(estimate.traces, &asked, &matching.pairing));
     let details = details_of(estimate, &asked, &footprints, &matching, options, traces.as_deref(), true_activity);
+    let details = Details { gaps, ..details };
     Ok(Score {
         n_true: asked.n_units(),
         n_est,
