@@ -158,6 +158,12 @@ impl<'a> Builder<'a> {
         self.canvas
     }
 
+    /// The seed of the recording, for what a step draws with addresses of its own.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.spec.seed
+    }
+
     /// The address of this step's draws for one purpose.
     #[must_use]
     pub fn key(&self, purpose: &str) -> Key {
