@@ -10,6 +10,7 @@
 
 pub mod building;
 pub mod cells;
+pub mod emva;
 mod fields;
 pub mod footprint;
 pub mod kernels;

@@ -75,7 +75,7 @@ const ROOMS: &[&[&str]] = &[
     &["sink"],
     &["render"],
     &["run"],
-    &["metrics", "pair", "presets", "sweep"],
+    &["emva", "metrics", "pair", "presets", "sweep"],
 ];
 
 #[test]

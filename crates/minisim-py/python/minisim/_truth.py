@@ -91,6 +91,14 @@ class TruthArrays:
     """Light added to each pixel in every frame. Shape (height, width), in fluorescence units. ``None`` without a step leakage."""
     led_power: Optional[Floats] = None
     """Power of the LED in each frame, averaged over the exposure, relative to that when it is switched on. Shape (frame,). ``None`` without a step led."""
+    prnu: Optional[Floats] = None
+    """Response of each pixel relative to the mean one: a factor on its light, 0 where it is dead. Shape (height, width). ``None`` without a step sensor."""
+    dsnu_e: Optional[Floats] = None
+    """Offset of each pixel, the parts of its row and column included. Shape (height, width), in e. ``None`` without a step sensor."""
+    dark_e: Optional[Floats] = None
+    """Electrons of dark current that each pixel collects in a frame on average. Shape (height, width), in e. ``None`` without a step sensor."""
+    defects: Optional[Floats] = None
+    """Defect of each pixel: 0 = none, 1 = hot, 2 = dead. Shape (height, width). ``None`` without a step sensor."""
     peak_snr: Optional[Floats] = None
     """Detection SNR of the cell's largest transient; absent without a sensor step. Shape (unit,). May be ``None``."""
 
@@ -127,6 +135,10 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "vignette": ("height", "width"),
     "leakage": ("height", "width"),
     "led_power": ("frame",),
+    "prnu": ("height", "width"),
+    "dsnu_e": ("height", "width"),
+    "dark_e": ("height", "width"),
+    "defects": ("height", "width"),
     "in_focus": ("unit",),
     "detectable": ("unit",),
     "peak_snr": ("unit",),

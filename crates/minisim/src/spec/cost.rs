@@ -9,7 +9,9 @@ use super::{Finding, Report, Spec, StoreDtype};
 use crate::{
     building::CALIBRATION_S,
     physics::{blur::KERNEL_REACH_SIGMA, optics::OpticalModel},
-    steps::{AnyStep, AxialMotion, CellActivity, CellOptics, Domain, NeuronPopulation, PlaceNeurons, Sensor},
+    steps::{
+        AnyStep, AxialMotion, CellActivity, CellOptics, Domain, FieldAberration, NeuronPopulation, PlaceNeurons, Sensor,
+    },
 };
 
 /// What cannot be simulated on any machine.
@@ -158,11 +160,14 @@ impl Spec {
 
         let canvas_um2 = canvas_area * pixel_um * pixel_um;
         let (mut n_cells, mut planted_px, mut observed_px) = (0.0, 0.0, 0.0);
-        let blurred = self.step::<CellOptics>().is_some();
+        let blurred = self.step::<CellOptics>().is_some() || self.step::<FieldAberration>().is_some();
         for population in self.step::<PlaceNeurons>().map(PlaceNeurons::all_populations).unwrap_or_default() {
             let n = population.expected_cells(canvas_um2);
             let side_px = population.footprint_side_px(pixel_um);
-            let reach_px = KERNEL_REACH_SIGMA * self.largest_sigma_um(&population) / pixel_um;
+            let mut reach_px = KERNEL_REACH_SIGMA * self.largest_sigma_um(&population) / pixel_um;
+            if let Some(aberration) = self.step::<FieldAberration>() {
+                reach_px += KERNEL_REACH_SIGMA * aberration.largest_sigma_um(acquisition) / pixel_um;
+            }
             n_cells += n;
             planted_px += n * (side_px * side_px).min(canvas_area);
             if blurred {
