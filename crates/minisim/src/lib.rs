@@ -11,6 +11,7 @@
 pub mod building;
 pub mod cells;
 pub mod effects;
+pub mod emva;
 mod fields;
 pub mod footprint;
 pub mod kernels;

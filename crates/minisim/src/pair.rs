@@ -41,8 +41,10 @@ pub fn clean_twin(spec: &Spec, focal_depth_um: Option<f64>) -> Result<Spec, Repo
 pub fn white_level(spec: &Spec) -> Option<f64> {
     let sensor = spec.step::<Sensor>()?;
     let camera = &spec.acquisition.image_sensor;
-    let counts_per_unit = sensor.photons_per_unit.get() * camera.quantum_efficiency.get() * camera.gain_adu_per_e.get();
-    Some(camera.max_count() as f64 / counts_per_unit)
+    let electrons_per_unit = sensor.photons_per_unit.get() * camera.quantum_efficiency.get();
+    let counts_per_unit = electrons_per_unit * camera.adc_counts_per_e();
+    let white = (camera.adc_max_count() as f64 - camera.black_level_adu.get()) / counts_per_unit;
+    Some(camera.full_well_e.map_or(white, |well| white.min(well.get() / electrons_per_unit)))
 }
 
 #[cfg(test)]

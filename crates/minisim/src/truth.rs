@@ -8,7 +8,10 @@ use std::{borrow::Cow, sync::Arc};
 
 use rayon::prelude::*;
 
-use crate::footprint::FootprintStack;
+use crate::{
+    footprint::{FootprintStack, Patch},
+    physics::blur::{Ellipse, degrade_footprint_along},
+};
 pub(crate) use values::Constant;
 pub use values::{Rows, Values};
 
@@ -405,17 +408,30 @@ impl GroundTruth {
         self.centers_um().chunks_exact(3).map(|c| [at(h, c[1]), at(w, c[2])]).collect()
     }
 
-    /// The footprints as the sensor sees them, sparse: `gain * (planted ⊛ Gaussian(sigma_px))`. They are not stored; the two
-    /// numbers a cell regenerate them identically. Planted footprints where no optics step ran.
+    /// The footprints as the sensor sees them, sparse: `gain * (planted ⊛ Gaussian(sigma_px))`, and on through the ellipse of the
+    /// aberration where the lens has one. They are not stored; the numbers of each cell regenerate them identically. Planted footprints
+    /// where neither optics nor aberration ran.
     #[must_use]
     pub fn observed_footprints(&self) -> FootprintStack {
         let canvas = self.planted.canvas_shape;
-        let patches = match (self.f64s("observed_sigma_px"), self.f64s("observed_gain")) {
-            (Some(sigma), Some(gain)) => {
-                let cells = self.planted.patches.par_iter().zip(sigma.par_iter().zip(gain));
-                cells.map(|(p, (s, g))| crate::physics::blur::degrade_footprint(p, *s, *g, canvas)).collect()
-            }
-            _ => self.planted.patches.clone(),
+        let [sigma, gain, along, across, angle] = [
+            "observed_sigma_px",
+            "observed_gain",
+            "aberration_radial_px",
+            "aberration_tangential_px",
+            "aberration_angle_rad",
+        ]
+        .map(|name| self.f64s(name));
+        let patches = if sigma.is_none() && along.is_none() {
+            self.planted.patches.clone()
+        } else {
+            let of = |values: Option<&[f64]>, unit: usize, absent: f64| values.map_or(absent, |values| values[unit]);
+            let observed = |(unit, patch): (usize, &Patch)| {
+                let sigma_px = [of(along, unit, 0.0), of(across, unit, 0.0)];
+                let ellipse = Ellipse { sigma_px, angle_rad: of(angle, unit, 0.0) };
+                degrade_footprint_along(patch, of(sigma, unit, 0.0), &ellipse, of(gain, unit, 1.0), canvas)
+            };
+            self.planted.patches.par_iter().enumerate().map(observed).collect()
         };
         FootprintStack { patches, ..self.planted.clone_without_patches() }
     }

@@ -19,12 +19,25 @@ use minisim::{
 use proptest::{prelude::*, test_runner::RngSeed};
 use serde_json::json;
 
+/// The sensor with every imperfection that it may have, each strong enough to be seen on a small field.
+fn imperfect(mut sensor: serde_json::Value) -> serde_json::Value {
+    let added = json!({
+        "adc_bits": 14, "analog_gain": 2.0, "black_level_adu": 40.0, "full_well_e": 900.0, "linearity_error_percent": 0.4,
+        "dark_current_e_per_s": 50.0, "temperature_c": 33.0, "dsnu_pixel_e": 3.0, "dsnu_column_e": 1.0, "dsnu_row_e": 2.0,
+        "prnu_pixel_percent": 2.0, "prnu_smooth_percent": 3.0, "hot_pixel_share": 0.02, "dead_pixel_share": 0.01,
+        "row_noise_e": 1.5, "column_noise_e": 2.5,
+    });
+    let (sensor_fields, added) = (sensor.as_object_mut().expect("an object"), added.as_object().expect("an object"));
+    sensor_fields.extend(added.clone());
+    sensor
+}
+
 /// The examples of all steps on a field that is small enough to be quick. There is no list of steps here: a new one is in every law.
 fn full() -> Spec {
     let mut spec = json!({
         "acquisition": {
             "fps": 20.0, "duration_s": 1.5,
-            "image_sensor": { "n_px_height": 44, "n_px_width": 53, "pixel_pitch_um": 16.0 },
+            "image_sensor": imperfect(json!({ "n_px_height": 44, "n_px_width": 53, "pixel_pitch_um": 16.0 })),
         },
         "seed": 11, "steps": [],
     });
@@ -500,6 +513,7 @@ proptest! {
         morphology in prop::sample::select(vec!["soma", "cytosolic"]),
         curvature in prop::option::of(800.0_f64..4000.0),
         bits in 6_u32..13,
+        plain in any::<bool>(),
         mask in any::<u64>(),
     ) {
         let steps: Vec<_> = AnyStep::all_examples().iter().enumerate().filter(|(i, _)| mask >> i & 1 == 0).map(|(_, step)| {
@@ -512,11 +526,12 @@ proptest! {
             }
             step
         }).collect();
+        let sensor = json!({ "n_px_height": size.0, "n_px_width": size.1, "pixel_pitch_um": pitch, "bit_depth": bits });
         let spec = json!({
             "acquisition": {
                 "fps": fps, "duration_s": 1.2,
                 "optics": { "na": na, "field_curvature_radius_um": curvature },
-                "image_sensor": { "n_px_height": size.0, "n_px_width": size.1, "pixel_pitch_um": pitch, "bit_depth": bits },
+                "image_sensor": if plain { sensor } else { imperfect(sensor) },
             },
             "seed": seed, "steps": steps,
         });

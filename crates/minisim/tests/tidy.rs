@@ -75,7 +75,7 @@ const ROOMS: &[&[&str]] = &[
     &["sink"],
     &["render"],
     &["run"],
-    &["effects", "metrics", "pair", "presets", "sweep"],
+    &["effects", "emva", "metrics", "pair", "presets", "sweep"],
 ];
 
 #[test]

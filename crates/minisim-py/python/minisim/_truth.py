@@ -107,6 +107,14 @@ class TruthArrays:
     """Factor on the values of each stored frame, that of its clip. Shape (frame,). ``None`` without a step acquisition_faults."""
     lost_exposures: Optional[Floats] = None
     """The exposures of which no frame is stored, counted from 0. Shape (lost,). ``None`` without a step acquisition_faults."""
+    prnu: Optional[Floats] = None
+    """Response of each pixel relative to the mean one: a factor on its light, 0 where it is dead. Shape (height, width). ``None`` without a step sensor."""
+    dsnu_e: Optional[Floats] = None
+    """Offset of each pixel, the parts of its row and column included. Shape (height, width), in e. ``None`` without a step sensor."""
+    dark_e: Optional[Floats] = None
+    """Electrons of dark current that each pixel collects in a frame on average. Shape (height, width), in e. ``None`` without a step sensor."""
+    defects: Optional[Floats] = None
+    """Defect of each pixel: 0 = none, 1 = hot, 2 = dead. Shape (height, width). ``None`` without a step sensor."""
     peak_snr: Optional[Floats] = None
     """Detection SNR of the cell's largest transient; absent without a sensor step. Shape (unit,). May be ``None``."""
 
@@ -151,6 +159,10 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "fault_shift_px": ("frame",),
     "brightness_factor": ("frame",),
     "lost_exposures": ("lost",),
+    "prnu": ("height", "width"),
+    "dsnu_e": ("height", "width"),
+    "dark_e": ("height", "width"),
+    "defects": ("height", "width"),
     "in_focus": ("unit",),
     "detectable": ("unit",),
     "peak_snr": ("unit",),

@@ -186,6 +186,8 @@ mod tests {
                 traces: Some(Rows { values: c, length }),
                 activity: Some(Rows { values: s, length }),
                 shifts: Some(shifts),
+                displacement: None,
+                axial: None,
             };
             score(&estimate, &truth, &options)
         };
@@ -219,6 +221,8 @@ mod tests {
             traces: None,
             activity: None,
             shifts: None,
+            displacement: None,
+            axial: None,
         };
         let options = ScoreOptions { restrict_to_detectable: false, ..ScoreOptions::default() };
         assert_eq!(score(&estimate, &truth, &options).expect("it fits").details.gaps, None);

@@ -1,6 +1,8 @@
 //! From light to counts: the numbers of a camera.
 
-use crate::rng::Key;
+use std::sync::Arc;
+
+use crate::{physics::camera::Response, rng::Key};
 
 /// A sensor's numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,11 +17,65 @@ pub struct DigitiseModel {
     pub max_count: u32,
 }
 
-/// What turns light into counts.
+/// What makes a sensor differ from a plain one: each pixel has its response, its dark current and its offset.
+///
+/// A pixel of intensity x holds Poisson(max(x, 0) · electrons_per_unit + dark_e) electrons. They read as `response` says; times the
+/// gain, with the read noise, the noise of its row and column and the offset, they make a count of the converter, which is floored
+/// and clipped to 0 … `adc_max`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PixelModel {
+    /// (height, width) of the sensor; the maps are row-major.
+    pub shape: [usize; 2],
+    /// Detected electrons per fluorescence unit, of each pixel.
+    pub electrons_per_unit: Vec<f32>,
+    /// Electrons of dark current in a frame on average, of each pixel.
+    pub dark_e: Vec<f32>,
+    /// What each pixel reads without any electrons (counts of the converter).
+    pub offset_adu: Vec<f32>,
+    /// Noise that the pixels of a row share in a frame (counts of the converter, RMS).
+    pub row_noise_adu: f64,
+    /// Noise that the pixels of a column share in a frame (counts of the converter, RMS).
+    pub column_noise_adu: f64,
+    /// Full well and linearity.
+    pub response: Response,
+    /// Largest count of the converter; taken as 2³¹ - 1 if larger.
+    pub adc_max: u32,
+    /// From the converter's counts to those of the film.
+    pub conversion: Conversion,
+}
+
+/// From the converter's counts to those of the film, which may have fewer bits.
 #[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Conversion {
+    /// This many of the lowest bits are dropped.
+    Shift(u32),
+    /// The square root of the count times this, rounded.
+    SquareRoot(f64),
+}
+
+/// What turns light into counts.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Camera {
     /// The sensor's numbers.
     pub model: DigitiseModel,
     /// The address of its draws.
     pub key: Key,
+    /// What makes the sensor differ from a plain one; `None` for a plain one.
+    pub pixels: Option<Arc<PixelModel>>,
+}
+
+impl Camera {
+    /// A plain sensor: all pixels alike, without dark current, full well or offset.
+    #[must_use]
+    pub fn plain(model: DigitiseModel, key: Key) -> Self {
+        Self { model, key, pixels: None }
+    }
+
+    /// Says what keeps a renderer from using it on a field of view of that size.
+    pub(super) fn fault(&self, fov: [usize; 2]) -> Option<String> {
+        let pixels = self.pixels.as_ref()?;
+        let n = fov[0] * fov[1];
+        let fits = [&pixels.electrons_per_unit, &pixels.dark_e, &pixels.offset_adu].iter().all(|map| map.len() == n);
+        (pixels.shape != fov || !fits).then(|| format!("has pixels of a sensor of {:?} px, not {fov:?}", pixels.shape))
+    }
 }

@@ -16,7 +16,7 @@ mod refocused;
 mod time_courses;
 mod warp;
 
-pub use camera::{Camera, DigitiseModel};
+pub use camera::{Camera, Conversion, DigitiseModel, PixelModel};
 pub use canvas::Canvas;
 pub use delivery::{Damage, Delivery, Fault};
 pub use field::{Component, Course, Emitters, Field, Map, Scope, Spread, Tissue};
@@ -249,8 +249,10 @@ impl Plan {
                 reached.in_scope = true;
             }
             Act::Expose(camera) => {
-                past("a camera", reached.delivered, "been delivered")?;
-                past("a camera", reached.exposed, "been counted")?;
+                let what = "a camera";
+                past(what, reached.delivered, "been delivered")?;
+                past(what, reached.exposed, "been counted")?;
+                fits(what, camera.fault(fov))?;
                 self.camera = Some(camera);
                 reached.exposed = true;
                 reached.in_scope = true;
@@ -307,7 +309,7 @@ mod tests {
 
     fn camera() -> Act {
         let model = DigitiseModel { electrons_per_unit: 1.0, read_noise_e: 0.0, gain_adu_per_e: 1.0, max_count: 255 };
-        Camera { model, key: crate::rng::Key::new(0, "test", "noise") }.into()
+        Camera::plain(model, crate::rng::Key::new(0, "test", "noise")).into()
     }
 
     fn stored(n: u32) -> Act {
@@ -413,6 +415,25 @@ mod tests {
         assert!(text.contains("6 of 7 frames"), "{text}");
         let text = refused(vec![step("a", vec![Act::Move(vec![[0.0; 2]; 6].into())])]);
         assert!(text.contains("6 of 7 frames"), "{text}");
+        let map = vec![0.0; 6];
+        let pixels = PixelModel {
+            shape: [2, 3],
+            electrons_per_unit: map.clone(),
+            dark_e: map.clone(),
+            offset_adu: map,
+            row_noise_adu: 0.0,
+            column_noise_adu: 0.0,
+            response: crate::physics::camera::Response::straight(1e4),
+            adc_max: 255,
+            conversion: Conversion::Shift(0),
+        };
+        let with = |pixels: PixelModel| {
+            let Act::Expose(plain) = camera() else { panic!("it is a camera") };
+            vec![step("a", vec![Camera { pixels: Some(Arc::new(pixels)), ..plain }.into()])]
+        };
+        assert!(Plan::new(with(pixels.clone()), SIZES).is_ok());
+        assert!(refused(with(PixelModel { shape: [3, 2], ..pixels.clone() })).contains("[3, 2] px"));
+        assert!(refused(with(PixelModel { dark_e: vec![0.0; 5], ..pixels })).contains("a camera"));
         let dark = Emitters::new(Arc::new(vec![Patch::default()]), Arc::new(Held::new(6, vec![1.0; 6])));
         assert!(refused(vec![step("a", vec![dark.into()])]).contains("7 frames"));
     }

@@ -17,7 +17,7 @@ use std::{
 
 use crate::kernels::{
     arithmetic::{Op, run_row},
-    digitise::{Count, Digitiser},
+    digitise::{Count, Digitiser, Exposure},
     shift::{Edges, View},
     tiles::{Courses, Tiles},
     warp::{Bent, Canvas, RowDisplacements},
@@ -432,7 +432,16 @@ fn lowered<'p, S, const F: usize>(ops: &'p [plan::Op<S>], t: usize) -> Vec<Op<'p
 
 /// A digitiser as a pass uses it.
 fn counts<T: Count>(digitiser: &Digitiser) -> impl FnMut(usize, usize, &mut [f32], &mut [T]) {
-    move |t, first, light, out| digitiser.digitise(t as u64, first as u64, light, out)
+    // The bands of a frame share what is drawn for the whole of it.
+    let mut exposures: Vec<Exposure> = Vec::new();
+    move |t, first, light, out| {
+        let known = exposures.iter().position(|exposure| exposure.frame() == t as u64);
+        let at = known.unwrap_or_else(|| {
+            exposures.push(digitiser.exposure(t as u64));
+            exposures.len() - 1
+        });
+        digitiser.expose(&exposures[at], first as u64, light, out);
+    }
 }
 
 /// Operations on one frame's pixels, and the stage whose movie is kept after them.

@@ -40,8 +40,11 @@ impl Builder<'_> {
             });
             Arc::clone(&made.1)
         });
-        let digitiser =
-            plan.camera.map(|camera| self.part("camera", 0, &camera, || Digitiser::new(camera.model, camera.key)));
+        let digitiser = plan.camera.as_ref().map(|camera| {
+            // The digitiser holds the pixels' maps, so that their address stands for them.
+            let inputs = (camera.model, camera.key, camera.pixels.as_ref().map(Arc::as_ptr));
+            self.part("camera", 0, &inputs, || Digitiser::of(camera))
+        });
         let stack = FootprintStack {
             canvas_shape: self.canvas.shape(),
             fov_offset: [self.canvas.margin; 2],
