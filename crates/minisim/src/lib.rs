@@ -35,9 +35,9 @@ pub mod sweep;
 pub mod timeline;
 pub mod truth;
 
+pub use bounds::Bounds;
 #[doc(hidden)]
 pub use level::{Loops, at_best_level, at_every_level};
-pub use bounds::Bounds;
 pub use physics::detection::DETECT_SNR_THRESHOLD;
 pub use progress::{Cancel, Event};
 pub use recording::Recording;

@@ -4,12 +4,8 @@ mod common;
 
 use common::spec;
 use minisim::{
-    Bounds, MemorySink, Options, Scene,
-    at_every_level, math,
-    recording::Pixels,
-    render, simulate, simulate_into,
-    spec::Spec,
-    truth::BOUNDS,
+    Bounds, MemorySink, Options, Scene, at_every_level, math, recording::Pixels, render, simulate, simulate_into,
+    spec::Spec, truth::BOUNDS,
 };
 use serde_json::{Value, json};
 
@@ -92,7 +88,7 @@ fn two_cells_that_overlap_by_rho_lose_one_over_the_root_of_one_less_its_square()
 /// A film of cells in all that takes from their light and adds to it, at rest.
 fn film(density_per_mm3: f64, photons_per_unit: f64, duration_s: f64, na: f64) -> Spec {
     spec(&json!({
-        "acquisition": { "fps": 20.0, "duration_s": duration_s, "optics": { "na": na }, "image_sensor": {
+        "acquisition": { "fps": 20.0, "duration_s": duration_s, "optics": { "na": na }, "focal_depth_in_tissue_um": 75.0, "image_sensor": {
             "n_px_height": 60, "n_px_width": 66, "pixel_pitch_um": 16.0, "bit_depth": 16, "gain_adu_per_e": 1.5 } },
         "seed": 6,
         "steps": [
@@ -142,7 +138,8 @@ fn weighted_least_squares(spec: &Spec) -> (f64, usize) {
     let (n_px, n_cells) = (height * width, truth.n_units());
     let sensor = &spec.acquisition.image_sensor;
     let steps = json!(spec.steps);
-    let photons = steps.as_array().expect("steps").last().expect("a sensor")["photons_per_unit"].as_f64().expect("a number");
+    let photons =
+        steps.as_array().expect("steps").last().expect("a sensor")["photons_per_unit"].as_f64().expect("a number");
     let electrons = photons * sensor.quantum_efficiency.get();
     let map = |name: &str| truth.f64s(name).unwrap_or_else(|| panic!("{name} is recorded")).to_vec();
     let (vignette, lamp, vessels) = (map("vignette"), map("illumination"), map("vasculature_mask"));
@@ -165,7 +162,8 @@ fn weighted_least_squares(spec: &Spec) -> (f64, usize) {
         .map(|patch| observed.dense_in_fov(patch).iter().zip(&through).map(|(a, t)| f64::from(*a) * t).collect())
         .collect();
     let haze = map("neuropil_spatial");
-    columns.extend(haze.chunks_exact(n_px).map(|map| map.iter().zip(&through).map(|(h, t)| h * t).collect::<Vec<f64>>()));
+    columns
+        .extend(haze.chunks_exact(n_px).map(|map| map.iter().zip(&through).map(|(h, t)| h * t).collect::<Vec<f64>>()));
     let n = columns.len();
     let mut normal = vec![0.0; n * n];
     for i in 0..n {
@@ -239,7 +237,8 @@ fn displaced(canvas: &[f32], width: usize, [rows, cols]: [usize; 2], margin: usi
         let (i, j) = (y.floor(), x.floor());
         let (u, v) = (y - i, x - j);
         let at = |i: f64, j: f64| f64::from(canvas[i as usize * width + j as usize]);
-        (1.0 - u) * ((1.0 - v) * at(i, j) + v * at(i, j + 1.0)) + u * ((1.0 - v) * at(i + 1.0, j) + v * at(i + 1.0, j + 1.0))
+        (1.0 - u) * ((1.0 - v) * at(i, j) + v * at(i, j + 1.0))
+            + u * ((1.0 - v) * at(i + 1.0, j) + v * at(i + 1.0, j + 1.0))
     };
     (0..rows * cols).map(|p| pixel(p / cols, p % cols)).collect()
 }
@@ -331,7 +330,7 @@ fn bounds_are_there_if_asked_for_and_the_same_at_every_level() {
 }
 
 #[test]
-fn more_light_lowers_all_bounds_and_depth_of_focus_counts() {
+fn more_light_lowers_all_bounds() {
     let (dim, bright) = (bounds(&film(20_000.0, 200.0, 5.0, 0.3)), bounds(&film(20_000.0, 800.0, 5.0, 0.3)));
     for (a, b) in dim.trace_sd_bound.iter().zip(&bright.trace_sd_bound) {
         // Photons alone would give a half; read noise is worth more in the dark.
@@ -357,7 +356,7 @@ fn a_cell_that_comes_out_of_focus_is_told_by_its_mean_footprint() {
     };
     let (at_rest, unmoved, away) = (bounds(&still), moving(0.0), moving(40.0));
     for (a, b) in at_rest.trace_sd_bound.iter().zip(&unmoved.trace_sd_bound) {
-        assert!((a / b - 1.0).abs() < 0.02, "{a} {b}");
+        assert!((a / b - 1.0).abs() < 0.05, "{a} {b}");
     }
     assert!(at_rest.trace_sd_bound != away.trace_sd_bound);
 }
@@ -375,6 +374,55 @@ fn without_a_sensor_there_are_no_bounds_and_words_say_so() {
     assert!(text.contains("steps.sensor") && text.contains("run all steps"), "{text}");
     let text = refused(&spec.without_step("composite").expect("valid").spec, None);
     assert!(text.contains("steps.composite"), "{text}");
-    let none = bounds(&spec.set("steps.place_neurons.populations[0].density_per_mm3", "1e-3").expect("valid").spec);
+    let none = bounds(&spec.set("steps.place_neurons.density_per_mm3", "1e-3").expect("valid").spec);
     assert!(none.trace_sd_bound.is_empty() && math::hypot(none.shift_sd_bound_px[0], 0.0) > 0.0);
+}
+
+#[test]
+#[ignore = "slow"]
+fn zz_time() {
+    for (n_px, density) in [(2048, 0.0), (608, 0.0)] {
+        let mut spec = minisim::presets::preset("v4-ca1").unwrap();
+        for (p, v) in [
+            ("acquisition.duration_s", "3".to_owned()),
+            ("acquisition.image_sensor.n_px_height", n_px.to_string()),
+            ("acquisition.image_sensor.n_px_width", n_px.to_string()),
+            ("acquisition.optics.field_curvature_radius_um", "null".to_owned()),
+        ] {
+            spec = spec.set(p, &v).unwrap().spec;
+        }
+        if density > 0.0 {
+            spec = spec.set("steps.place_neurons.populations[0].depth_range_um", "[20,220]").unwrap().spec;
+            spec = spec.set("steps.place_neurons.populations[0].min_distance_um", "6").unwrap().spec;
+        }
+        let fov_mm = spec.acquisition.fov_um().map(|um| um / 1e3);
+        let depth = if density > 0.0 { 0.2 } else { 0.02 };
+        spec = spec
+            .set(
+                "steps.place_neurons.populations[0].density_per_mm3",
+                &(10_000.0 / (fov_mm[0] * fov_mm[1] * depth)).to_string(),
+            )
+            .unwrap()
+            .spec;
+        let scene = Scene::new(&spec).unwrap_or_else(|e| panic!("{e}"));
+        let cpu = || {
+            let t = std::fs::read_to_string("/proc/self/stat").unwrap();
+            let f: Vec<&str> = t.rsplit(") ").next().unwrap().split(' ').collect();
+            f[11].parse::<f64>().unwrap() / 100.0
+        };
+        let s = std::time::Instant::now();
+        let c0 = cpu();
+        let b = scene.bounds().unwrap();
+        let mut c = b.crosstalk.clone();
+        c.sort_by(f64::total_cmp);
+        println!("user {} s", cpu() - c0);
+        println!(
+            "{n_px} {} cells {:?} s; median crosstalk {} demixable {} detectable {}",
+            c.len(),
+            s.elapsed(),
+            c[c.len() / 2],
+            b.demixing_snr.iter().filter(|s| **s >= 3.0).count(),
+            scene.recorded().detectable().iter().filter(|d| **d).count()
+        );
+    }
 }

@@ -78,7 +78,9 @@ pub(super) fn told(footprints: &[Patch], light: &Light) -> Vec<Told> {
     }
     let against: Vec<Vec<f64>> = lit
         .par_iter()
-        .map(|i| shown.iter().map(|k| seen[*i].on(&shared[*k], width) / (square[*i] * shared_square[*k]).sqrt()).collect())
+        .map(|i| {
+            shown.iter().map(|k| seen[*i].on(&shared[*k], width) / (square[*i] * shared_square[*k]).sqrt()).collect()
+        })
         .collect();
     for (i, with) in against.iter().enumerate() {
         for (k, value) in with.iter().enumerate() {

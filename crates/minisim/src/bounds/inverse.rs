@@ -95,9 +95,8 @@ impl Sparse {
             *n_sides += 2;
             left.iter().for_each(|u| side[*u as usize] = sides[0]);
             right.iter().for_each(|u| side[*u as usize] = sides[1]);
-            let touches = |u: &u32, other: u32| {
-                self.rows[*u as usize].iter().any(|(v, _)| side.get(*v as usize) == Some(&other))
-            };
+            let touches =
+                |u: &u32, other: u32| self.rows[*u as usize].iter().any(|(v, _)| side.get(*v as usize) == Some(&other));
             let divided = |half: &[u32], other: u32| half.iter().partition::<Vec<u32>, _>(|u| touches(u, other));
             let (cut_left, rest_left) = divided(left, sides[1]);
             let (cut_right, rest_right) = divided(right, sides[0]);
@@ -131,8 +130,10 @@ fn eliminate(node: &Node, later: &[Vec<(usize, f64)>], ridge: f64) -> (Front, Ma
     };
     let end = node.own.end;
     let coupled = node.own.clone().flat_map(|t| later[t].iter().map(|(other, _)| *other));
-    let mut boundary: Vec<usize> =
-        coupled.chain(done.iter().flat_map(|(child, _)| child.boundary.iter().copied())).filter(|t| *t >= end).collect();
+    let mut boundary: Vec<usize> = coupled
+        .chain(done.iter().flat_map(|(child, _)| child.boundary.iter().copied()))
+        .filter(|t| *t >= end)
+        .collect();
     boundary.sort_unstable();
     boundary.dedup();
     let (n_own, n_boundary) = (node.own.len(), boundary.len());

@@ -22,7 +22,9 @@ impl DigitiseModel {
     pub fn information(&self, mean_e: f64) -> f64 {
         // Of numbers that were rounded down, any remainder is as likely as another.
         let rounding_adu2 = 1.0 / 12.0;
-        let variance = mean_e + self.read_noise_e * self.read_noise_e + rounding_adu2 / (self.gain_adu_per_e * self.gain_adu_per_e);
+        let variance = mean_e
+            + self.read_noise_e * self.read_noise_e
+            + rounding_adu2 / (self.gain_adu_per_e * self.gain_adu_per_e);
         if mean_e * self.gain_adu_per_e < f64::from(self.max_count) { 1.0 / variance } else { 0.0 }
     }
 }
