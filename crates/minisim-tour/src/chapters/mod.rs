@@ -3,6 +3,7 @@
 mod axial;
 mod background;
 mod bending;
+mod best;
 mod bleaching;
 mod blood;
 mod crosstalk;
@@ -31,6 +32,7 @@ pub const CHAPTERS: &[Chapter] = &[
     edges::CHAPTER,
     lamp::CHAPTER,
     sensor::CHAPTER,
+    best::CHAPTER,
     together::CHAPTER,
     bleaching::CHAPTER,
     delta_f::CHAPTER,
