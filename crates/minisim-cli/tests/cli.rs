@@ -590,6 +590,48 @@ fn motion_that_is_not_rigid_is_scored() {
 }
 
 #[test]
+fn figures_stand_beside_the_best_that_is_possible() {
+    let dir = folder();
+    let path = dir.path();
+    let text = done(&simulate(path, &["--bounds"]));
+    assert!(text.contains("the best method could demix"), "{text}");
+    let facts: Value = serde_json::from_str(&done(&run(path, &["info", "v4-ca1.zarr", "--json"]))).expect("JSON");
+    let n_cells = facts["n_cells"].as_u64().expect("a number");
+    assert!(facts["n_demixable"].as_u64().is_some_and(|n| n <= n_cells));
+    assert_eq!(facts["ground_truth"]["demixing_snr"]["shape"], serde_json::json!([n_cells]));
+    let text = done(&run(path, &["info", "v4-ca1.zarr"]));
+    assert!(text.contains("at best") && text.contains("trace_sd_bound") && text.contains("motion known to"), "{text}");
+    // An estimate with twice the least noise on each trace.
+    let truth = minisim_io::load(path.join("v4-ca1.zarr")).expect("a recording").recording.ground_truth;
+    let truth = truth.detectable_subset(false);
+    let (stack, n) = (truth.observed_footprints(), truth.n_units());
+    let [h, w] = stack.fov_shape;
+    let footprints: Vec<f64> = stack.patches.iter().flat_map(|p| stack.dense_in_fov(p)).map(f64::from).collect();
+    let sds = truth.f64s("trace_sd_bound").expect("bounds");
+    let n_frames = truth.c().len() / n;
+    let key = minisim::rng::Key::new(1, "test", "noise");
+    let noisy = |(i, c): (usize, &f64)| c + 2.0 * sds[i / n_frames] * key.normal(0, i as u64);
+    let traces = truth.c().iter().enumerate().map(noisy).collect();
+    npz(&path.join("noisy.npz"), &[("A", vec![n, h, w], footprints), ("C", vec![n, n_frames], traces)]);
+    let score: Value =
+        serde_json::from_str(&done(&run(path, &["score", "noisy.npz", "v4-ca1.zarr", "--json"]))).expect("JSON");
+    let ratio = score["bounds"]["trace_error_ratio"].as_f64().expect("a number");
+    assert!((1.2..4.0).contains(&ratio), "{ratio} × the least error in {n_frames} frames");
+    assert!(score["details"]["recall_by"]["demixing SNR"].is_array(), "{score}");
+    let text = done(&run(path, &["score", "noisy.npz", "v4-ca1.zarr", "--html", "report.html"]));
+    let page = fs::read_to_string(path.join("report.html")).expect("a page");
+    for shown in [&text, &page] {
+        assert!(shown.contains("the least possible") && shown.contains("demixing SNR") && shown.contains("at best"));
+    }
+    refused(
+        &run(path, &["simulate", "--until", "leakage", "--bounds", "-o", "x.zarr"]),
+        2,
+        &["steps.sensor", "bounds"],
+    );
+    assert!(!path.join("x.zarr").exists());
+}
+
+#[test]
 fn a_sweep_is_run_in_parts_and_resumed() {
     let dir = folder();
     let path = dir.path();

@@ -330,3 +330,23 @@ def test_lost_frames_are_told(spec, tmp_path):
     np.testing.assert_array_equal(some.to_xarray().time_s.values, truth.timestamps_s)
     some.save(tmp_path / "some.zarr")
     same(Recording.load(tmp_path / "some.zarr").ground_truth, truth)
+
+
+def test_bounds_are_there_if_asked_for(spec, recording, tmp_path):
+    assert recording.ground_truth.demixing_snr is None
+    asked = simulate(spec, bounds=True)
+    held, computed, of_scene = asked.bounds(), recording.bounds(), Scene(spec).bounds()
+    for name in minisim.Bounds.__dataclass_fields__:
+        value = getattr(held, name)
+        np.testing.assert_array_equal(value, getattr(computed, name), err_msg=name)
+        np.testing.assert_array_equal(value, getattr(of_scene, name), err_msg=name)
+        np.testing.assert_array_equal(value, getattr(asked.ground_truth, name), err_msg=name)
+    n = asked.ground_truth.n_units
+    assert held.trace_sd_bound.shape == (n,) and held.shift_sd_bound_px.shape == (2,)
+    assert (held.trace_sd_bound > 0).all() and (held.crosstalk >= 1 - 1e-9).all()
+    asked.save(tmp_path / "asked.zarr")
+    np.testing.assert_array_equal(Recording.load(tmp_path / "asked.zarr").bounds().crosstalk, held.crosstalk)
+    assert len(held.to_pandas()) == n
+    without = spec.model_copy(update={"steps": [step for step in spec.steps if step.kind != "sensor"]})
+    with pytest.raises(ValueError, match="sensor"):
+        Scene(without).bounds()

@@ -260,3 +260,18 @@ fn oracle_demixing_beats_the_region() {
         assert!(demixed > region && demixed > 0.9, "{density}: {region} {demixed}");
     }
 }
+
+#[test]
+fn a_crowd_costs_what_light_does_not_bring_back() {
+    let at = |density: f64, photons: f64| {
+        figure("best", &[("Density of cells", density), ("Photons per fluorescence unit", photons)])
+    };
+    let (sparse, crowded, bright) = (at(1000.0, 200.0), at(20_000.0, 200.0), at(20_000.0, 2000.0));
+    let cost = |figure: &Figure| number(figure, "Errors made larger by neighbours, median");
+    assert!(cost(&sparse) < 1.5 && cost(&crowded) > 1.5 * cost(&sparse), "{} {}", cost(&sparse), cost(&crowded));
+    assert!((cost(&bright) / cost(&crowded) - 1.0).abs() < 0.3, "{} {}", cost(&bright), cost(&crowded));
+    let share = |figure: &Figure| number(figure, "Cells that can be demixed") / number(figure, "Cells in all");
+    assert!(share(&sparse) > share(&crowded) && share(&bright) > share(&crowded));
+    let known = |figure: &Figure| number(figure, "Displacement known to, at best");
+    assert!(known(&bright) < 0.6 * known(&crowded));
+}

@@ -117,6 +117,18 @@ class TruthArrays:
     """Defect of each pixel: 0 = none, 1 = hot, 2 = dead. Shape (height, width). ``None`` without a step sensor."""
     peak_snr: Optional[Floats] = None
     """Detection SNR of the cell's largest transient; absent without a sensor step. Shape (unit,). May be ``None``."""
+    trace_sd_bound: Optional[Floats] = None
+    """Least standard deviation that any estimate of the cell's trace from single frames can have, neighbours unknown. Shape (unit,), in fluorescence units. ``None`` unless bounds were asked for."""
+    demixing_snr: Optional[Floats] = None
+    """The cell's largest transient divided by trace_sd_bound. Shape (unit,). ``None`` unless bounds were asked for."""
+    crosstalk: Optional[Floats] = None
+    """How many times larger trace_sd_bound is than if the traces of all other cells were known; 1 for a cell that overlaps none. Shape (unit,). ``None`` unless bounds were asked for."""
+    spike_amplitude_bound: Optional[Floats] = None
+    """Least standard deviation of the size of a lone spike whose time is not known either. Shape (unit,), in spikes. ``None`` unless bounds were asked for."""
+    spike_time_sd_bound_s: Optional[Floats] = None
+    """Least standard deviation of the time of a lone spike whose size is not known either. Shape (unit,), in s. ``None`` unless bounds were asked for."""
+    shift_sd_bound_px: Optional[Floats] = None
+    """Least standard deviation of the brain's displacement in a frame if all else is known. Shape (yx,), in px. ``None`` unless bounds were asked for."""
 
 
 #: The arrays and their axes.
@@ -166,6 +178,12 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "in_focus": ("unit",),
     "detectable": ("unit",),
     "peak_snr": ("unit",),
+    "trace_sd_bound": ("unit",),
+    "demixing_snr": ("unit",),
+    "crosstalk": ("unit",),
+    "spike_amplitude_bound": ("unit",),
+    "spike_time_sd_bound_s": ("unit",),
+    "shift_sd_bound_px": ("yx",),
 }
 
 #: The value of the elements of arrays that every recording has, where no step recorded them.

@@ -6,13 +6,14 @@
 
 mod activity;
 mod anatomy;
+mod bounds;
 mod cell;
 mod film;
 
 use std::{sync::Arc, time::Instant};
 
 use minisim::{
-    Scene,
+    Bounds, Scene,
     memo::Memo,
     spec::{Report, Spec},
 };
@@ -37,6 +38,8 @@ pub(crate) struct Engine {
     later: Option<(Memo, Option<Arc<Scene>>)>,
     /// The film that is shown.
     film: Option<StageFilm>,
+    /// The scene whose bounds are known, and these.
+    bounds: Option<(Arc<Scene>, Bounds)>,
 }
 
 /// A request that is being answered.
@@ -98,7 +101,13 @@ impl Engine {
             return Ok(());
         }
         let facts = anatomy::facts(&scene, spec, film, request.seq);
-        if request.text(&Answer::Scene(facts)) && view.frames {
+        if !request.text(&Answer::Scene(facts)) {
+            return Ok(());
+        }
+        if view.bounds && !(request.stale)() {
+            request.text(&bounds::facts(&scene, &mut self.bounds, request.seq));
+        }
+        if view.frames {
             film.send_frames(request);
         }
         Ok(())

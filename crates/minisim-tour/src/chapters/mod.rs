@@ -3,6 +3,7 @@
 mod axial;
 mod background;
 mod bending;
+mod best;
 mod bleaching;
 mod blood;
 mod cable;
@@ -33,6 +34,7 @@ pub const CHAPTERS: &[Chapter] = &[
     lamp::CHAPTER,
     sensor::CHAPTER,
     cable::CHAPTER,
+    best::CHAPTER,
     together::CHAPTER,
     bleaching::CHAPTER,
     delta_f::CHAPTER,

@@ -10,6 +10,7 @@ mod assignment;
 mod details;
 mod footprints;
 mod gaps;
+mod ideal;
 mod matching;
 mod motion;
 mod score;
@@ -21,6 +22,7 @@ pub use details::{
 };
 pub use footprints::{Footprint, Footprints};
 pub use gaps::Gaps;
+pub use ideal::AgainstBounds;
 pub use matching::{Match, Shift, Similarity, hungarian_match};
 pub use motion::{EndpointError, Endpoints, PatchShifts, axial_correlation, endpoint_error, recording_endpoints};
 pub use score::{Estimate, Score, ScoreOptions, score};

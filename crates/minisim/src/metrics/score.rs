@@ -5,6 +5,7 @@ use super::{
     details::details_of,
     footprints::Footprints,
     gaps::Clock,
+    ideal::{AgainstBounds, against_bounds},
     matching::{Match, Shift, Similarity, hungarian_match},
     motion::{Endpoints, PatchShifts, axial_correlation, recording_endpoints},
     refuse,
@@ -98,6 +99,8 @@ pub struct Score {
     pub matching: Match,
     /// Which true cell (in the recording) each column of the matching is.
     pub true_units: Vec<usize>,
+    /// The score beside what an ideal observer could reach; `None` where the truth holds no bounds.
+    pub bounds: Option<AgainstBounds>,
     /// Everything beyond the scorecard.
     pub details: Details,
 }
@@ -167,6 +170,7 @@ pub fn score(estimate: &Estimate<'_>, truth: &GroundTruth, options: &ScoreOption
     let activity_median =
         |pick: fn(&super::ActivityScore) -> &Vec<f64>| activity.as_ref().map_or(f64::NAN, |a| median(pick(a)));
     let gaps = clock.map(|clock| clock.gaps(estimate.traces, &asked, &matching.pairing));
+    let bounds = against_bounds(estimate, &asked, &matching, options.match_threshold, traces.as_deref());
     let details = details_of(estimate, &asked, &footprints, &matching, options, traces.as_deref(), true_activity);
     let details = Details { gaps, ..details };
     Ok(Score {
@@ -190,6 +194,7 @@ pub fn score(estimate: &Estimate<'_>, truth: &GroundTruth, options: &ScoreOption
         footprint_shift: matching.shift,
         matching,
         true_units,
+        bounds,
         details,
     })
 }

@@ -83,6 +83,16 @@ impl Response {
         }
     }
 
+    /// By how much [`reads`](Self::reads) grows with an electron, where the well is not yet full.
+    #[must_use]
+    pub fn slope(&self, q: f64) -> f64 {
+        if self.bend == 0.0 {
+            1.0
+        } else {
+            1.0 + self.bend * q / self.full_well_e * (2.0 - 3.0 * Self::CURVE * q / self.full_well_e)
+        }
+    }
+
     /// The linearity error (share), without noise.
     #[must_use]
     pub fn linearity_error(&self) -> f64 {
@@ -156,6 +166,9 @@ mod tests {
         assert!(most > 0.0049 && most < 0.005, "{most}");
         for error in [1e-4, 0.002, 0.004, most] {
             let response = Response::with_linearity_error(9000.0, error);
+            for q in [10.0, 3000.0, 8000.0] {
+                assert!((response.reads(q + 0.5) - response.reads(q - 0.5) - response.slope(q)).abs() < 1e-8);
+            }
             assert!((response.linearity_error() / error - 1.0).abs() < 1e-6, "{error}: {}", response.linearity_error());
         }
         assert_eq!(Response::with_linearity_error(9000.0, 0.0), Response::straight(9000.0));
