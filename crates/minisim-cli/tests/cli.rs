@@ -149,6 +149,40 @@ fn a_picture_drawn_while_the_film_is_written_is_the_one_drawn_from_the_recording
 }
 
 #[test]
+fn info_says_how_strong_each_effect_is() {
+    let dir = folder();
+    let spec = json!({
+        "acquisition": {"fps": 20, "duration_s": 1, "image_sensor": {"n_px_height": 64, "n_px_width": 96, "pixel_pitch_um": 16}},
+        "steps": [
+            {"kind": "place_neurons"}, {"kind": "cell_activity"}, {"kind": "optics"},
+            {"kind": "axial_motion", "trajectory_um": vec![-4.1; 20]}, {"kind": "composite"},
+            {"kind": "haemodynamics"}, {"kind": "brain_motion", "trajectory_um": vec![[3.0, -4.0]; 20]},
+            {"kind": "tissue_deformation"}, {"kind": "led", "warm_up_loss": 0, "power_steps": [[0, 0.8]]}, {"kind": "sensor"},
+        ],
+    });
+    fs::write(dir.path().join("hard.json"), spec.to_string()).expect("writable");
+    done(&run(dir.path(), &["simulate", "hard.json"]));
+    assert!(fs::read(dir.path().join("hard.png")).expect("a picture").starts_with(b"\x89PNG"));
+    let table = done(&run(dir.path(), &["info", "hard.zarr"]));
+    let line = |label: &str| {
+        let found = table.lines().find(|line| line.trim_start().starts_with(&format!("{label}  ")));
+        found.unwrap_or_else(|| panic!("no {label} in: {table}")).trim_end().to_owned()
+    };
+    assert!(line("axial motion").ends_with("99 % within 4.1 µm"), "{table}");
+    assert!(line("brain motion").ends_with("99 % within 5.0 µm"), "{table}");
+    assert!(line("lamp").ends_with("power at most 80.0 %, at least 80.0 %"), "{table}");
+    for (label, words) in [("blood", "share of light RMS"), ("tissue deformation", "turned by 99 % within")] {
+        assert!(line(label).contains(words), "{table}");
+    }
+    let info: Value = serde_json::from_str(&done(&run(dir.path(), &["info", "hard.zarr", "--json"]))).expect("JSON");
+    let effects = info["effects"].as_array().expect("effects");
+    let steps: Vec<&str> = effects.iter().filter_map(|effect| effect["step"].as_str()).collect();
+    assert_eq!(steps, ["axial_motion", "haemodynamics", "brain_motion", "tissue_deformation", "led"]);
+    assert_eq!(effects[0]["quantities"][0]["unit"], "µm");
+    assert!((effects[0]["quantities"][0]["value"].as_f64().expect("a number") - 4.1).abs() < 1e-9);
+}
+
+#[test]
 fn every_subcommand_can_be_quiet_or_give_its_facts() {
     let dir = folder();
     done(&simulate(dir.path(), &["-o", "a.zarr", "--no-picture"]));

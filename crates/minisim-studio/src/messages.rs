@@ -305,6 +305,10 @@ pub(crate) struct SceneFacts {
     pub vessel_edge: Option<Vec<u16>>,
     /// Shifts of the film shown: down, right, down, right, … (px).
     pub path_px: Option<Vec<f64>>,
+    /// How the tissue is displaced during the film shown; none if it is at rest.
+    pub displacement: Option<DisplacementFacts>,
+    /// What changes over time for all cells alike.
+    pub courses: Vec<CourseFacts>,
     pub stages: Vec<String>,
     pub cells: Vec<Cell>,
     pub warnings: Vec<SpecFinding>,
@@ -320,6 +324,29 @@ pub(crate) struct BoundsFacts {
     pub snr_needed: f64,
     /// How many can.
     pub demixable: usize,
+}
+
+/// Displacements of some places of the picture during the film shown: to where they are seen from where they lie at rest.
+#[derive(Debug, Serialize)]
+pub(crate) struct DisplacementFacts {
+    /// The places: row, column, row, column, … (px)
+    pub at_px: Vec<f32>,
+    /// The displacement of the picture as a whole, frame by frame: down, right, down, right, … (px)
+    pub whole_px: Vec<f32>,
+    /// What each place is displaced by beyond that, place by place within each frame: down, right, … (px); none where that is nothing.
+    pub beyond_px: Option<Vec<f32>>,
+}
+
+/// Something that changes over time, during the film shown.
+#[derive(Debug, Serialize)]
+pub(crate) struct CourseFacts {
+    pub label: String,
+    /// Empty for a number without one.
+    pub unit: String,
+    /// A sentence about it.
+    pub about: String,
+    /// One or several curves, of one value a frame each.
+    pub curves: Vec<Vec<f32>>,
 }
 
 /// A cell in the picture.

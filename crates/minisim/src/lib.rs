@@ -11,6 +11,7 @@
 pub mod bounds;
 pub mod building;
 pub mod cells;
+pub mod effects;
 mod fields;
 pub mod footprint;
 pub mod kernels;

@@ -76,7 +76,7 @@ const ROOMS: &[&[&str]] = &[
     &["sink"],
     &["render"],
     &["run"],
-    &["metrics", "pair", "presets", "sweep"],
+    &["effects", "metrics", "pair", "presets", "sweep"],
 ];
 
 #[test]

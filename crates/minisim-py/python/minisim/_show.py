@@ -55,6 +55,9 @@ def recording_html(recording: Recording) -> str:
     ]
     if truth.focal_depth_um is not None:
         facts.append(("focus", f"{truth.focal_depth_um:.1f} µm below the surface"))
+    # Effects are no cell's own, so the cells' arrays need not be copied.
+    shared = truth.subset(np.zeros(truth.n_units, dtype=bool))._parts()
+    facts.extend((title.lower(), words) for title, words in _core.strengths(recording.spec._text(), shared))
     facts.append(("steps", ", ".join(step.kind for step in recording.spec.steps)))
     facts.append(("cache key", recording.spec.cache_key()))
     picture = ""

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc, time::Instant};
 
-use minisim::{RunError, Scene, recording::Pixels, spec::Spec};
+use minisim::{GroundTruth, RunError, Scene, recording::Pixels, spec::Spec};
 use rayon::prelude::*;
 
 use super::Pending;
@@ -153,8 +153,18 @@ impl StageFilm {
 
     /// Shifts of the brain during the film (down, right) px, one after the other; none without motion.
     pub(super) fn path_px(&self) -> Option<&[f64]> {
-        let shifts = self.scene.recorded().f64s("shifts")?;
-        shifts.get(2 * self.first_frame..2 * (self.first_frame + self.n_frames))
+        let frames = self.frames();
+        self.truth().f64s("shifts")?.get(2 * frames.start..2 * frames.end)
+    }
+
+    /// The frames of the recording that are shown.
+    pub(super) fn frames(&self) -> Range<usize> {
+        self.first_frame..self.first_frame + self.n_frames
+    }
+
+    /// What is true of a recording that holds these frames.
+    pub(super) fn truth(&self) -> &GroundTruth {
+        self.scene.recorded()
     }
 
     fn new(scene: &Arc<Scene>, stage: Option<&str>, first_frame: usize, keep: bool) -> Self {

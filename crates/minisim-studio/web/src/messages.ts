@@ -258,6 +258,10 @@ export interface SceneFacts {
   vessel_edge: number[] | null;
   /** Shifts of the film shown: down, right, down, right, … (px). */
   path_px: number[] | null;
+  /** How the tissue is displaced during the film shown; none if it is at rest. */
+  displacement: DisplacementFacts | null;
+  /** What changes over time for all cells alike. */
+  courses: CourseFacts[];
   stages: string[];
   cells: Cell[];
   warnings: SpecFinding[];
@@ -272,6 +276,27 @@ export interface BoundsFacts {
   snr_needed: number;
   /** How many can. */
   demixable: number;
+}
+
+/** Displacements of some places of the picture during the film shown: to where they are seen from where they lie at rest. */
+export interface DisplacementFacts {
+  /** The places: row, column, row, column, … (px) */
+  at_px: number[];
+  /** The displacement of the picture as a whole, frame by frame: down, right, down, right, … (px) */
+  whole_px: number[];
+  /** What each place is displaced by beyond that, place by place within each frame: down, right, … (px); none where that is nothing. */
+  beyond_px: number[] | null;
+}
+
+/** Something that changes over time, during the film shown. */
+export interface CourseFacts {
+  label: string;
+  /** Empty for a number without one. */
+  unit: string;
+  /** A sentence about it. */
+  about: string;
+  /** One or several curves, of one value a frame each. */
+  curves: number[][];
 }
 
 /** A cell in the picture. */

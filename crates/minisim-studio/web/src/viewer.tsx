@@ -1,7 +1,9 @@
 // The picture: projection or film, overlays, contrast, and a pinned copy beside it.
 
 import { For, Show, batch, createEffect, createMemo, createSignal, on, onCleanup } from "solid-js";
+import { drawArrows, enlargement, type Arrows } from "./arrows";
 import { COLOUR_MAPS, SNR_BRIGHTEST, depthColour, snrColour } from "./colours";
+import { Courses } from "./courses";
 import { screen, watchSize } from "./screen";
 import { state } from "./state";
 import type { Cell } from "./messages";
@@ -15,6 +17,7 @@ const [adc, setAdc] = createSignal(false);
 const [overlays, setOverlays] = createSignal({ outlines: false, vessels: false, path: false });
 /** Whether cells are coloured by how well the best method could tell them apart, not by their depth. */
 const [demixing, setDemixing] = createSignal(false);
+const [arrows, setArrows] = createSignal<Arrows>("off");
 const [film, setFilm] = createSignal(false);
 const [playing, setPlaying] = createSignal(false);
 const [time, setTime] = createSignal(0);
@@ -38,6 +41,15 @@ function show(from_s: number) {
   batch(() => {
     setTime(0);
     state.setView((v) => ({ ...v, from_s: within }));
+  });
+}
+
+/** Shows one frame of the film. */
+function seek(t: number) {
+  batch(() => {
+    setPlaying(false);
+    setFilm(true);
+    setTime(t);
   });
 }
 
@@ -127,6 +139,10 @@ export function Viewer() {
   });
   onCleanup(() => clearInterval(timer));
 
+  const enlarged = createMemo(() => {
+    const d = state.scene()?.displacement;
+    return d && arrows() !== "off" ? enlargement(d, arrows()) : undefined;
+  });
   const drawOver = () => {
     const on = screen(over);
     const s = state.scene();
@@ -187,6 +203,7 @@ export function Viewer() {
         g.fill();
       }
     }
+    if (enlarged() && s.displacement) drawArrows(on, s.displacement, arrows(), enlarged()!, time(), scale, s.pixel_um);
     // A scale bar of a round length, about a sixth of the picture.
     const lengths = [10, 20, 50, 100, 200, 500, 1000, 2000];
     const wanted = (shape()[1] * s.pixel_um) / 6;
@@ -271,6 +288,17 @@ export function Viewer() {
             />
             Demixing SNR
           </label>
+          <Show when={state.scene()?.displacement}>
+            {(d) => (
+              <select aria-label="Arrows of the displacement" title="How the tissue is displaced in the frame shown, enlarged" value={arrows()} onChange={(e) => setArrows(e.currentTarget.value as Arrows)}>
+                <option value="off">No arrows</option>
+                <option value="all">Displacement</option>
+                <Show when={d().beyond_px}>
+                  <option value="beyond">Bending only</option>
+                </Show>
+              </select>
+            )}
+          </Show>
         </fieldset>
         <span class="spring" />
         <button type="button" class="quiet" disabled={!state.projection()} title="Keep this picture to compare with" onClick={() => (state.setPinned({ projection: state.projection()!, spec: state.spec() }), setCompare("beside"))}>
@@ -384,6 +412,7 @@ export function Viewer() {
           <input type="checkbox" checked={adc()} onChange={(e) => setAdc(e.currentTarget.checked)} /> true counts
         </label>
       </div>
+      <Courses time={time()} film={film()} seek={seek} />
     </section>
   );
 }

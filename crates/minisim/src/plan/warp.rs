@@ -175,7 +175,7 @@ impl Deformation {
         let mut reach = [0.0_f64; 2];
         for t in frames {
             let frame = self.frame(fov, t);
-            for place in places(self.grid, fov) {
+            for place in self.grid.places(fov) {
                 let local = frame.local_px(place[0], place[1]);
                 for k in 0..2 {
                     reach[k] = reach[k].max((frame.path_px[k] + local[k]).abs());
@@ -191,7 +191,7 @@ impl Deformation {
     pub fn fold(&self, fov: [usize; 2], mut frames: Range<usize>) -> Option<String> {
         frames.find_map(|t| {
             let frame = self.frame(fov, t);
-            places(self.grid, fov).find_map(|[y, x]| {
+            self.grid.places(fov).find_map(|[y, x]| {
                 let jacobian = frame.jacobian(y, x);
                 // Not a number is refused, too.
                 let fine = jacobian > LEAST_JACOBIAN;
@@ -236,13 +236,15 @@ impl Deformation {
     }
 }
 
-/// Nodes of a grid and the middles between them, as far as the field of view reaches: (y, x), px.
-fn places(grid: Grid, fov: [usize; 2]) -> impl Iterator<Item = [f64; 2]> {
-    let axis = move |k: usize| {
-        let last = fov[k] as f64 - 1.0;
-        (0..2 * grid.shape[k] - 1).map(move |i| (0.5 * i as f64 * grid.spacing_px).min(last.max(0.0)))
-    };
-    axis(0).flat_map(move |y| axis(1).map(move |x| [y, x]))
+impl Grid {
+    /// The nodes and the middles between them, as far as a field of view of (height, width) px reaches: (y, x), px.
+    pub fn places(self, fov: [usize; 2]) -> impl Iterator<Item = [f64; 2]> {
+        let axis = move |k: usize| {
+            let last = fov[k] as f64 - 1.0;
+            (0..2 * self.shape[k] - 1).map(move |i| (0.5 * i as f64 * self.spacing_px).min(last.max(0.0)))
+        };
+        axis(0).flat_map(move |y| axis(1).map(move |x| [y, x]))
+    }
 }
 
 /// The displacements of one frame.

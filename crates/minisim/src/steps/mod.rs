@@ -2,8 +2,8 @@
 
 use crate::{
     building::Builder,
-    spec::{Checker, Extent, Needs, record::Record},
-    truth::{self, Declared},
+    spec::{Acquisition, Checker, Extent, Needs, record::Record},
+    truth::{self, Declared, GroundTruth},
 };
 
 /// What part of the experiment a step belongs to, which decides when it is built.
@@ -57,6 +57,36 @@ pub struct Margin {
     pub field: &'static str,
 }
 
+/// A number that tells how strong an effect is in a recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantity {
+    /// What it is, in words that stand before the number.
+    pub what: &'static str,
+    /// The number.
+    pub value: f64,
+    /// Its unit; empty where it has none.
+    pub unit: &'static str,
+}
+
+impl Quantity {
+    /// In words, such as `99 % within 4.1 µm`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let Self { what, value, unit } = self;
+        let size = value.abs();
+        let decimals = if size >= 100.0 || size == 0.0 {
+            0
+        } else if size >= 1.0 {
+            1
+        } else if size >= 0.1 {
+            2
+        } else {
+            3
+        };
+        format!("{what} {value:.decimals$} {unit}").trim_end().to_owned()
+    }
+}
+
 /// One effect of the forward model.
 pub trait Step: Sized {
     /// Name in specs.
@@ -88,6 +118,11 @@ pub trait Step: Sized {
 
     /// Checks what no single field's bound can say.
     fn check(&self, _cx: &mut Checker<'_>) {}
+
+    /// How strong the effect is in a recording with this ground truth, for people; empty where there is nothing to say.
+    fn strength(&self, _truth: &GroundTruth, _acquisition: &Acquisition) -> Vec<Quantity> {
+        Vec::new()
+    }
 
     /// Adds the effect to the scene.
     fn build(&self, scene: &mut Builder<'_>);
@@ -172,6 +207,12 @@ macro_rules! chain {
             #[must_use]
             pub fn rank(&self) -> usize {
                 rank_of(self.kind())
+            }
+
+            /// How strong the effect is in a recording with this ground truth.
+            #[must_use]
+            pub fn strength(&self, truth: &GroundTruth, acquisition: &Acquisition) -> Vec<Quantity> {
+                match self { $(Self::$name(step) => step.strength(truth, acquisition),)* }
             }
 
             /// Checks what no single field's bound can say.
