@@ -22,7 +22,7 @@ pub(super) const CHAPTER: Chapter = Chapter {
              geometry, not noise. Sharper or fewer footprints lower it. \"Detectable\" looks at one pixel and no neighbours, so in \
              a crowd it promises more cells than anyone can tell apart.",
     knobs: &[
-        Knob { label: "Density of cells", unit: "/mm³", min: 1000.0, max: 25_000.0, step: 1000.0, start: 9000.0 },
+        Knob { label: "Density of cells", unit: "/mm³", min: 1000.0, max: 20_000.0, step: 1000.0, start: 9000.0 },
         Knob { label: "Photons per fluorescence unit", unit: "", min: 20.0, max: 2000.0, step: 20.0, start: 200.0 },
         Knob { label: "Numerical aperture", unit: "", min: 0.15, max: 0.6, step: 0.05, start: 0.45 },
     ],
@@ -42,6 +42,8 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
             ("steps.place_neurons.populations.0.density_per_mm3", json!(density)),
             ("steps.sensor.photons_per_unit", json!(photons)),
             ("acquisition.optics.na", json!(na)),
+            // So that much light does not saturate the sensor, which would tell nothing.
+            ("acquisition.image_sensor.bit_depth", json!(12)),
         ],
     )?)?;
     let bounds = film.scene.bounds()?;
@@ -65,8 +67,7 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
         add(&mut one, film.shape(), &film.truth.planted.in_fov(patch), snr.min(MOST_SNR) as f32);
         told.iter_mut().zip(&one).for_each(|(told, one)| *told = told.max(*one));
     }
-    let map =
-        picture("Each cell as bright as it can be told (white: demixing SNR 20)", film.shape(), told, film.pixel_um());
+    let map = picture("Demixing SNR of each cell (white: 20)", film.shape(), told, film.pixel_um());
     let demixable = reach(&bounds.demixing_snr, DETECT_SNR_THRESHOLD);
     let detectable = film.truth.detectable().iter().filter(|d| **d).count();
     let [dy, dx] = bounds.shift_sd_bound_px;
@@ -80,13 +81,13 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
             Panel::Image(film.image("A frame of the film", film.frame(film.liveliest(), None))),
             Panel::Image(map.between(0.0, MOST_SNR as f32)),
             Panel::Plot(Plot {
-                title: "Cells that reach a ratio of transient to noise".into(),
-                x: "ratio".into(),
-                y: "cells that reach it (%)".into(),
+                title: "Cells whose transient reaches a multiple of the noise".into(),
+                x: "multiple".into(),
+                y: "cells (%)".into(),
                 series: vec![
-                    curve("brightest pixel, no neighbours", detection),
-                    curve("all pixels, neighbours known", &alone),
-                    curve("all pixels, neighbours unknown", &bounds.demixing_snr),
+                    curve("one pixel, alone", detection),
+                    curve("all pixels, alone", &alone),
+                    curve("among neighbours", &bounds.demixing_snr),
                 ],
             }),
         ],
@@ -109,6 +110,6 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
             ),
             Quantity::new("Displacement known to, at best", motion_px, 3, "px"),
         ],
-        caption: "What a film can tell at all. What lies between the curves with neighbours known and unknown is the price of the crowd.",
+        caption: "What a film can tell at all. Neighbours lower the curve of all pixels: that is the price of the crowd, which no method is spared.",
     })
 }
