@@ -83,6 +83,14 @@ pub(crate) fn read(mut file: impl Read, most: usize) -> Result<Npy, NpyError> {
     Ok(Npy { shape, values })
 }
 
+/// What follows the header of an array, such as the pickle of an array of objects; `None` if this is no array.
+pub(crate) fn body(bytes: &[u8]) -> Option<&[u8]> {
+    let [_, _, _, _, _, _, version, _] = bytes.get(..8)?.try_into().ok()?;
+    let wide = if version == 1 { 2 } else { 4 };
+    let length = bytes.get(8..8 + wide)?.iter().rev().fold(0_usize, |n, b| n << 8 | usize::from(*b));
+    bytes.strip_prefix(b"\x93NUMPY")?.get(2 + wide + length..)
+}
+
 fn damaged(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }

@@ -75,7 +75,7 @@ const ROOMS: &[&[&str]] = &[
     &["sink"],
     &["render"],
     &["run"],
-    &["metrics", "pair", "presets", "sweep"],
+    &["metrics", "pair", "presets", "sweep", "benchmark"],
 ];
 
 #[test]
