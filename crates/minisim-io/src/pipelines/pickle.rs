@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::npy::by_rows;
+
 /// Operations carried out at most, and bytes of one value: more is no result of a pipeline.
 const MAX_OPERATIONS: usize = 200_000_000;
 
@@ -408,28 +410,6 @@ fn built(object: Value, state: Value) -> Result<Value, Why> {
     }
 }
 
-/// Numbers that were stored by columns, by rows.
-fn by_rows(values: &[f64], shape: &[usize]) -> Vec<f64> {
-    let mut out = Vec::with_capacity(values.len());
-    let mut at = vec![0; shape.len()];
-    for _ in 0..values.len() {
-        let (mut from, mut step) = (0, 1);
-        for (i, side) in at.iter().zip(shape) {
-            from += i * step;
-            step *= side;
-        }
-        out.push(values[from]);
-        for (i, side) in at.iter_mut().zip(shape).rev() {
-            *i += 1;
-            if *i < *side {
-                break;
-            }
-            *i = 0;
-        }
-    }
-    out
-}
-
 fn sides(shape: &[Value]) -> Option<Vec<usize>> {
     shape.iter().map(|s| if let Value::Number(n) = s { Some(*n as usize) } else { None }).collect()
 }
@@ -477,11 +457,6 @@ mod tests {
         for n in 0..bytes.len() {
             assert!(read(&bytes[..n]).is_err(), "{n}");
         }
-    }
-
-    #[test]
-    fn what_is_stored_by_columns_is_turned() {
-        assert_eq!(by_rows(&[1.0, 4.0, 2.0, 5.0, 3.0, 6.0], &[2, 3]), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     }
 
     #[test]
