@@ -248,6 +248,7 @@ fn simulate<S: Sink>(spec: &Spec, sink: S, args: &Args, cancel: &Cancel) -> Resu
     };
     let options = minisim::Options {
         until: args.until.as_deref(),
+        bounds: false,
         memory_limit_bytes: minisim_io::available_memory_bytes(),
         cancel: cancel.clone(),
         on_event: Some(&mut on_event),

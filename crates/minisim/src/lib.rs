@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "only the library itself must be pure"))]
 
 pub mod benchmark;
+pub mod bounds;
 pub mod building;
 pub mod cells;
 mod fields;
@@ -35,6 +36,7 @@ pub mod sweep;
 pub mod timeline;
 pub mod truth;
 
+pub use bounds::Bounds;
 #[doc(hidden)]
 pub use level::{Loops, at_best_level, at_every_level};
 pub use physics::detection::DETECT_SNR_THRESHOLD;

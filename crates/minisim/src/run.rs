@@ -42,6 +42,8 @@ pub enum RunError {
 pub struct Options<'a> {
     /// Stop after this stage (a stage name or a step's kind); everything if `None`.
     pub until: Option<&'a str>,
+    /// Add the bounds of an ideal observer to the ground truth ([`Scene::bounds`]).
+    pub bounds: bool,
     /// Refuse a spec whose scene takes more memory than this (bytes); the movie is streamed and not part of it.
     pub memory_limit_bytes: Option<f64>,
     /// Stops the run from elsewhere.
@@ -118,6 +120,10 @@ pub fn simulate_into<S: Sink>(
     }
     let mut scene = Scene::new(spec)?;
     options.check()?;
+    if options.bounds {
+        scene.record_bounds(until)?;
+        options.check()?;
+    }
     let n_stages = scene.plan.stages.iter().filter(|s| until.is_none_or(|u| s.rank <= u)).count();
     let n_frames = if n_stages == 0 { 0 } else { scene.n_frames };
     options.tell(Event::Built { n_frames });

@@ -217,6 +217,52 @@ pub const COMMON: &[Declared] = &[
     },
 ];
 
+/// Arrays that are there if they were asked for: what an ideal observer could make of the film. See [`crate::bounds`].
+pub const BOUNDS: &[Declared] = &[
+    Declared {
+        name: "trace_sd_bound",
+        dims: &[Dim::Unit],
+        unit: "fluorescence units",
+        doc: "Least standard deviation that any estimate of the cell's trace from single frames can have, neighbours unknown.",
+        stored: Stored::Extra,
+    },
+    Declared {
+        name: "demixing_snr",
+        dims: &[Dim::Unit],
+        unit: "",
+        doc: "The cell's largest transient divided by trace_sd_bound.",
+        stored: Stored::Extra,
+    },
+    Declared {
+        name: "crosstalk",
+        dims: &[Dim::Unit],
+        unit: "",
+        doc: "How many times larger trace_sd_bound is than if the traces of all other cells were known; 1 for a cell that overlaps none.",
+        stored: Stored::Extra,
+    },
+    Declared {
+        name: "spike_amplitude_bound",
+        dims: &[Dim::Unit],
+        unit: "spikes",
+        doc: "Least standard deviation of the size of a lone spike whose time is not known either.",
+        stored: Stored::Extra,
+    },
+    Declared {
+        name: "spike_time_sd_bound_s",
+        dims: &[Dim::Unit],
+        unit: "s",
+        doc: "Least standard deviation of the time of a lone spike whose size is not known either.",
+        stored: Stored::Extra,
+    },
+    Declared {
+        name: "shift_sd_bound_px",
+        dims: &[Dim::Yx],
+        unit: "px",
+        doc: "Least standard deviation of the brain's displacement in a frame if all else is known.",
+        stored: Stored::Extra,
+    },
+];
+
 /// Everything that is exactly known about a recording. Arrays whose step did not run are absent.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct GroundTruth {

@@ -72,6 +72,7 @@ const ROOMS: &[&[&str]] = &[
     &["recording"],
     &["kernels"],
     &["scene"],
+    &["bounds"],
     &["sink"],
     &["render"],
     &["run"],

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use minisim::{Cancel, Options, RunError, benchmark::Recording, simulate_into};
+use minisim::{Cancel, Options, RunError, benchmark::Recording, simulate_into, truth::BOUNDS};
 use minisim_io::{
     FileOptions, Format, IoError, Reader, ZarrOptions, ZarrSink, available_memory_bytes, convert, may_be_running,
     process_name,
@@ -45,7 +45,9 @@ fn kept(root: &Path, recording: &Recording, format: Format) -> Option<Made> {
 }
 
 fn is_whole(path: &Path, recording: &Recording) -> bool {
-    Reader::open(path).is_ok_and(|r| r.spec().cache_key() == recording.spec.cache_key())
+    // Bounds are asked for separately, so a recording of this spec may have none.
+    let bounded = |r: &Reader| r.truth_array(BOUNDS[0].name).is_ok_and(|array| array.is_some());
+    Reader::open(path).is_ok_and(|r| r.spec().cache_key() == recording.spec.cache_key() && bounded(&r))
 }
 
 /// Makes what is not there yet of a recording that is kept; whether there was anything to do.
@@ -151,8 +153,12 @@ fn remove(folder: &Path) -> Result<(), Failure> {
 
 fn simulate(recording: &Recording, path: &Path, cancel: &Cancel) -> Result<(), Failure> {
     let sink = ZarrSink::create(path, ZarrOptions { overwrite: true }).map_err(Failure::run)?;
-    let options =
-        Options { cancel: cancel.clone(), memory_limit_bytes: available_memory_bytes(), ..Options::default() };
+    let options = Options {
+        bounds: true,
+        cancel: cancel.clone(),
+        memory_limit_bytes: available_memory_bytes(),
+        ..Options::default()
+    };
     let done = simulate_into(&recording.spec, sink, options);
     done.map(|_| ()).map_err(|e| match e {
         RunError::Cancelled => Failure::Interrupted(STOPPED),

@@ -173,6 +173,18 @@ impl Figures {
     }
 }
 
+impl Ideal {
+    pub(super) fn of(truth: &GroundTruth, pixel_um: f64) -> Self {
+        let Some(ideal) = minisim::benchmark::ideal(&truth.subset(truth.detectable())) else { return Self::default() };
+        let mut corr = ideal.trace_corr;
+        corr.sort_by(f64::total_cmp);
+        Self {
+            trace_corr: corr.get(corr.len() / 2).copied().and_then(known),
+            motion_rmse_um: known(ideal.motion_rmse_px * pixel_um),
+        }
+    }
+}
+
 impl Cells {
     /// The cells that can be asked for, none of them found.
     pub(super) fn asked(truth: &GroundTruth) -> Self {

@@ -296,7 +296,7 @@ fn one(job: &Job<'_>, root: &Path, recording: &Recording) -> Result<Row, Failure
         jobs: job.args.jobs,
         finished_unix_s: 0,
         figures: None,
-        ideal: Ideal::default(),
+        ideal: Ideal::of(&truth, pixel_um),
         cells: Cells::asked(&truth),
     };
     let limit = Duration::from_secs_f64(job.args.time_limit);
@@ -322,7 +322,9 @@ fn one(job: &Job<'_>, root: &Path, recording: &Recording) -> Result<Row, Failure
             Some(&found.score)
         }
         Err((status, why)) => {
-            (row.status, row.why) = (*status, Some(why.clone()));
+            // The folder is gone by the time that anybody reads this.
+            let why = why.replace(&*work.out().to_string_lossy(), "{out}");
+            (row.status, row.why) = (*status, Some(why));
             None
         }
     };

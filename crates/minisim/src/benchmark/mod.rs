@@ -8,7 +8,11 @@ mod standard;
 
 use serde_json::Value as Json;
 
-use crate::spec::{Finding, Report, Spec, record::unknown_name_remedy};
+use crate::{
+    bounds::Bounds,
+    spec::{Finding, Report, Spec, record::unknown_name_remedy},
+    truth::GroundTruth,
+};
 
 /// The spec that all recordings start from: CA1 through a Miniscope V4, whose brain moves.
 const BASE: &str = include_str!("base.json");
@@ -194,6 +198,34 @@ fn spec_of(changes: &[Change], size: Size) -> Result<Spec, Report> {
         }
     }
     Ok(Spec::from_json(&tree.to_string())?.spec.set_all(fields)?.spec)
+}
+
+/// What an ideal observer, who knows every footprint, the background and the noise, reaches on a recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ideal {
+    /// Correlation of each cell's trace, estimated frame by frame as well as the light allows, with the true one.
+    pub trace_corr: Vec<f64>,
+    /// RMS error of the motion (px).
+    pub motion_rmse_px: f64,
+}
+
+/// What an ideal observer reaches; `None` where the truth holds no bounds.
+#[must_use]
+pub fn ideal(truth: &GroundTruth) -> Option<Ideal> {
+    let bounds = Bounds::of_truth(truth)?;
+    let corr = |(unit, bound): (usize, &f64)| {
+        let trace = truth.trace(unit);
+        let n = trace.len().max(1) as f64;
+        let mean = trace.iter().sum::<f64>() / n;
+        let variance = trace.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n;
+        // The error is noise that has nothing to do with the trace.
+        (variance / (variance + bound * bound)).sqrt()
+    };
+    let [dy, dx] = bounds.shift_sd_bound_px;
+    Some(Ideal {
+        trace_corr: bounds.trace_sd_bound.iter().enumerate().map(corr).collect(),
+        motion_rmse_px: ((dy * dy + dx * dx) / 2.0).sqrt(),
+    })
 }
 
 #[cfg(test)]

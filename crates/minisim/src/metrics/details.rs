@@ -35,7 +35,7 @@ pub struct Details {
     pub events: Option<EventScore>,
     /// Median correlation of activity counted in bins of this many frames: (frames, correlation).
     pub binned_activity_corr: Vec<(usize, f64)>,
-    /// Recall by depth, detection SNR, neighbours, shading by vessels and time in focus, where those are known.
+    /// Recall by depth, detection SNR, demixing SNR, neighbours, shading by vessels and time in focus, where those are known.
     pub recall_by: Vec<BinnedRecall>,
     /// Pairs with a Jaccard distance of at most 0.7, as CaImAn compares.
     pub caiman: ThresholdScore,
@@ -388,6 +388,7 @@ pub fn properties(truth: &GroundTruth) -> Vec<(&'static str, Vec<f64>)> {
     let mut by = vec![("depth (µm)", truth.depth_um())];
     for (name, array) in [
         ("detection SNR", "peak_snr"),
+        ("demixing SNR", "demixing_snr"),
         ("share of light lost to vessels", "vessel_overlap_fraction"),
         ("share of frames in focus", "in_focus_fraction"),
     ] {

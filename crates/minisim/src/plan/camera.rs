@@ -15,6 +15,20 @@ pub struct DigitiseModel {
     pub max_count: u32,
 }
 
+impl DigitiseModel {
+    /// What a pixel's count tells of the mean number of its electrons where that is `mean_e`: one over the variance of all noise
+    /// (1/e⁻²). Photons, read noise and rounding add up; a pixel whose mean is beyond the largest count tells nothing.
+    #[must_use]
+    pub fn information(&self, mean_e: f64) -> f64 {
+        // Of numbers that were rounded down, any remainder is as likely as another.
+        let rounding_adu2 = 1.0 / 12.0;
+        let variance = mean_e
+            + self.read_noise_e * self.read_noise_e
+            + rounding_adu2 / (self.gain_adu_per_e * self.gain_adu_per_e);
+        if mean_e * self.gain_adu_per_e < f64::from(self.max_count) { 1.0 / variance } else { 0.0 }
+    }
+}
+
 /// What turns light into counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Camera {

@@ -73,6 +73,8 @@ impl Builder<'_> {
             plan,
             warnings: self.warnings,
             couplings: self.couplings.into_inner(),
+            shown,
+            activity: self.cells.traces.map(|traces| traces.activity),
             truth: GroundTruth { planted, focal_depth_um: self.focal_depth_um, arrays },
             ranks,
             tiles,

@@ -15,6 +15,7 @@ use crate::{
     recording::Content,
     spec::{Finding, Report, Spec},
     steps::{self, AnyStep, Domain, Step},
+    timeline::Activity,
     truth::{Declared, Dim, GroundTruth, TruthArray},
 };
 pub use crate::{building::CALIBRATION_S, plan::Canvas};
@@ -36,6 +37,10 @@ pub struct Scene {
     pub couplings: BTreeSet<(&'static str, &'static str)>,
     truth: GroundTruth,
     ranks: Vec<usize>,
+    /// Cell by cell of the canvas, whether it is a unit of the ground truth.
+    pub(crate) shown: Vec<bool>,
+    /// How the cells fire and glow, if they do.
+    pub(crate) activity: Option<Arc<dyn Activity>>,
     /// The cells' footprints, laid out for rendering.
     tiles: Option<Arc<Tiles>>,
     /// The camera's tables.
@@ -138,6 +143,12 @@ impl Scene {
     #[must_use]
     pub fn recorded(&self) -> &GroundTruth {
         &self.truth
+    }
+
+    /// Adds arrays to the ground truth, as known once the step of rank `rank` has run.
+    pub(crate) fn add_truth(&mut self, rank: usize, arrays: Vec<TruthArray>) {
+        self.ranks.extend(arrays.iter().map(|_| rank));
+        self.truth.arrays.extend(arrays);
     }
 
     /// The ground truth of a run that stops after the step of rank `until` (all steps if `None`): arrays of later steps are

@@ -281,9 +281,9 @@ pub(crate) fn lister_of(name: &str) -> Option<(&'static str, &'static str)> {
     LISTS.iter().find_map(|(kind, lists)| Some((*kind, lists.iter().find(|list| list.0 == name)?.1)))
 }
 
-/// All arrays that a ground truth may hold: those of every recording, then those of the steps in chain order.
+/// All arrays that a ground truth may hold: those of every recording, the bounds, then those of the steps in chain order.
 pub fn all_declared() -> impl Iterator<Item = &'static Declared> {
-    truth::COMMON.iter().chain(RECORDS.iter().copied().flatten())
+    truth::COMMON.iter().chain(truth::BOUNDS).chain(RECORDS.iter().copied().flatten())
 }
 
 /// The arrays that the step `kind` records; for no kind (`""`), those of every recording.
