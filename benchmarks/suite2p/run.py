@@ -40,5 +40,3 @@ settings["run"]["do_regmetrics"] = False
 db = suite2p.default_db()
 db.update(data_path=[str(work)], save_path0=str(args.out), file_list=["film.tif"])
 suite2p.run_s2p(db=db, settings=settings)
-p = args.out / "suite2p/plane0/iscell.npy"
-np.save(p, np.ascontiguousarray(np.load(p)))

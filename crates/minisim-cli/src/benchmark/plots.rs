@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use crate::{picture::scale::ticks, score::html::escaped};
 
-const WIDTH: f64 = 360.0;
+const WIDTH: f64 = 330.0;
+const WIDE: f64 = 1100.0;
 const HEIGHT: f64 = 250.0;
 const LEFT: f64 = 44.0;
 const RIGHT: f64 = 10.0;
@@ -48,6 +49,8 @@ pub(super) struct Plot<'a> {
     /// Least and largest value of the left axis.
     pub(super) y: [f64; 2],
     pub(super) series: Vec<Series>,
+    /// As wide as the page, for many names.
+    pub(super) wide: bool,
 }
 
 impl Across {
@@ -91,13 +94,15 @@ pub(super) fn figure(plot: &Plot<'_>) -> String {
     // Names stand slanted and take more room.
     let bottom = if names { BOTTOM + 46.0 } else { BOTTOM };
     let height = HEIGHT + bottom - BOTTOM;
-    let (w, h) = (WIDTH - LEFT - RIGHT, height - TOP - bottom);
+    let width = if plot.wide { WIDE } else { WIDTH };
+    let (w, h) = (width - LEFT - RIGHT, height - TOP - bottom);
     let px = |x: f64| LEFT + plot.across.share(x) * w;
     let [low, high] = plot.y;
     let py = |y: f64| TOP + (1.0 - (y.clamp(low, high) - low) / (high - low).max(f64::MIN_POSITIVE)) * h;
     let mut out = format!(
-        "<figure><figcaption>{}</figcaption><svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{}\">",
+        "<figure><figcaption>{}</figcaption><svg viewBox=\"0 0 {width} {height}\"{} role=\"img\" aria-label=\"{}\">",
         escaped(plot.title),
+        if plot.wide { " class=\"full\"" } else { "" },
         escaped(plot.title)
     );
     let (marks, decimals) = ticks(low, high, 5);
@@ -205,7 +210,8 @@ mod tests {
         let series =
             vec![Series { number: Some(0), points: vec![Point { x: 0.0, y: 0.5, interval: Some([0.4, 0.6]) }] }];
         let across = Across::Names(vec!["<b>".into()]);
-        let svg = figure(&Plot { title: "a < b", across, x_label: "x", y_label: "y", y: [0.0, 1.0], series });
+        let svg =
+            figure(&Plot { title: "a < b", across, x_label: "x", y_label: "y", y: [0.0, 1.0], series, wide: false });
         assert!(svg.contains("a &lt; b") && svg.contains("&lt;b&gt;") && svg.contains("circle"), "{svg}");
     }
 }

@@ -380,7 +380,7 @@ impl Case {
                 }
             };
             let label = format!("{factor} ({unit})");
-            self.figures_of(out, factor, &levels, &across, &label);
+            self.figures_of(out, &capital(factor), &levels, &across, &label);
         }
         let rest: Vec<&(&str, &str, f64)> = self
             .recordings
@@ -392,13 +392,12 @@ impl Case {
             rest.iter().enumerate().map(|(i, (name, ..))| (i as f64, vec![*name])).collect();
         if levels.len() > 1 {
             let title = if FACTORS.iter().any(|(f, ..)| self.recordings.iter().any(|r| r.1 == *f)) {
-                "scope and region"
+                "Scope and region"
             } else {
-                "effect"
+                "Effect"
             };
             self.figures_of(out, title, &levels, &|| Across::Names(names.clone()), "");
         }
-        out.push_str("</div>\n");
     }
 
     /// Recall, traces and motion against the levels of a factor; each level is one or more recordings.
@@ -435,48 +434,38 @@ impl Case {
             let by = recall_by("recordings", &vec![0.0; found.len()], &found, 1);
             by.bins.first().map(|bin| (bin.recall, Some(bin.interval)))
         };
-        let series = with_points(&recall, &|names| self.ideal_recall(names));
-        let title = format!("recall by {factor}");
-        out.push_str(&figure(&Plot {
-            title: &title,
-            across: across(),
-            x_label,
-            y_label: "recall",
-            y: [0.0, 1.0],
-            series,
-        }));
         let precision = |rows: &[Row]| mean(rows.iter().filter_map(PRECISION)).map(|v| (v, None));
-        let series = with_points(&precision, &|_| None);
-        if series.iter().any(|s| !s.points.is_empty()) {
-            let title = format!("precision by {factor}");
-            let plot = Plot { title: &title, across: across(), x_label, y_label: "precision", y: [0.0, 1.0], series };
-            out.push_str(&figure(&plot));
-        }
         let traces = |rows: &[Row]| {
             let all: Vec<f64> = rows.iter().flat_map(|r| r.cells.trace_corr.iter().flatten().copied()).collect();
             median_interval("traces", &all).map(|(middle, interval)| (middle, Some(interval)))
         };
-        let series = with_points(&traces, &|names| {
-            mean(names.iter().filter_map(|name| self.ideal(name, |r| r.ideal.trace_corr)))
-        });
-        if series.iter().any(|s| s.number.is_some() && !s.points.is_empty()) {
-            let title = format!("traces by {factor}: median correlation");
-            let plot = Plot { title: &title, across: across(), x_label, y_label: "median r", y: [0.0, 1.0], series };
-            out.push_str(&figure(&plot));
-        }
         let motion = |rows: &[Row]| mean(rows.iter().filter_map(MOTION)).map(|v| (v, None));
-        let series = with_points(&motion, &|names| {
-            mean(names.iter().filter_map(|name| self.ideal(name, |r| r.ideal.motion_rmse_um)))
-        });
-        if factor != "motion" && !x_label.is_empty() || series.iter().all(|s| s.number.is_none() || s.points.is_empty())
-        {
-            return;
+        let ideal = |names: &[&str], of: Figure| mean(names.iter().filter_map(|name| self.ideal(name, of)));
+        let all = [
+            ("Recall", "recall", with_points(&recall, &|names| self.ideal_recall(names))),
+            ("Precision", "precision", with_points(&precision, &|_| None)),
+            (
+                "Traces: median correlation",
+                "median r",
+                with_points(&traces, &|names| ideal(names, |r| r.ideal.trace_corr)),
+            ),
+            (
+                "Motion left over: RMS error",
+                "error (µm)",
+                with_points(&motion, &|names| ideal(names, |r| r.ideal.motion_rmse_um)),
+            ),
+        ];
+        let _ = write!(out, "<h3>{}</h3>\n<div class=\"plots\">\n", escaped(factor));
+        for (title, y_label, series) in all {
+            if series.iter().all(|s| s.number.is_none() || s.points.is_empty()) {
+                continue;
+            }
+            // Shares go to 1; errors have no end.
+            let most = series.iter().flat_map(|s| &s.points).map(|p| p.y).fold(0.1, f64::max);
+            let y = if y_label.contains("µm") { [0.0, 1.1 * most] } else { [0.0, 1.0] };
+            out.push_str(&figure(&Plot { title, across: across(), x_label, y_label, y, series, wide: false }));
         }
-        let most = series.iter().flat_map(|s| &s.points).map(|p| p.y).fold(0.1, f64::max);
-        let title = format!("motion left over by {factor}: RMS error");
-        let plot =
-            Plot { title: &title, across: across(), x_label, y_label: "error (µm)", y: [0.0, 1.1 * most], series };
-        out.push_str(&figure(&plot));
+        out.push_str("</div>\n");
     }
 
     /// Recall by properties of the cells, all recordings together.
@@ -525,7 +514,7 @@ impl Case {
             }
             if range[0] < range[1] && (!log || range[0] > 0.0) {
                 let across = if log { Across::Log(range) } else { Across::Linear(range) };
-                let title = format!("recall by {property}");
+                let title = format!("Recall by {property}");
                 out.push_str(&figure(&Plot {
                     title: &title,
                     across,
@@ -533,6 +522,7 @@ impl Case {
                     y_label: "recall",
                     y: [0.0, 1.0],
                     series,
+                    wide: false,
                 }));
             }
         }
@@ -575,12 +565,12 @@ impl Case {
 
     /// Time and memory.
     fn cost(&self, out: &mut String) {
-        out.push_str("<h2>Time and memory</h2>\n<div class=\"plots\">\n");
+        out.push_str("<h2>Time and memory</h2>\n");
         let names: Vec<String> = self.recordings.iter().map(|(name, ..)| (*name).to_owned()).collect();
         let plots: [(&str, &str, Figure); 3] = [
-            ("wall clock", "s", |r| r.wall_s),
-            ("processor time, all cores", "s", |r| r.cpu_s),
-            ("memory of the largest process", "GB", |r| r.peak_bytes.map(|b| b as f64 / 1e9)),
+            ("Wall clock", "s", |r| r.wall_s),
+            ("Processor time, all cores together", "s", |r| r.cpu_s),
+            ("Memory of the largest process", "GB", |r| r.peak_bytes.map(|b| b as f64 / 1e9)),
         ];
         for (title, y_label, of) in plots {
             let series: Vec<Series> = self
@@ -596,10 +586,10 @@ impl Case {
             let most = series.iter().flat_map(|s| &s.points).map(|p| p.y).fold(0.0, f64::max);
             if most > 0.0 {
                 let across = Across::Names(names.clone());
-                out.push_str(&figure(&Plot { title, across, x_label: "", y_label, y: [0.0, 1.05 * most], series }));
+                let plot = Plot { title, across, x_label: "", y_label, y: [0.0, 1.05 * most], series, wide: true };
+                let _ = writeln!(out, "<div class=\"wide\">{}</div>", figure(&plot));
             }
         }
-        out.push_str("</div>\n");
     }
 
     /// What failed, and the last words of it.
@@ -673,6 +663,12 @@ impl Case {
     fn ideal(&self, recording: &str, of: fn(&Row) -> Option<f64>) -> Option<f64> {
         self.rows.values().flatten().find(|r| r.recording == recording).and_then(of)
     }
+}
+
+/// With a capital letter.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn swatch(i: usize) -> String {
