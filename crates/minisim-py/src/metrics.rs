@@ -239,7 +239,23 @@ fn score<'py>(
     out.set_item("shift_rmse", s.shift_rmse)?;
     out.set_item("match_metric", s.match_metric.name())?;
     out.set_item("footprint_shift", (s.footprint_shift[0], s.footprint_shift[1]))?;
+    let bounds = s.bounds.map(|b| -> PyResult<_> {
+        let bounds = PyDict::new(py);
+        bounds.set_item("n_demixable", b.n_demixable)?;
+        for (name, value) in [
+            ("recall_demixable", b.recall_demixable),
+            ("trace_error_ratio", b.trace_error_ratio),
+            ("trace_corr_bound", b.trace_corr_bound),
+            ("spike_amplitude_bound", b.spike_amplitude_bound),
+            ("spike_time_sd_bound_s", b.spike_time_sd_bound_s),
+            ("shift_rmse_bound", b.shift_rmse_bound),
+        ] {
+            bounds.set_item(name, value)?;
+        }
+        Ok(bounds)
+    });
     let details = details_to_py(py, s.details)?;
+    details.set_item("bounds", bounds.transpose()?)?;
     details.set_item("true_units", s.true_units)?;
     details.set_item("match", match_to_py(py, s.matching)?)?;
     out.set_item("details", details)?;

@@ -90,6 +90,8 @@ pub struct Facts {
     pub n_cells: usize,
     /// Those of them that stand out of the noise.
     pub n_detectable: usize,
+    /// Those of them that an ideal observer could tell from their neighbours, if bounds were asked for.
+    pub n_demixable: Option<usize>,
     /// Depth of the focal plane, if the optics ran (µm).
     pub focal_depth_um: Option<f64>,
 }
@@ -136,6 +138,7 @@ pub fn simulate_into<S: Sink>(
         n_frames,
         n_cells: truth.n_units(),
         n_detectable: truth.detectable().iter().filter(|d| **d).count(),
+        n_demixable: truth.n_demixable(),
         focal_depth_um: truth.focal_depth_um,
     };
     let output = sink.finish(truth).map_err(RunError::Sink)?;

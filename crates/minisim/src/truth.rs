@@ -8,7 +8,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use rayon::prelude::*;
 
-use crate::footprint::FootprintStack;
+use crate::{footprint::FootprintStack, physics::detection::DETECT_SNR_THRESHOLD};
 pub(crate) use values::Constant;
 pub use values::{Rows, Values};
 
@@ -348,6 +348,13 @@ impl GroundTruth {
     #[must_use]
     pub fn detectable(&self) -> &[bool] {
         self.flags("detectable").unwrap_or_default()
+    }
+
+    /// How many cells an ideal observer could tell from their neighbours: those whose `demixing_snr` is at least
+    /// [`DETECT_SNR_THRESHOLD`]. `None` where bounds were not asked for.
+    #[must_use]
+    pub fn n_demixable(&self) -> Option<usize> {
+        Some(self.f64s("demixing_snr")?.iter().filter(|snr| **snr >= DETECT_SNR_THRESHOLD).count())
     }
 
     /// Whether each cell lies within the depth of field, `(unit,)`.

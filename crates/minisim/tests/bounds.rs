@@ -88,7 +88,7 @@ fn two_cells_that_overlap_by_rho_lose_one_over_the_root_of_one_less_its_square()
 /// A film of cells in all that takes from their light and adds to it, at rest.
 fn film(density_per_mm3: f64, photons_per_unit: f64, duration_s: f64, na: f64) -> Spec {
     spec(&json!({
-        "acquisition": { "fps": 20.0, "duration_s": duration_s, "optics": { "na": na }, "image_sensor": {
+        "acquisition": { "fps": 20.0, "duration_s": duration_s, "optics": { "na": na }, "focal_depth_in_tissue_um": 75.0, "image_sensor": {
             "n_px_height": 60, "n_px_width": 66, "pixel_pitch_um": 16.0, "bit_depth": 16, "gain_adu_per_e": 1.5 } },
         "seed": 6,
         "steps": [
@@ -330,7 +330,7 @@ fn bounds_are_there_if_asked_for_and_the_same_at_every_level() {
 }
 
 #[test]
-fn more_light_lowers_all_bounds_and_depth_of_focus_counts() {
+fn more_light_lowers_all_bounds() {
     let (dim, bright) = (bounds(&film(20_000.0, 200.0, 5.0, 0.3)), bounds(&film(20_000.0, 800.0, 5.0, 0.3)));
     for (a, b) in dim.trace_sd_bound.iter().zip(&bright.trace_sd_bound) {
         // Photons alone would give a half; read noise is worth more in the dark.
@@ -356,7 +356,7 @@ fn a_cell_that_comes_out_of_focus_is_told_by_its_mean_footprint() {
     };
     let (at_rest, unmoved, away) = (bounds(&still), moving(0.0), moving(40.0));
     for (a, b) in at_rest.trace_sd_bound.iter().zip(&unmoved.trace_sd_bound) {
-        assert!((a / b - 1.0).abs() < 0.02, "{a} {b}");
+        assert!((a / b - 1.0).abs() < 0.05, "{a} {b}");
     }
     assert!(at_rest.trace_sd_bound != away.trace_sd_bound);
 }
@@ -374,6 +374,55 @@ fn without_a_sensor_there_are_no_bounds_and_words_say_so() {
     assert!(text.contains("steps.sensor") && text.contains("run all steps"), "{text}");
     let text = refused(&spec.without_step("composite").expect("valid").spec, None);
     assert!(text.contains("steps.composite"), "{text}");
-    let none = bounds(&spec.set("steps.place_neurons.populations[0].density_per_mm3", "1e-3").expect("valid").spec);
+    let none = bounds(&spec.set("steps.place_neurons.density_per_mm3", "1e-3").expect("valid").spec);
     assert!(none.trace_sd_bound.is_empty() && math::hypot(none.shift_sd_bound_px[0], 0.0) > 0.0);
+}
+
+#[test]
+#[ignore = "slow"]
+fn zz_time() {
+    for (n_px, density) in [(2048, 0.0), (608, 0.0)] {
+        let mut spec = minisim::presets::preset("v4-ca1").unwrap();
+        for (p, v) in [
+            ("acquisition.duration_s", "3".to_owned()),
+            ("acquisition.image_sensor.n_px_height", n_px.to_string()),
+            ("acquisition.image_sensor.n_px_width", n_px.to_string()),
+            ("acquisition.optics.field_curvature_radius_um", "null".to_owned()),
+        ] {
+            spec = spec.set(p, &v).unwrap().spec;
+        }
+        if density > 0.0 {
+            spec = spec.set("steps.place_neurons.populations[0].depth_range_um", "[20,220]").unwrap().spec;
+            spec = spec.set("steps.place_neurons.populations[0].min_distance_um", "6").unwrap().spec;
+        }
+        let fov_mm = spec.acquisition.fov_um().map(|um| um / 1e3);
+        let depth = if density > 0.0 { 0.2 } else { 0.02 };
+        spec = spec
+            .set(
+                "steps.place_neurons.populations[0].density_per_mm3",
+                &(10_000.0 / (fov_mm[0] * fov_mm[1] * depth)).to_string(),
+            )
+            .unwrap()
+            .spec;
+        let scene = Scene::new(&spec).unwrap_or_else(|e| panic!("{e}"));
+        let cpu = || {
+            let t = std::fs::read_to_string("/proc/self/stat").unwrap();
+            let f: Vec<&str> = t.rsplit(") ").next().unwrap().split(' ').collect();
+            f[11].parse::<f64>().unwrap() / 100.0
+        };
+        let s = std::time::Instant::now();
+        let c0 = cpu();
+        let b = scene.bounds().unwrap();
+        let mut c = b.crosstalk.clone();
+        c.sort_by(f64::total_cmp);
+        println!("user {} s", cpu() - c0);
+        println!(
+            "{n_px} {} cells {:?} s; median crosstalk {} demixable {} detectable {}",
+            c.len(),
+            s.elapsed(),
+            c[c.len() / 2],
+            b.demixing_snr.iter().filter(|s| **s >= 3.0).count(),
+            scene.recorded().detectable().iter().filter(|d| **d).count()
+        );
+    }
 }

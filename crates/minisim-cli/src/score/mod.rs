@@ -5,7 +5,7 @@ pub(crate) mod html;
 use std::path::PathBuf;
 
 use minisim::{
-    GroundTruth,
+    DETECT_SNR_THRESHOLD, GroundTruth,
     metrics::{self, Footprints, Rows, Score, ScoreOptions, Shift, Similarity},
 };
 use minisim_io::{EstimateFile, Numbers, Reader, read_estimate};
@@ -121,12 +121,27 @@ fn rows(score: &Score, options: &ScoreOptions) -> Vec<(String, String)> {
                 options.match_threshold
             ),
         ),
+    ];
+    if let Some(b) = &score.bounds {
+        let found = format!(
+            "{} of the {} that the best method could demix (demixing SNR ≥ {DETECT_SNR_THRESHOLD})",
+            number(b.recall_demixable),
+            b.n_demixable
+        );
+        rows.push(("recall, of what is possible".to_owned(), found));
+    }
+    rows.extend([
         ("average precision".to_owned(), number(d.precision_recall.average_precision)),
         ("mean overlap of pairs".to_owned(), number(score.mean_overlap)),
         ("merges, splits".to_owned(), format!("{}, {}", d.merges_and_splits.merges, d.merges_and_splits.splits)),
-    ];
+    ]);
     if score.trace_corr.is_finite() {
-        rows.push(("traces, median r".to_owned(), number(score.trace_corr)));
+        let best = score.bounds.map_or_else(String::new, |b| format!("; {} at best", number(b.trace_corr_bound)));
+        rows.push(("traces, median r".to_owned(), number(score.trace_corr) + &best));
+        if let Some(b) = score.bounds {
+            let error = format!("{} × the least possible from single frames (median)", number(b.trace_error_ratio));
+            rows.push(("trace error".to_owned(), error));
+        }
     }
     if score.activity_corr.is_finite() {
         rows.push((
@@ -149,8 +164,17 @@ fn rows(score: &Score, options: &ScoreOptions) -> Vec<(String, String)> {
             ),
         ));
     }
+    if let Some(b) = score.bounds.filter(|_| d.events.is_some()) {
+        let best = format!(
+            "size to ± {} spikes, time to ± {:.3} s (medians)",
+            number(b.spike_amplitude_bound),
+            b.spike_time_sd_bound_s
+        );
+        rows.push(("a lone spike, at best".to_owned(), best));
+    }
     if let Some(rmse) = score.shift_rmse {
-        rows.push(("motion, RMS error".to_owned(), format!("{} px", number(rmse))));
+        let best = score.bounds.map_or_else(String::new, |b| format!("; {:.3} px at best", b.shift_rmse_bound));
+        rows.push(("motion, RMS error".to_owned(), format!("{} px{best}", number(rmse))));
     }
     if score.footprint_shift != [0, 0] {
         let [dy, dx] = score.footprint_shift;
@@ -233,6 +257,15 @@ pub(crate) fn as_json(score: &Score) -> Value {
         "n_detectable": score.n_detectable,
         "match_metric": score.match_metric.name(),
         "footprint_shift": score.footprint_shift,
+        "bounds": score.bounds.map(|b| json!({
+            "n_demixable": b.n_demixable,
+            "recall_demixable": b.recall_demixable,
+            "trace_error_ratio": b.trace_error_ratio,
+            "trace_corr_bound": b.trace_corr_bound,
+            "spike_amplitude_bound": b.spike_amplitude_bound,
+            "spike_time_sd_bound_s": b.spike_time_sd_bound_s,
+            "shift_rmse_bound": b.shift_rmse_bound,
+        })),
         "details": {
             "average_precision": curve.average_precision,
             "precision_recall": {

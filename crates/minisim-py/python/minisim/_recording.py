@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core, _show
+from ._bounds import BOUNDS, Bounds
 from ._models import Spec
 from ._models_ext import SpecWarning
 from ._truth import ABSENT, ARRAYS, Flags as Flags, Floats as Floats, TruthArrays
@@ -221,6 +222,14 @@ class Recording:
         }
         attributes = {"spec": self.spec._text(), "spec_cache_key": self.spec.cache_key(), "pixel_size_um": pixel_um}
         return xarray.Dataset(variables, coordinates, attributes)
+
+    def bounds(self) -> Bounds:
+        """What an ideal observer could make of the film: from the ground truth if it was asked for there, else computed from the
+        spec. ``ValueError`` where there is no sensor, so that no noise sets bounds."""
+        held = {name: getattr(self.ground_truth, name) for name in BOUNDS}
+        if all(values is not None for values in held.values()):
+            return Bounds(**held)
+        return Bounds(**_core.Scene(self.spec._text()).bounds())
 
     def frame(self, t: int) -> NDArray[Any]:
         """Frame ``t`` of the film, (height, width)."""

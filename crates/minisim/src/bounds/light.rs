@@ -25,11 +25,11 @@ pub(super) struct Light {
 }
 
 impl Light {
-    pub(super) fn new(scene: &Scene, camera: &Camera, cells: &Cells) -> Self {
+    pub(super) fn new(scene: &Scene, camera: &Camera, patches: &[Patch], brightness: &[f64]) -> Self {
         let canvas = scene.canvas;
         let [height, width] = canvas.shape();
         let mut image = Image::dark(height * width);
-        cells.patches.iter().zip(&cells.brightness).for_each(|(patch, mean)| {
+        patches.iter().zip(brightness).for_each(|(patch, mean)| {
             let patch = patch.cropped(0, 0, height, width);
             for r in 0..patch.height {
                 let at = (patch.row as usize + r) * width + patch.col as usize;
@@ -56,13 +56,6 @@ impl Light {
             information: image.light.iter().map(|light| camera.model.information(light.max(0.0) * electrons)).collect(),
         }
     }
-}
-
-/// The cells of a plan on average over its frames.
-pub(super) struct Cells<'a> {
-    pub(super) patches: &'a [Patch],
-    /// Patch by patch, its mean brightness (fluorescence units).
-    pub(super) brightness: Vec<f64>,
 }
 
 /// An image on its way.

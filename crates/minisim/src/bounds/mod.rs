@@ -20,7 +20,7 @@ use crate::{
     plan::Emitters,
     scene::Scene,
     spec::{Finding, Report},
-    steps::{self, Composite, Sensor, Step},
+    steps::{self, CellActivity, Composite, Sensor, Step},
     truth::{BOUNDS, GroundTruth, TruthArray, TruthData},
 };
 use rayon::prelude::*;
@@ -90,16 +90,20 @@ impl Scene {
             Report::of(Finding::error(format!("steps.{kind}"), "", rule, "add the step, or ask for no bounds"))
         };
         let camera = self.plan.camera.ok_or_else(|| missing(Sensor::KIND, "the noise of a sensor"))?;
-        let emitters =
-            self.plan.cells.as_ref().ok_or_else(|| missing(Composite::KIND, "the light of cells that fire"))?;
-        let brightness = emitters.brightness.means(self.n_frames);
-        let light = light::Light::new(
-            self,
-            &camera,
-            &light::Cells { patches: &emitters.patches, brightness: brightness.clone() },
-        );
+        for kind in [CellActivity::KIND, Composite::KIND] {
+            if !self.spec.has(kind) {
+                return Err(missing(kind, "the light of cells that fire"));
+            }
+        }
+        // Without a cell there is no light of cells.
+        let none = Vec::new();
+        let emitters = self.plan.cells.as_ref();
+        let patches = emitters.map_or(&none, |cells| &cells.patches);
+        let brightness = emitters.map_or_else(Vec::new, |cells| cells.brightness.means(self.n_frames));
+        let light = light::Light::new(self, &camera, patches, &brightness);
         let stack = self.recorded().planted.clone_without_patches();
-        let footprints = mean_footprints(emitters, &brightness, &stack, self.shown.len());
+        let footprints =
+            emitters.map_or_else(Vec::new, |cells| mean_footprints(cells, &brightness, &stack, self.shown.len()));
         let told = information::told(&footprints, &light);
 
         let truth = self.recorded();

@@ -9,6 +9,7 @@
 mod assignment;
 mod details;
 mod footprints;
+mod ideal;
 mod matching;
 mod motion;
 mod score;
@@ -20,6 +21,7 @@ pub use details::{
     recall_by,
 };
 pub use footprints::{Footprint, Footprints};
+pub use ideal::AgainstBounds;
 pub use matching::{Match, Shift, Similarity, hungarian_match};
 pub use motion::{EndpointError, PatchShifts, axial_correlation, endpoint_error};
 pub use score::{Estimate, Score, ScoreOptions, score};

@@ -4,6 +4,7 @@ use super::{
     Details, MetricError,
     details::details_of,
     footprints::Footprints,
+    ideal::{AgainstBounds, against_bounds},
     matching::{Match, Shift, Similarity, hungarian_match},
     refuse,
     traces::{Rows, activity_similarity, global_shift_from_trajectories, shift_rmse, trace_pearson},
@@ -87,6 +88,8 @@ pub struct Score {
     pub matching: Match,
     /// Which true cell (in the recording) each column of the matching is.
     pub true_units: Vec<usize>,
+    /// The score beside what an ideal observer could reach; `None` where the truth holds no bounds.
+    pub bounds: Option<AgainstBounds>,
     /// Everything beyond the scorecard.
     pub details: Details,
 }
@@ -140,6 +143,7 @@ pub fn score(estimate: &Estimate<'_>, truth: &GroundTruth, options: &ScoreOption
     };
     let activity_median =
         |pick: fn(&super::ActivityScore) -> &Vec<f64>| activity.as_ref().map_or(f64::NAN, |a| median(pick(a)));
+    let bounds = against_bounds(estimate, &asked, &matching, options.match_threshold, traces.as_deref());
     let details = details_of(estimate, &asked, &footprints, &matching, options, traces.as_deref(), true_activity);
     Ok(Score {
         n_true: asked.n_units(),
@@ -160,6 +164,7 @@ pub fn score(estimate: &Estimate<'_>, truth: &GroundTruth, options: &ScoreOption
         footprint_shift: matching.shift,
         matching,
         true_units,
+        bounds,
         details,
     })
 }
