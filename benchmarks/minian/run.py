@@ -31,7 +31,7 @@ from minian.cnmf import (
 from minian.initialization import initA, initC, ks_refine, pnr_refine, seeds_init, seeds_merge
 from minian.motion_correction import apply_transform, estimate_motion
 from minian.preprocessing import denoise, remove_background
-from minian.utilities import TaskAnnotation, get_optimal_chk, save_minian
+from minian.utilities import get_optimal_chk, save_minian
 
 MERGE = dict(thres_corr=0.8, chunk=600)
 SPATIAL = dict(dl_wnd=10, sparse_penal=0.01, size_thres=(25, None))
@@ -106,10 +106,7 @@ def main(film: str, out: pathlib.Path) -> None:
 if __name__ == "__main__":
     dask.config.set({"distributed.worker.memory.terminate": False})
     workers = max(1, min(4, len(os.sched_getaffinity(0))))
-    cluster = LocalCluster(
-        n_workers=workers, memory_limit="4GB", resources={"MEM": 1}, threads_per_worker=2, dashboard_address=None
-    )
-    cluster.scheduler.add_plugin(TaskAnnotation())
+    cluster = LocalCluster(n_workers=workers, memory_limit="4GB", threads_per_worker=2, dashboard_address=None)
     client = Client(cluster)
     main(sys.argv[1], pathlib.Path(sys.argv[2]).resolve())
     client.close()

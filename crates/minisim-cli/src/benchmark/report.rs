@@ -174,9 +174,8 @@ impl Case {
         let mut out = format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
              content=\"width=device-width,initial-scale=1\"><title>{title}</title><style>{STYLE}</style></head><body>\n\
-             <h1>{title}</h1>\n<p class=\"quiet\">{}: {} recordings of {} × {} px and {} s. {}</p>\n",
-            escaped(self.set.description),
-            self.recordings.len(),
+             <h1>{title}</h1>\n<p class=\"quiet\">{}. Each is {} × {} px and {} s. {}</p>\n",
+            escaped(&capital(self.set.description)),
             self.size.side_px(),
             self.size.side_px(),
             self.size.duration_s(),
