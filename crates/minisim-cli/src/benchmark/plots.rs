@@ -8,7 +8,7 @@ const WIDTH: f64 = 330.0;
 const WIDE: f64 = 1100.0;
 const HEIGHT: f64 = 250.0;
 const LEFT: f64 = 44.0;
-const RIGHT: f64 = 10.0;
+const RIGHT: f64 = 18.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 40.0;
 /// Half of a marker's size.

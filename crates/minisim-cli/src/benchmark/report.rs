@@ -347,7 +347,7 @@ impl Case {
         let _ = write!(
             out,
             "<h2>What makes it harder</h2>\n{}<p class=\"quiet\">Each recording differs from the base in one thing. Bars: 95 % intervals by \
-             bootstrap over the cells of a recording.</p>\n<div class=\"plots\">\n",
+             bootstrap over the cells of a recording.</p>\n",
             self.legend()
         );
         for (factor, unit, base) in FACTORS {
