@@ -2,6 +2,7 @@
 #![expect(clippy::print_stderr, reason = "a command line program talks to its terminal")]
 
 mod anatomy;
+mod benchmark;
 mod completions;
 mod convert;
 mod exit;
@@ -65,6 +66,9 @@ enum Command {
     /// Simulate many recordings: every combination of what varies.
     #[command(subcommand)]
     Sweep(sweep::Command),
+    /// Measure how good a pipeline is, on sets of recordings that never change.
+    #[command(subcommand)]
+    Benchmark(benchmark::Command),
     /// Tune a recording by eye in the browser, and write it to disk.
     Studio(studio::Args),
     /// Draw the anatomy of a recording, effect by effect, for slides and lectures.
@@ -96,6 +100,7 @@ where
         Command::Convert(args) => convert::run(&args),
         Command::Score(args) => score::run(&args),
         Command::Sweep(command) => sweep::run(&command),
+        Command::Benchmark(command) => benchmark::run(&command),
         Command::Studio(args) => studio::run(&args),
         Command::Anatomy(args) => anatomy::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -386,6 +386,10 @@ fn help_has_examples_and_shells_get_completions() {
         &["score"],
         &["sweep", "run"],
         &["sweep", "list"],
+        &["benchmark", "list"],
+        &["benchmark", "make"],
+        &["benchmark", "run"],
+        &["benchmark", "report"],
     ] {
         let text = done(&command(dir.path()).args(args).arg("--help").output().expect("starts"));
         assert!(text.contains("Example"), "{args:?}: {text}");

@@ -149,9 +149,7 @@ fn from_npz(path: &Path, name: &str) -> Result<Option<Numbers>, IoError> {
     let array = npy::read(entry, MAX_NUMBERS).map_err(|e| {
         let why = match e {
             NpyError::Damaged(e) => format!("its array {name} cannot be read ({e})"),
-            NpyError::TooLargeOrFortran => {
-                format!("its array {name} is too large or in Fortran order; save numpy.ascontiguousarray({name})")
-            }
+            NpyError::TooLarge => format!("its array {name} is too large; save less of it"),
             NpyError::Type(other) => {
                 format!("its array {name} is of type {other}; save it as float64 or float32")
             }

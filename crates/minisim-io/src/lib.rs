@@ -21,6 +21,7 @@ mod mkv;
 mod mp4;
 mod npy;
 mod nwb;
+mod pipelines;
 mod tiff;
 mod truth_files;
 mod zarr;
@@ -31,7 +32,8 @@ pub use codec::{Codec, MJPG_QUALITY};
 pub use error::IoError;
 pub use estimate::{DisplacementFile, EstimateFile, Numbers, read_estimate};
 pub use format::{FileOptions, FileSink, Format, convert, export};
-pub use machine::available_memory_bytes;
+pub use machine::{Machine, available_memory_bytes, may_be_running, process_name};
+pub use pipelines::read_left;
 pub use zarr::{Loaded, Reader, ZarrOptions, ZarrSink, load, save};
 
 /// What a finished file sink reports.

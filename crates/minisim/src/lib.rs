@@ -8,6 +8,7 @@
 //! any [`Sink`] as they are rendered; a [`Scene`] gives random access to the frames of any stage with [`render()`].
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "only the library itself must be pure"))]
 
+pub mod benchmark;
 pub mod bounds;
 pub mod building;
 pub mod cells;

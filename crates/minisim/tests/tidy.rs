@@ -76,7 +76,7 @@ const ROOMS: &[&[&str]] = &[
     &["sink"],
     &["render"],
     &["run"],
-    &["effects", "emva", "metrics", "pair", "presets", "sweep"],
+    &["effects", "emva", "metrics", "pair", "presets", "sweep", "benchmark"],
 ];
 
 #[test]

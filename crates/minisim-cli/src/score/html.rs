@@ -67,7 +67,7 @@ pub(super) fn page(case: &Case<'_>) -> Result<String, Failure> {
     Ok(out)
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -103,7 +103,7 @@ fn cells(out: &mut String, case: &Case<'_>) -> Result<(), Failure> {
 }
 
 /// A footprint's pixels on the smallest rectangle that holds them.
-fn patch(footprint: &Footprint, width: usize) -> Option<Patch> {
+pub(crate) fn patch(footprint: &Footprint, width: usize) -> Option<Patch> {
     let at = |i: u32| (i as usize / width, i as usize % width);
     let rows = || footprint.pixels().iter().map(|(i, _)| at(*i).0);
     let cols = || footprint.pixels().iter().map(|(i, _)| at(*i).1);
@@ -117,7 +117,7 @@ fn patch(footprint: &Footprint, width: usize) -> Option<Patch> {
     Some(Patch { row: top as i32, col: left as i32, height, width: wide, data })
 }
 
-fn outlines(out: &mut String, patches: &[Patch], color: &str) {
+pub(crate) fn outlines(out: &mut String, patches: &[Patch], color: &str) {
     let mut path = String::new();
     for line in patches.iter().flat_map(|p| contour::outline(p, OUTLINE_SHARE)) {
         for (i, [x, y]) in line.points.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! `minisim score`: what an analysis found, against the truth.
 
-mod html;
+pub(crate) mod html;
 
 use std::path::PathBuf;
 

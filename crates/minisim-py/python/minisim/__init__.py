@@ -103,6 +103,7 @@ _WHERE = {
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 _MODULES = {
+    "benchmark",
     "cache",
     "dask",
     "footprint",

@@ -18,7 +18,8 @@ mod traces;
 
 pub use details::{
     Bin, BinnedRecall, CenterScore, Details, EventScore, MergeSplit, PrecisionRecall, ThresholdScore,
-    binned_correlation, center_score, event_score, merges_and_splits, precision_recall, recall_by,
+    binned_correlation, center_score, event_score, median_interval, merges_and_splits, precision_recall, properties,
+    recall_by,
 };
 pub use footprints::{Footprint, Footprints};
 pub use gaps::Gaps;
