@@ -17,6 +17,7 @@ from ._exports import MODELS
 
 if TYPE_CHECKING:
     from ._core import DETECT_SNR_THRESHOLD as DETECT_SNR_THRESHOLD, __version__ as __version__
+    from ._live import LiveFrame as LiveFrame, live as live
     from ._metrics import (
         ActivityScore as ActivityScore,
         EndpointError as EndpointError,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "_core": ["DETECT_SNR_THRESHOLD", "__version__"],
+    "_live": ["LiveFrame", "live"],
     "_metrics": [
         "ActivityScore",
         "EndpointError",
