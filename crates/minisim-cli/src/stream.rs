@@ -1,7 +1,7 @@
 //! `minisim stream`: a virtual Miniscope.
 
 use minisim_io::{Lateness, MJPG_QUALITY};
-use minisim_studio::{Played, ScopeOptions, VirtualScope};
+use minisim_studio::{Played, ScopeError, ScopeOptions, VirtualScope};
 use serde_json::json;
 
 use crate::{assemble::SpecArgs, exit::Failure, interrupt, output::finite, talk::Talk};
@@ -45,8 +45,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let (spec, _) = args.spec.assemble()?;
     let fps = spec.acquisition.fps.get();
     let Args { port, repeat, quality, vmin, vmax, .. } = *args;
-    let scope =
-        VirtualScope::start(ScopeOptions { spec, port, repeat, vmin, vmax, quality }).map_err(Failure::input)?;
+    let scope = VirtualScope::start(ScopeOptions { spec, port, repeat, vmin, vmax, quality }).map_err(|e| match e {
+        ScopeError::Start(e) => Failure::run(e),
+        e => Failure::input(e),
+    })?;
     scope.warnings().iter().for_each(|w| eprintln!("warning: {w}"));
     let words = || {
         let films = format!("  film, for a browser or ffmpeg: {}\n", scope.film_url());

@@ -208,7 +208,11 @@ impl VirtualScope {
             let _ = server.join();
         }
         self.cancel.cancel();
-        self.film.take().and_then(|film| film.join().ok()).unwrap_or_default()
+        match self.film.take().map(JoinHandle::join) {
+            Some(Ok(played)) => played,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => Played::default(),
+        }
     }
 }
 
