@@ -29,16 +29,6 @@ const AHEAD_BYTES: usize = 64 << 20;
 /// Most frames that are rendered ahead.
 const MAX_AHEAD: usize = 64;
 
-/// The recording's time for each stored frame, where a step recorded it.
-pub(crate) fn recorded_times(scene: &Scene) -> Option<Vec<f64>> {
-    scene.recorded().f64s("timestamps_s").map(<[f64]>::to_vec)
-}
-
-/// The recording's time for frame `t`.
-pub(crate) fn frame_time_s(recorded: Option<&[f64]>, t: usize, fps: f64) -> f64 {
-    recorded.and_then(|times| times.get(t)).copied().unwrap_or(t as f64 / fps)
-}
-
 /// How to play a scene.
 #[derive(Clone, Debug, Default)]
 pub struct LiveOptions {
@@ -173,13 +163,10 @@ fn play(
     queue: &SyncSender<LiveFrame>,
     cancel: &Cancel,
 ) {
-    let fps = scene.spec.acquisition.fps.get();
-    let times = recorded_times(scene);
     let n = scene.n_frames;
     let size: usize = scene.canvas.fov.iter().product();
-    // One round of the recording.
-    let last_s = frame_time_s(times.as_deref(), n - 1, fps);
-    let round_s = last_s + 1.0 / fps - frame_time_s(times.as_deref(), 0, fps);
+    // One round of the recording takes until the frame after its last one.
+    let round_s = scene.time_s(n - 1) + 1.0 / scene.spec.acquisition.fps.get() - scene.time_s(0);
     for round in 0_u64.. {
         for first in (0..n).step_by(at_once) {
             let frames = first..(first + at_once).min(n);
@@ -188,7 +175,7 @@ fn play(
             for (i, t) in frames.enumerate() {
                 let mut own = Pixels::with_capacity(pixels.sample(), size);
                 own.extend_from(&pixels, i * size..(i + 1) * size);
-                let time_s = round as f64 * round_s + frame_time_s(times.as_deref(), t, fps);
+                let time_s = round as f64 * round_s + scene.time_s(t);
                 let frame = LiveFrame { index: round * n as u64 + t as u64, time_s, pixels: own };
                 if cancel.is_cancelled() || queue.send(frame).is_err() {
                     return;

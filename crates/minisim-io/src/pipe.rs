@@ -17,7 +17,6 @@ use crate::{
     codec::{Codec, FrameCoder, Grey},
     error::IoError,
     film::{Coding, check_levels, frame_bytes, grey_of},
-    live::frame_time_s,
     pace::{Clock, Lateness, Pace, SystemClock},
 };
 
@@ -104,8 +103,8 @@ pub struct PipeSink<W: Write, C = SystemClock> {
     pipe: Option<W>,
     options: PipeOptions,
     pace: Option<Pace<C>>,
-    /// The recording's time for each frame, where a step recorded it.
-    times_s: Option<Vec<f64>>,
+    /// The recording's time for each frame.
+    times_s: Vec<f64>,
     clock: Option<C>,
     begun: Option<Begun<W>>,
 }
@@ -168,7 +167,7 @@ impl<W: Write, C: Clock> PipeSink<W, C> {
                 "raw frames hold the film's own numbers, so vmin and vmax do not apply; leave them out, or choose y4m or avi",
             );
         }
-        Ok(Self { pipe: Some(pipe), options, pace: None, times_s: None, clock: Some(clock), begun: None })
+        Ok(Self { pipe: Some(pipe), options, pace: None, times_s: Vec::new(), clock: Some(clock), begun: None })
     }
 
     fn open(&mut self, header: &Header) -> Result<(), IoError> {
@@ -226,7 +225,8 @@ impl<W: Write, C: Clock> PipeSink<W, C> {
         let size: usize = begun.shape.iter().product();
         for i in 0..n {
             if let Some(pace) = &mut self.pace {
-                let time_s = frame_time_s(self.times_s.as_deref(), begun.taken, begun.fps);
+                let evenly_s = begun.taken as f64 / begun.fps;
+                let time_s = self.times_s.get(begun.taken).copied().unwrap_or(evenly_s);
                 while !pace.wait(time_s, PATIENCE) {
                     if self.options.cancel.is_cancelled() {
                         return Err(IoError::Stopped { path: NAME.into() });
@@ -286,7 +286,7 @@ impl<W: Write + Send, C: Clock> Sink for PipeSink<W, C> {
     type Output = Piped;
 
     fn scene(&mut self, scene: &Scene, _: Option<usize>) {
-        self.times_s = crate::live::recorded_times(scene);
+        self.times_s = (0..scene.n_frames).map(|t| scene.time_s(t)).collect();
     }
 
     fn begin(&mut self, header: &Header) -> Result<(), SinkError> {
