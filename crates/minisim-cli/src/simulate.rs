@@ -40,6 +40,7 @@ Examples:
   minisim simulate mine.json --until leakage -o noise_free.zarr
   minisim simulate mine.json -o film.avi                    a film only; the spec is written beside it
   minisim simulate mine.json -o session --format daq        what the Miniscope's own software records
+  minisim simulate mine.json --bounds -o film.zarr          with the least errors that any method can make
   minisim simulate mine.json --pair background -o pair.zarr and pair_clean.zarr: the same cells without background
 
 Paths for --set start at the root of the spec: acquisition.fps, acquisition.image_sensor.n_px_height, seed,
@@ -79,6 +80,9 @@ pub(crate) struct Args {
     /// Write a twin beside the recording, with the same cells: `background` leaves out haze, vessels, stray light and noise.
     #[arg(long, value_name = "TWIN", value_parser = ["background"])]
     pair: Option<String>,
+    /// Add what an ideal observer could make of the film to the truth: the least errors of traces, spikes and motion.
+    #[arg(long)]
+    bounds: bool,
     /// Threads to use (default: all cores). The result does not depend on it.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
@@ -115,10 +119,10 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         let (written, drawn, warnings, facts) = if picture.is_some() {
             let title = output.file_name().unwrap_or(output.as_os_str()).to_string_lossy().into_owned();
             let Outcome { output: (written, png), warnings, facts } =
-                simulate(&spec, picture::Watched::new(sink, title), args, &cancel)?;
+                simulate(&spec, picture::Watched::new(sink, title), args, args.bounds, &cancel)?;
             (written, Some(png), warnings, facts)
         } else {
-            let Outcome { output: written, warnings, facts } = simulate(&spec, sink, args, &cancel)?;
+            let Outcome { output: written, warnings, facts } = simulate(&spec, sink, args, args.bounds, &cancel)?;
             (written, None, warnings, facts)
         };
         warnings.iter().for_each(|w| eprintln!("warning: {w}"));
@@ -165,7 +169,8 @@ fn write_twin(
     let mut options = options.clone();
     options.vmax = options.vmax.or_else(|| white_level(spec));
     let sink = FileSink::create(&path, &options).map_err(Failure::run)?;
-    Ok(simulate(&twin, sink, args, cancel)?.output.path)
+    // Without noise there are no bounds.
+    Ok(simulate(&twin, sink, args, false, cancel)?.output.path)
 }
 
 /// The spec to simulate and a name for it.
@@ -233,7 +238,13 @@ fn on_threads<T: Send>(threads: Option<usize>, f: impl FnOnce() -> Result<T, Fai
     rayon::ThreadPoolBuilder::new().num_threads(n).build().map_err(Failure::run)?.install(f)
 }
 
-fn simulate<S: Sink>(spec: &Spec, sink: S, args: &Args, cancel: &Cancel) -> Result<Outcome<S::Output>, Failure> {
+fn simulate<S: Sink>(
+    spec: &Spec,
+    sink: S,
+    args: &Args,
+    bounds: bool,
+    cancel: &Cancel,
+) -> Result<Outcome<S::Output>, Failure> {
     let bar = progress_bar(!args.talk.is_for_people());
     let mut on_event = |event: Event| match event {
         Event::Building => bar.set_message("building cells, traces and fields"),
@@ -248,6 +259,7 @@ fn simulate<S: Sink>(spec: &Spec, sink: S, args: &Args, cancel: &Cancel) -> Resu
     };
     let options = minisim::Options {
         until: args.until.as_deref(),
+        bounds,
         memory_limit_bytes: minisim_io::available_memory_bytes(),
         cancel: cancel.clone(),
         on_event: Some(&mut on_event),
@@ -306,7 +318,7 @@ impl Summary<'_> {
                     a.fps.get()
                 ),
             ),
-            ("cells".to_owned(), format!("{}, {} detectable", self.facts.n_cells, self.facts.n_detectable)),
+            ("cells".to_owned(), self.cells()),
         ];
         if let Some(focal) = self.facts.focal_depth_um {
             rows.push(("focus".to_owned(), format!("{focal:.1} µm below the surface")));
@@ -326,6 +338,14 @@ impl Summary<'_> {
         out + &output::next(format, &self.output, self.picture.as_deref())
     }
 
+    fn cells(&self) -> String {
+        let mut out = format!("{}, {} detectable", self.facts.n_cells, self.facts.n_detectable);
+        if let Some(n) = self.facts.n_demixable {
+            out += &format!(", {n} that the best method could demix");
+        }
+        out
+    }
+
     fn json(&self) -> serde_json::Value {
         serde_json::json!({
             "output": self.output,
@@ -335,6 +355,7 @@ impl Summary<'_> {
             "n_frames": self.facts.n_frames,
             "n_cells": self.facts.n_cells,
             "n_detectable": self.facts.n_detectable,
+            "n_demixable": self.facts.n_demixable,
             "focal_depth_um": self.facts.focal_depth_um,
             "bytes": self.written,
             "seconds": self.elapsed.as_secs_f64(),

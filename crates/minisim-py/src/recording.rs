@@ -89,7 +89,14 @@ pub(crate) fn truth_to_py<'py>(py: Python<'py>, truth: GroundTruth) -> PyResult<
     out.set_item("fov_shape", stack.fov_shape.to_vec())?;
     let data: Vec<f32> = stack.patches.into_iter().flat_map(|p| p.data).collect();
     out.set_item("data", data.into_pyarray(py))?;
-    for array in truth.arrays {
+    out.update(arrays_to_py(py, truth.arrays)?.as_mapping())?;
+    Ok(out)
+}
+
+/// Arrays of the ground truth, by name.
+pub(crate) fn arrays_to_py(py: Python<'_>, arrays: Vec<TruthArray>) -> PyResult<Bound<'_, PyDict>> {
+    let out = PyDict::new(py);
+    for array in arrays {
         let values = match array.data {
             TruthData::F64(v) => shaped(py, v.into_vec(), &array.shape)?,
             // As the published package has them.

@@ -53,6 +53,9 @@ pub(crate) struct View {
     /// Whether single frames are wanted besides the projection.
     #[serde(default)]
     pub frames: bool,
+    /// Whether it is wanted how well the best method could tell the cells apart.
+    #[serde(default)]
+    pub bounds: bool,
 }
 
 /// Where to write a recording, and how.
@@ -83,6 +86,8 @@ pub(crate) enum Answer {
     Invalid(Invalid),
     /// Cells, readouts and the side view.
     Scene(SceneFacts),
+    /// How well the best method could tell the cells of that scene apart.
+    Bounds(BoundsFacts),
     /// The activity panel.
     Activity(ActivityFacts),
     /// The cell that was asked for.
@@ -330,6 +335,18 @@ pub(crate) struct CourseFacts {
     pub about: String,
     /// One or several curves, of one value a frame each.
     pub curves: Vec<Vec<f32>>,
+}
+
+/// How well the best method could tell the cells apart, in the first minute.
+#[derive(Debug, Serialize)]
+pub(crate) struct BoundsFacts {
+    pub seq: u64,
+    /// Cell by cell, its largest transient over the least error that its trace can have in a frame.
+    pub demixing_snr: Vec<f64>,
+    /// From here on a cell can be told from its neighbours.
+    pub snr_needed: f64,
+    /// How many can.
+    pub demixable: usize,
 }
 
 /// A cell in the picture.

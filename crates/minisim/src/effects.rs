@@ -4,8 +4,8 @@
 
 use crate::{
     spec::Spec,
-    steps::{self, AnyStep, Quantity},
-    truth::{Dim, GroundTruth, TruthArray},
+    steps::{self, AnyStep, Domain, Quantity},
+    truth::{Declared, Dim, GroundTruth, TruthArray},
 };
 
 /// Something that changes over time for all cells alike.
@@ -22,12 +22,12 @@ pub struct TimeCourse<'a> {
 }
 
 /// The time courses that a ground truth holds, in the order of light: arrays over frames alone, or over frames and parts of an
-/// effect.
+/// effect; not what became of frames after they were exposed, which is numbers and marks.
 #[must_use]
 pub fn time_courses(truth: &GroundTruth) -> Vec<TimeCourse<'_>> {
     let steps = AnyStep::all_defaults();
     steps::all_declared()
-        .filter(|declared| is_shared_course(declared.dims))
+        .filter(|declared| is_shared_course(declared.dims) && !steps.iter().any(|step| delivers(step, declared)))
         .filter_map(|declared| truth.array(declared.name))
         .filter_map(|array| {
             let n_frames = array.shape.last().copied().filter(|n| *n > 0)?;
@@ -40,6 +40,10 @@ pub fn time_courses(truth: &GroundTruth) -> Vec<TimeCourse<'_>> {
             })
         })
         .collect()
+}
+
+fn delivers(step: &AnyStep, declared: &Declared) -> bool {
+    step.domain() == Domain::Delivery && step.records().iter().any(|own| own.name == declared.name)
 }
 
 fn is_shared_course(dims: &[Dim]) -> bool {
@@ -148,6 +152,17 @@ mod tests {
     }
 
     #[test]
+    fn faults_are_as_frequent_as_asked_for() {
+        let (spec, truth) =
+            made(&[json!({ "kind": "acquisition_faults", "lost_rate": 0.1, "repeated_rate": 0.0, "torn_rate": 0.2 })]);
+        let found = strengths(&spec, &truth);
+        let numbers: Vec<f64> = found[0].quantities.iter().map(|quantity| quantity.value).collect();
+        let lost = truth.array("lost_exposures").map_or(0, |lost| lost.data.len());
+        assert!(lost > 60 && (numbers[0] - lost as f64 / 12.0).abs() < 1e-9, "{}", found[0].text());
+        assert!((numbers[1] / 20.0 - 1.0).abs() < 0.3, "{}", found[0].text());
+    }
+
+    #[test]
     fn time_courses_have_titles_and_units() {
         let (_, truth) = made(&[
             json!({ "kind": "place_neurons" }),
@@ -158,6 +173,7 @@ mod tests {
             json!({ "kind": "haemodynamics" }),
             json!({ "kind": "tissue_deformation" }),
             json!({ "kind": "led" }),
+            json!({ "kind": "acquisition_faults", "lost_rate": 0.0 }),
         ]);
         let found = time_courses(&truth);
         let about = |label: &str| {

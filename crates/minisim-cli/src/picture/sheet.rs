@@ -1,6 +1,7 @@
 //! The contact sheet: which panels there are, and what each draws.
 
 use minisim::{
+    DETECT_SNR_THRESHOLD,
     effects::{TimeCourse, time_courses},
     footprint::OUTLINE_SHARE,
     steps::{AnyStep, Part},
@@ -247,6 +248,9 @@ fn facts(canvas: &mut Canvas, film: &SheetFilm, area: Area) {
         ("length", format!("{} s at {} fps", short(a.duration_s.get()), short(a.fps.get()))),
         ("cells", format!("{}, {} detectable", truth.n_units(), count(truth.detectable()))),
     ];
+    if let Some(n) = truth.n_demixable() {
+        rows.push(("at best", format!("{n} cells demixed (demixing SNR ≥ {DETECT_SNR_THRESHOLD})")));
+    }
     let depths = truth.depth_um();
     if !depths.is_empty() {
         let range = Window::range(depths.iter().copied());

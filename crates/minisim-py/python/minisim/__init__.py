@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._exports import MODELS
 
 if TYPE_CHECKING:
+    from ._bounds import Bounds as Bounds
     from ._core import DETECT_SNR_THRESHOLD as DETECT_SNR_THRESHOLD, __version__ as __version__
     from ._metrics import (
         ActivityScore as ActivityScore,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from .steps import detection_snr as detection_snr, sample_field_at as sample_field_at
 
 _WHERE = {
+    "_bounds": ["Bounds"],
     "_core": ["DETECT_SNR_THRESHOLD", "__version__"],
     "_metrics": [
         "ActivityScore",

@@ -79,12 +79,13 @@ def displacement(truth: dict[str, Any], frame: int) -> NDArray[np.float64]: ...
 def strengths(text: str, truth: dict[str, Any]) -> list[tuple[str, str]]: ...
 def dense_footprints(truth: dict[str, Any], observed: bool) -> NDArray[np.float64]: ...
 def simulate(
-    text: str, until: Optional[str], progress: Optional[Callable[[int, int], Any]]
+    text: str, until: Optional[str], bounds: bool, progress: Optional[Callable[[int, int], Any]]
 ) -> tuple[dict[str, Any], list[str]]: ...
 def simulate_to_file(
     text: str,
     path: str,
     until: Optional[str],
+    bounds: bool,
     options: dict[str, Any],
     progress: Optional[Callable[[int, int], Any]],
 ) -> tuple[Path, list[str]]: ...
@@ -99,6 +100,7 @@ class Scene:
     @property
     def stages(self) -> list[str]: ...
     def render(self, start: int, stop: int, stage: Optional[str]) -> NDArray[Any]: ...
+    def bounds(self) -> dict[str, Any]: ...
     def truth(self) -> dict[str, Any]: ...
 
 @final
@@ -114,6 +116,8 @@ class Footprints:
     def field(self) -> tuple[int, int]: ...
 
 _Shift = Union[str, tuple[float, float], None]
+#: Rows and columns of patches (px), and their shifts, flat.
+_Patches = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 _Pairs = list[tuple[int, int]]
 
 def hungarian_match(
@@ -129,9 +133,7 @@ def endpoint_error(
     estimate: NDArray[np.float64], truth: NDArray[np.float64], pixel_um: float, align: bool
 ) -> tuple[float, float, float, float]: ...
 def axial_correlation(estimate: NDArray[np.float64], truth: NDArray[np.float64]) -> float: ...
-def patch_field(
-    rows_px: NDArray[np.float64], cols_px: NDArray[np.float64], shifts_px: NDArray[np.float64], shape: tuple[int, int]
-) -> NDArray[np.float64]: ...
+def patch_field(patches: _Patches, shape: tuple[int, int]) -> NDArray[np.float64]: ...
 def shift_rmse(
     estimate: NDArray[np.float64], truth: NDArray[np.float64], correction: bool, align: bool
 ) -> float: ...
@@ -143,6 +145,8 @@ def score(
     traces: Optional[NDArray[np.float64]],
     activity: Optional[NDArray[np.float64]],
     shifts: Optional[NDArray[np.float64]],
+    displacement: Optional[_Patches],
+    axial: Optional[NDArray[np.float64]],
     truth: dict[str, Any],
     metric: str,
     threshold: float,

@@ -65,10 +65,11 @@ def recording_html(recording: Recording) -> str:
         t = _liveliest(truth, n)
         png = base64.b64encode(_grey_png(np.asarray(recording.observed[t], dtype=np.float64))).decode()
         scale = _SIDE / max(height, width)
+        at_s = t / acquisition.fps if truth.timestamps_s is None else truth.timestamps_s[t]
         picture = (
             f'<figure style="margin:0"><img alt="frame {t}" width="{width * scale:.0f}" height="{height * scale:.0f}" '
             f'style="image-rendering:auto" src="data:image/png;base64,{png}">'
-            f"<figcaption>frame {t}, at {t / acquisition.fps:.2f} s</figcaption></figure>"
+            f"<figcaption>frame {t}, at {at_s:.2f} s</figcaption></figure>"
         )
     table = _table([[html.escape(a), html.escape(b)] for a, b in facts])
     return (

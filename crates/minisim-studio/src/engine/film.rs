@@ -27,6 +27,15 @@ pub(super) fn stretch(spec: &Spec, view: &View) -> Range<usize> {
     first..first + n
 }
 
+/// The stored frames that show a stretch of the exposures, as many if there are.
+pub(super) fn stored(scene: &Scene, exposures: Range<usize>) -> Range<usize> {
+    let Some(delivery) = &scene.plan.delivery else { return exposures };
+    let n = exposures.len().min(scene.n_frames);
+    let first = delivery.exposures.partition_point(|exposure| (*exposure as usize) < exposures.start);
+    let first = first.min(scene.n_frames - n);
+    first..first + n
+}
+
 /// A stretch of the film after one stage, as far as it is rendered.
 #[derive(Debug)]
 pub(super) struct StageFilm {
@@ -112,11 +121,11 @@ impl StageFilm {
     fn send_projection(&self, n: usize, scene_ms: f64, request: &Pending<'_>) -> bool {
         let scene = &self.scene;
         let sensor = &scene.spec.acquisition.image_sensor;
-        let is_counts = scene
-            .plan
-            .stages
-            .last()
-            .is_some_and(|s| s.name == "sensor" && self.stage.as_deref().is_none_or(|name| name == s.name));
+        let shown = match self.stage.as_deref() {
+            None => scene.plan.stages.last(),
+            Some(name) => scene.plan.stages.iter().find(|stage| stage.name == name),
+        };
+        let is_counts = shown.is_some_and(|stage| stage.reached.exposed);
         let max_count = is_counts.then(|| sensor.max_count());
         let n_values = (self.n_frames * self.projection.len()).max(1);
         let header = PictureHeader::Projection(ProjectionHeader {

@@ -31,6 +31,8 @@ export interface View {
   panel: string;
   /** Whether single frames are wanted besides the projection. */
   frames: boolean;
+  /** Whether it is wanted how well the best method could tell the cells apart. */
+  bounds: boolean;
 }
 
 /** Where to write a recording, and how. */
@@ -55,6 +57,8 @@ export type Answer =
   | ({ type: "invalid" } & Invalid)
   /** Cells, readouts and the side view. */
   | ({ type: "scene" } & SceneFacts)
+  /** How well the best method could tell the cells of that scene apart. */
+  | ({ type: "bounds" } & BoundsFacts)
   /** The activity panel. */
   | ({ type: "activity" } & ActivityFacts)
   /** The cell that was asked for. */
@@ -282,6 +286,17 @@ export interface CourseFacts {
   about: string;
   /** One or several curves, of one value a frame each. */
   curves: number[][];
+}
+
+/** How well the best method could tell the cells apart, in the first minute. */
+export interface BoundsFacts {
+  seq: number;
+  /** Cell by cell, its largest transient over the least error that its trace can have in a frame. */
+  demixing_snr: number[];
+  /** From here on a cell can be told from its neighbours. */
+  snr_needed: number;
+  /** How many can. */
+  demixable: number;
 }
 
 /** A cell in the picture. */

@@ -179,6 +179,10 @@ const steps = {
     }
     assert.match(await page.textContent(".inspector"), /(Detectable|Not detectable): its largest transient/);
     await page.click(".inspector >> text=Close");
+    await page.check(".toggles label:has-text('Demixing') input");
+    await page.waitForSelector("figcaption.legend");
+    assert.match(await page.textContent("figcaption.legend"), /demixing SNR 0.*\d+ of \d+ cells reach 3/);
+    await page.uncheck(".toggles label:has-text('Demixing') input");
     await page.uncheck(".toggles label:has-text('Cells') input");
   },
 

@@ -3,6 +3,7 @@
 use super::{
     Estimate, MetricError, Rows, ScoreOptions,
     footprints::Footprints,
+    gaps::Gaps,
     matching::{Match, Shift, Similarity, common, hungarian_match, share},
     refuse,
     score::median,
@@ -35,7 +36,7 @@ pub struct Details {
     pub events: Option<EventScore>,
     /// Median correlation of activity counted in bins of this many frames: (frames, correlation).
     pub binned_activity_corr: Vec<(usize, f64)>,
-    /// Recall by depth, detection SNR, neighbours, shading by vessels and time in focus, where those are known.
+    /// Recall by depth, detection SNR, demixing SNR, neighbours, shading by vessels and time in focus, where those are known.
     pub recall_by: Vec<BinnedRecall>,
     /// Pairs with a Jaccard distance of at most 0.7, as CaImAn compares.
     pub caiman: ThresholdScore,
@@ -43,6 +44,8 @@ pub struct Details {
     pub neurofinder: CenterScore,
     /// Correlation of each pair's traces; empty without traces.
     pub trace_corr: Vec<f64>,
+    /// What it costs to ignore lost frames; `None` for recordings whose exposures are all stored as a matter of course.
+    pub gaps: Option<Gaps>,
 }
 
 /// A precision–recall curve.
@@ -354,6 +357,7 @@ pub(super) fn details_of(
     let mut by = vec![("depth (µm)", asked.depth_um())];
     for (name, array) in [
         ("detection SNR", "peak_snr"),
+        ("demixing SNR", "demixing_snr"),
         ("share of light lost to vessels", "vessel_overlap_fraction"),
         ("share of frames in focus", "in_focus_fraction"),
     ] {
@@ -375,6 +379,7 @@ pub(super) fn details_of(
         caiman: ThresholdScore::new(caiman, truth.len(), moved.len()),
         neurofinder: center_score(&moved, truth, NEUROFINDER_DISTANCE_PX),
         trace_corr: traces.unwrap_or_default().to_vec(),
+        gaps: None,
     }
 }
 

@@ -43,21 +43,32 @@ impl GroundTruth {
     /// `p - displacement(p)`. Zero where nothing moves; `None` for a frame that the recording does not have.
     #[must_use]
     pub fn displacement(&self, frame: usize) -> Option<Vec<f64>> {
-        let [height, width] = self.planted.fov_shape;
-        let whole = |px: [f64; 2]| px.iter().flat_map(|px| std::iter::repeat_n(*px, height * width)).collect();
-        let deformation = match self.warp()? {
-            Warp::Still => return Some(whole([0.0; 2])),
-            Warp::Rigid(path_px) => return path_px.get(frame).copied().map(whole),
-            Warp::NonRigid(deformation) => deformation,
+        let fov = self.planted.fov_shape;
+        let [rows, cols] = fov.map(|n| (0..n).map(|px| px as f64).collect::<Vec<f64>>());
+        self.warp()?.displacements_px(fov, frame, &rows, &cols)
+    }
+}
+
+impl Warp {
+    /// The displacement in frame `t` where some rows and columns (px) of a field of view of (height, width) px meet: (dy, dx) px,
+    /// `(yx, row, column)`. `None` for a frame that is not known.
+    #[must_use]
+    pub fn displacements_px(&self, fov: [usize; 2], t: usize, rows: &[f64], cols: &[f64]) -> Option<Vec<f64>> {
+        let n = rows.len() * cols.len();
+        let whole = |px: [f64; 2]| px.iter().flat_map(|px| std::iter::repeat_n(*px, n)).collect();
+        let deformation = match self {
+            Self::Still => return Some(whole([0.0; 2])),
+            Self::Rigid(path_px) => return path_px.get(t).copied().map(whole),
+            Self::NonRigid(deformation) => deformation,
         };
-        if frame >= deformation.rotation_rad.len() {
+        if t >= deformation.rotation_rad.len() {
             return None;
         }
-        let displaced = deformation.frame([height, width], frame);
-        let mut both = vec![0.0; 2 * height * width];
-        let (dy, dx) = both.split_at_mut(height * width);
+        let displaced = deformation.frame(fov, t);
+        let mut both = vec![0.0; 2 * n];
+        let (dy, dx) = both.split_at_mut(n);
         for (i, (dy, dx)) in dy.iter_mut().zip(dx).enumerate() {
-            let local = displaced.local_px((i / width) as f64, (i % width) as f64);
+            let local = displaced.local_px(rows[i / cols.len()], cols[i % cols.len()]);
             (*dy, *dx) = (displaced.path_px[0] + local[0], displaced.path_px[1] + local[1]);
         }
         Some(both)

@@ -17,6 +17,8 @@ pub enum Domain {
     Motion,
     /// Fixed to the scope.
     Scope,
+    /// From the camera to the file: which exposures are stored, and what becomes of them on the way.
+    Delivery,
 }
 
 /// What a step is of a recording, for those who choose among the steps: the clean twin, the contact sheet, the tour, the docs.
@@ -116,6 +118,11 @@ pub trait Step: Sized {
         Needs::default()
     }
 
+    /// What stays of the step in a clean twin, although what it adds to a recording is left out there.
+    fn undamaged(&self) -> Option<Self> {
+        None
+    }
+
     /// Checks what no single field's bound can say.
     fn check(&self, _cx: &mut Checker<'_>) {}
 
@@ -183,6 +190,12 @@ macro_rules! chain {
             #[must_use]
             pub fn margin(&self) -> Option<Margin> {
                 match self { $(Self::$name(step) => step.margin(),)* }
+            }
+
+            /// What stays of the step in a clean twin, although what it adds to a recording is left out there.
+            #[must_use]
+            pub fn undamaged(&self) -> Option<Self> {
+                match self { $(Self::$name(step) => step.undamaged().map(Self::$name),)* }
             }
 
             /// What the step takes beyond the cells' footprints and traces.
@@ -285,6 +298,7 @@ chain! {
     cell_activity::CellActivity,
     bleaching::Bleaching,
     optics::CellOptics,
+    field_aberration::FieldAberration,
     axial_motion::AxialMotion,
     composite::Composite,
     neuropil::Neuropil,
@@ -294,9 +308,11 @@ chain! {
     tissue_deformation::TissueDeformation,
     illumination_profile::IlluminationProfile,
     vignette::Vignette,
+    relay_edge::RelayEdge,
     leakage::Leakage,
     led::Led,
     sensor::Sensor,
+    acquisition_faults::AcquisitionFaults,
 }
 
 pub use brain_motion::{Axis, MotionModel};
@@ -322,9 +338,9 @@ pub(crate) fn lister_of(name: &str) -> Option<(&'static str, &'static str)> {
     LISTS.iter().find_map(|(kind, lists)| Some((*kind, lists.iter().find(|list| list.0 == name)?.1)))
 }
 
-/// All arrays that a ground truth may hold: those of every recording, then those of the steps in chain order.
+/// All arrays that a ground truth may hold: those of every recording, the bounds, then those of the steps in chain order.
 pub fn all_declared() -> impl Iterator<Item = &'static Declared> {
-    truth::COMMON.iter().chain(RECORDS.iter().copied().flatten())
+    truth::COMMON.iter().chain(truth::BOUNDS).chain(RECORDS.iter().copied().flatten())
 }
 
 /// The arrays that the step `kind` records; for no kind (`""`), those of every recording.
