@@ -11,6 +11,7 @@ mod depth;
 mod edges;
 mod lamp;
 mod motion;
+mod pixel;
 mod roi;
 mod sectioning;
 mod sensor;
@@ -31,6 +32,7 @@ pub const CHAPTERS: &[Chapter] = &[
     edges::CHAPTER,
     lamp::CHAPTER,
     sensor::CHAPTER,
+    pixel::CHAPTER,
     together::CHAPTER,
     bleaching::CHAPTER,
     delta_f::CHAPTER,
