@@ -149,6 +149,40 @@ fn a_picture_drawn_while_the_film_is_written_is_the_one_drawn_from_the_recording
 }
 
 #[test]
+fn info_says_how_strong_each_effect_is() {
+    let dir = folder();
+    let spec = json!({
+        "acquisition": {"fps": 20, "duration_s": 1, "image_sensor": {"n_px_height": 64, "n_px_width": 96, "pixel_pitch_um": 16}},
+        "steps": [
+            {"kind": "place_neurons"}, {"kind": "cell_activity"}, {"kind": "optics"},
+            {"kind": "axial_motion", "trajectory_um": vec![-4.1; 20]}, {"kind": "composite"},
+            {"kind": "haemodynamics"}, {"kind": "brain_motion", "trajectory_um": vec![[3.0, -4.0]; 20]},
+            {"kind": "tissue_deformation"}, {"kind": "led", "warm_up_loss": 0, "power_steps": [[0, 0.8]]}, {"kind": "sensor"},
+        ],
+    });
+    fs::write(dir.path().join("hard.json"), spec.to_string()).expect("writable");
+    done(&run(dir.path(), &["simulate", "hard.json"]));
+    assert!(fs::read(dir.path().join("hard.png")).expect("a picture").starts_with(b"\x89PNG"));
+    let table = done(&run(dir.path(), &["info", "hard.zarr"]));
+    let line = |label: &str| {
+        let found = table.lines().find(|line| line.trim_start().starts_with(&format!("{label}  ")));
+        found.unwrap_or_else(|| panic!("no {label} in: {table}")).trim_end().to_owned()
+    };
+    assert!(line("axial motion").ends_with("99 % within 4.1 µm"), "{table}");
+    assert!(line("brain motion").ends_with("99 % within 5.0 µm"), "{table}");
+    assert!(line("lamp").ends_with("power at most 80.0 %, at least 80.0 %"), "{table}");
+    for (label, words) in [("blood", "share of light RMS"), ("tissue deformation", "turned by 99 % within")] {
+        assert!(line(label).contains(words), "{table}");
+    }
+    let info: Value = serde_json::from_str(&done(&run(dir.path(), &["info", "hard.zarr", "--json"]))).expect("JSON");
+    let effects = info["effects"].as_array().expect("effects");
+    let steps: Vec<&str> = effects.iter().filter_map(|effect| effect["step"].as_str()).collect();
+    assert_eq!(steps, ["axial_motion", "haemodynamics", "brain_motion", "tissue_deformation", "led"]);
+    assert_eq!(effects[0]["quantities"][0]["unit"], "µm");
+    assert!((effects[0]["quantities"][0]["value"].as_f64().expect("a number") - 4.1).abs() < 1e-9);
+}
+
+#[test]
 fn every_subcommand_can_be_quiet_or_give_its_facts() {
     let dir = folder();
     done(&simulate(dir.path(), &["-o", "a.zarr", "--no-picture"]));
@@ -495,6 +529,110 @@ fn an_estimate_is_scored() {
         refused(&run(path, &["score", name, "v4-ca1.zarr"]), code, words);
     }
     refused(&run(path, &["score", "all.npz", "v4-ca1.zarr", "--metric", "dice"]), 2, &["dice", "cosine"]);
+}
+
+#[test]
+fn motion_that_is_not_rigid_is_scored() {
+    let dir = folder();
+    let path = dir.path();
+    let effects = ["--with", "brain_motion", "--with", "tissue_deformation", "--with", "axial_motion"];
+    done(&simulate(path, &[&effects[..], &["-o", "hard.zarr"]].concat()));
+    let truth = minisim_io::load(path.join("hard.zarr")).expect("a recording").recording.ground_truth;
+    let stack = truth.observed_footprints();
+    let footprints: Vec<f64> = stack.patches.iter().flat_map(|p| stack.dense_in_fov(p)).map(f64::from).collect();
+    let (n, [h, w]) = (truth.n_units(), truth.planted.fov_shape);
+    let a = ("A", vec![n, h, w], footprints);
+    let whole: Vec<f64> = (0..20).flat_map(|t| truth.displacement(t).expect("a frame")).collect();
+    let rows: Vec<f64> = (0..h / 8).map(|i| 8.0 * i as f64 + 4.0).collect();
+    let cols: Vec<f64> = (0..w / 8).map(|i| 8.0 * i as f64 + 4.0).collect();
+    let warp = truth.warp().expect("it moves");
+    let patches: Vec<f64> =
+        (0..20).flat_map(|t| warp.displacements_px([h, w], t, &rows, &cols).expect("a frame")).collect();
+    let z: Vec<f64> = truth.f64s("axial_shift_um").expect("depth").iter().map(|um| -0.5 * um).collect();
+    let displacement =
+        |shape: [usize; 2], values: &[f64]| ("displacement", vec![20, 2, shape[0], shape[1]], values.to_vec());
+    let shape = [rows.len(), cols.len()];
+    let places = [("displacement_rows", vec![shape[0]], rows), ("displacement_cols", vec![shape[1]], cols)];
+    npz(&path.join("whole.npz"), &[a.clone(), displacement([h, w], &whole), ("z", vec![20], z.clone())]);
+    npz(
+        &path.join("patches.npz"),
+        &[a.clone(), displacement(shape, &patches), places[0].clone(), places[1].clone(), ("z", vec![20], z.clone())],
+    );
+    for (name, most) in [("whole.npz", 1e-9), ("patches.npz", 0.1)] {
+        let found: Value =
+            serde_json::from_str(&done(&run(path, &["score", name, "hard.zarr", "--json"]))).expect("JSON");
+        let error = found["endpoint_mean_px"].as_f64().expect("a number");
+        assert!(error <= most && found["endpoint_p95_px"].as_f64().expect("a number") >= error, "{name}: {found}");
+        assert!((found["axial_corr"].as_f64().expect("a number") - 1.0).abs() < 1e-9);
+        assert!(found["details"]["recall_by"]["share of frames in focus"].is_array());
+    }
+    let text = done(&run(path, &["score", "patches.npz", "hard.zarr", "--html", "motion.html"]));
+    assert!(text.contains("endpoint error") && text.contains("motion in depth"), "{text}");
+    let page = fs::read_to_string(path.join("motion.html")).expect("a page");
+    assert!(page.contains("<h2>Motion</h2>") && page.contains("depth in focus"));
+    npz(&path.join("where.npz"), &[a.clone(), displacement(shape, &patches)]);
+    npz(&path.join("half.npz"), &[a.clone(), displacement(shape, &patches), places[0].clone()]);
+    npz(
+        &path.join("mixed.npz"),
+        &[a.clone(), displacement(shape, &patches), ("displacement_rows", vec![1], vec![1.0]), places[1].clone()],
+    );
+    npz(&path.join("axes.npz"), &[a.clone(), ("displacement", vec![20, 1, h, w], whole[..20 * h * w].to_vec())]);
+    npz(&path.join("short.npz"), &[a.clone(), ("displacement", vec![1, 2, h, w], whole[..2 * h * w].to_vec())]);
+    npz(&path.join("z.npz"), &[a.clone(), ("z", vec![3], vec![1.0, 2.0, 3.0])]);
+    npz(&path.join("nan.npz"), &[a, displacement([h, w], &vec![f64::NAN; whole.len()])]);
+    for (name, code, words) in [
+        ("where.npz", 1, &["where.npz", "12 × 14 patches for 96 × 112 px", "displacement_rows"][..]),
+        ("half.npz", 1, &["add displacement_rows and displacement_cols"]),
+        ("mixed.npz", 1, &["1 displacement_rows", "give the place"]),
+        ("axes.npz", 1, &["[20, 1, 96, 112]", "(dy, dx) on the second axis"]),
+        ("short.npz", 2, &["short.npz", "1 frames, the truth 20"]),
+        ("z.npz", 2, &["3 frames, the truth 20", "one number a frame"]),
+        ("nan.npz", 2, &["not finite"]),
+    ] {
+        refused(&run(path, &["score", name, "hard.zarr"]), code, words);
+    }
+}
+
+#[test]
+fn figures_stand_beside_the_best_that_is_possible() {
+    let dir = folder();
+    let path = dir.path();
+    let text = done(&simulate(path, &["--bounds"]));
+    assert!(text.contains("the best method could demix"), "{text}");
+    let facts: Value = serde_json::from_str(&done(&run(path, &["info", "v4-ca1.zarr", "--json"]))).expect("JSON");
+    let n_cells = facts["n_cells"].as_u64().expect("a number");
+    assert!(facts["n_demixable"].as_u64().is_some_and(|n| n <= n_cells));
+    assert_eq!(facts["ground_truth"]["demixing_snr"]["shape"], serde_json::json!([n_cells]));
+    let text = done(&run(path, &["info", "v4-ca1.zarr"]));
+    assert!(text.contains("at best") && text.contains("trace_sd_bound") && text.contains("motion known to"), "{text}");
+    // An estimate with twice the least noise on each trace.
+    let truth = minisim_io::load(path.join("v4-ca1.zarr")).expect("a recording").recording.ground_truth;
+    let truth = truth.detectable_subset(false);
+    let (stack, n) = (truth.observed_footprints(), truth.n_units());
+    let [h, w] = stack.fov_shape;
+    let footprints: Vec<f64> = stack.patches.iter().flat_map(|p| stack.dense_in_fov(p)).map(f64::from).collect();
+    let sds = truth.f64s("trace_sd_bound").expect("bounds");
+    let n_frames = truth.c().len() / n;
+    let key = minisim::rng::Key::new(1, "test", "noise");
+    let noisy = |(i, c): (usize, &f64)| c + 2.0 * sds[i / n_frames] * key.normal(0, i as u64);
+    let traces = truth.c().iter().enumerate().map(noisy).collect();
+    npz(&path.join("noisy.npz"), &[("A", vec![n, h, w], footprints), ("C", vec![n, n_frames], traces)]);
+    let score: Value =
+        serde_json::from_str(&done(&run(path, &["score", "noisy.npz", "v4-ca1.zarr", "--json"]))).expect("JSON");
+    let ratio = score["bounds"]["trace_error_ratio"].as_f64().expect("a number");
+    assert!((1.2..4.0).contains(&ratio), "{ratio} × the least error in {n_frames} frames");
+    assert!(score["details"]["recall_by"]["demixing SNR"].is_array(), "{score}");
+    let text = done(&run(path, &["score", "noisy.npz", "v4-ca1.zarr", "--html", "report.html"]));
+    let page = fs::read_to_string(path.join("report.html")).expect("a page");
+    for shown in [&text, &page] {
+        assert!(shown.contains("the least possible") && shown.contains("demixing SNR") && shown.contains("at best"));
+    }
+    refused(
+        &run(path, &["simulate", "--until", "leakage", "--bounds", "-o", "x.zarr"]),
+        2,
+        &["steps.sensor", "bounds"],
+    );
+    assert!(!path.join("x.zarr").exists());
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub use atomic::{remove_unfinished, write_file};
 pub use avi::{AviOptions, AviSink, save_avi};
 pub use codec::{Codec, MJPG_QUALITY};
 pub use error::IoError;
-pub use estimate::{EstimateFile, Numbers, read_estimate};
+pub use estimate::{DisplacementFile, EstimateFile, Numbers, read_estimate};
 pub use format::{FileOptions, FileSink, Format, convert, export};
 pub use machine::{Machine, available_memory_bytes, may_be_running, process_name};
 pub use pipelines::read_left;

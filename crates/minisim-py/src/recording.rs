@@ -1,7 +1,7 @@
 //! Recordings as dictionaries of arrays, and back.
 
 use minisim::{
-    GroundTruth, Recording, Spec,
+    GroundTruth, Recording, Spec, effects,
     footprint::{FootprintStack, Patch},
     recording::{Content, Movie, Pixels},
     steps,
@@ -28,7 +28,8 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(convert, m)?)?;
     m.add_function(wrap_pyfunction!(write_film, m)?)?;
     m.add_function(wrap_pyfunction!(dense_footprints, m)?)?;
-    m.add_function(wrap_pyfunction!(displacement, m)?)
+    m.add_function(wrap_pyfunction!(displacement, m)?)?;
+    m.add_function(wrap_pyfunction!(strengths, m)?)
 }
 
 /// A failure of a file in Python's terms.
@@ -364,6 +365,13 @@ fn displacement<'py>(py: Python<'py>, truth: &Bound<'py, PyDict>, frame: usize) 
         )));
     };
     shaped(py, field, &[2, height, width])
+}
+
+/// How strong each effect is in a recording: (title, words with numbers and units).
+#[pyfunction]
+fn strengths(py: Python<'_>, text: &str, truth: &Bound<'_, PyDict>) -> PyResult<Vec<(&'static str, String)>> {
+    let (spec, truth) = (spec::read(text)?, truth_from_py(truth)?);
+    Ok(py.detach(|| effects::strengths(&spec, &truth).iter().map(|s| (s.title, s.text())).collect()))
 }
 
 /// What the arrays of a ground truth are: (name, axes, unit, meaning).

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use crate::{
     footprint::Patch,
-    physics::optics::PointSpread,
+    physics::{
+        blur::{Ellipse, degrade_footprint_along},
+        optics::PointSpread,
+    },
     timeline::{Activity, Fading, HeldActivity},
 };
 
@@ -27,6 +30,17 @@ pub struct Cells {
     pub fading: Option<Arc<dyn Fading>>,
     /// Blur and brightness, once `optics` has run.
     pub spread: Option<Vec<PointSpread>>,
+    /// Blur that is not the same in all directions, once `field_aberration` has run.
+    pub aberration: Option<Vec<Ellipse>>,
+}
+
+impl Cells {
+    /// What the sensor sees of cell `unit` where its blur is `sigma_px` and its light is dimmed by `gain`.
+    #[must_use]
+    pub fn degraded(&self, unit: usize, sigma_px: f64, gain: f64, canvas: [usize; 2]) -> Patch {
+        let ellipse = self.aberration.as_ref().map_or_else(Ellipse::default, |all| all[unit]);
+        degrade_footprint_along(&self.planted[unit], sigma_px, &ellipse, gain, canvas)
+    }
 }
 
 /// The cells' activity.

@@ -12,6 +12,8 @@ pub mod benchmark;
 pub mod bounds;
 pub mod building;
 pub mod cells;
+pub mod effects;
+pub mod emva;
 mod fields;
 pub mod footprint;
 pub mod kernels;

@@ -120,7 +120,7 @@ pub fn simulate_into<S: Sink>(
     if let Some(limit) = options.memory_limit_bytes {
         spec.cost().check(limit)?;
     }
-    let mut scene = Scene::new(spec)?;
+    let mut scene = Scene::of_run(spec, until)?;
     options.check()?;
     if options.bounds {
         scene.record_bounds(until)?;
@@ -199,7 +199,9 @@ fn render_into<S: Sink>(
     let renderer = Renderer::new(scene, n_stages, snapshots);
     let tracks = renderer.tracks();
     let digitised = scene.plan.reached(n_stages).exposed;
-    let counts_alone = matches!(tracks.as_slice(), [track] if digitised && track.rendered == SampleType::U8);
+    // What is delivered may differ from what is exposed, so it has no place before it is rendered.
+    let direct = digitised && scene.plan.delivery.is_none();
+    let counts_alone = matches!(tracks.as_slice(), [track] if direct && track.rendered == SampleType::U8);
     let header = Header {
         spec: scene.spec.clone(),
         n_frames: frames.len(),

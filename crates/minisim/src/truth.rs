@@ -8,7 +8,13 @@ use std::{borrow::Cow, sync::Arc};
 
 use rayon::prelude::*;
 
-use crate::{footprint::FootprintStack, physics::detection::DETECT_SNR_THRESHOLD};
+use crate::{
+    footprint::{FootprintStack, Patch},
+    physics::{
+        blur::{Ellipse, degrade_footprint_along},
+        detection::DETECT_SNR_THRESHOLD,
+    },
+};
 pub(crate) use values::Constant;
 pub use values::{Rows, Values};
 
@@ -37,6 +43,10 @@ pub enum Dim {
     Zyx,
     /// The two coordinates (y, x).
     Yx,
+    /// Where something begins and where it ends: the first, and the one after the last.
+    Span,
+    /// Exposures of which nothing is stored.
+    Lost,
 }
 
 impl Dim {
@@ -45,9 +55,9 @@ impl Dim {
     pub fn fixed(self) -> Option<usize> {
         match self {
             Self::Zyx => Some(3),
-            Self::Yx => Some(2),
+            Self::Yx | Self::Span => Some(2),
             Self::Unit | Self::Frame | Self::Height | Self::Width | Self::Component | Self::Blood => None,
-            Self::Mode | Self::GridRow | Self::GridCol => None,
+            Self::Mode | Self::GridRow | Self::GridCol | Self::Lost => None,
         }
     }
 
@@ -66,6 +76,8 @@ impl Dim {
             Self::GridCol => "gridcol",
             Self::Zyx => "zyx",
             Self::Yx => "yx",
+            Self::Span => "span",
+            Self::Lost => "lost",
         }
     }
 }
@@ -400,6 +412,24 @@ impl TruthArray {
     }
 }
 
+impl TruthArray {
+    /// The array with these frames, ascending, some of them left out or several times there; arrays without a frame axis stay as
+    /// they are.
+    #[must_use]
+    pub fn with_frames(self, frames: &Arc<Vec<u32>>) -> Self {
+        let Some(axis) = self.declared.dims.iter().position(|dim| *dim == Dim::Frame) else { return self };
+        let stride = self.shape[axis + 1..].iter().product();
+        let mut shape = self.shape;
+        let n_frames = std::mem::replace(&mut shape[axis], frames.len());
+        let data = match self.data {
+            TruthData::F64(v) => TruthData::F64(v.with_columns(n_frames, stride, frames)),
+            TruthData::U32(v) => TruthData::U32(v.with_columns(n_frames, stride, frames)),
+            TruthData::Bool(v) => TruthData::Bool(Values::from(v).with_columns(n_frames, stride, frames).into_vec()),
+        };
+        Self { declared: self.declared, shape, data }
+    }
+}
+
 impl GroundTruth {
     /// The truth restricted to the units whose flag is set: every array with a unit axis, and the footprints.
     #[must_use]
@@ -434,17 +464,30 @@ impl GroundTruth {
         self.centers_um().chunks_exact(3).map(|c| [at(h, c[1]), at(w, c[2])]).collect()
     }
 
-    /// The footprints as the sensor sees them, sparse: `gain * (planted ⊛ Gaussian(sigma_px))`. They are not stored; the two
-    /// numbers a cell regenerate them identically. Planted footprints where no optics step ran.
+    /// The footprints as the sensor sees them, sparse: `gain * (planted ⊛ Gaussian(sigma_px))`, and on through the ellipse of the
+    /// aberration where the lens has one. They are not stored; the numbers of each cell regenerate them identically. Planted footprints
+    /// where neither optics nor aberration ran.
     #[must_use]
     pub fn observed_footprints(&self) -> FootprintStack {
         let canvas = self.planted.canvas_shape;
-        let patches = match (self.f64s("observed_sigma_px"), self.f64s("observed_gain")) {
-            (Some(sigma), Some(gain)) => {
-                let cells = self.planted.patches.par_iter().zip(sigma.par_iter().zip(gain));
-                cells.map(|(p, (s, g))| crate::physics::blur::degrade_footprint(p, *s, *g, canvas)).collect()
-            }
-            _ => self.planted.patches.clone(),
+        let [sigma, gain, along, across, angle] = [
+            "observed_sigma_px",
+            "observed_gain",
+            "aberration_radial_px",
+            "aberration_tangential_px",
+            "aberration_angle_rad",
+        ]
+        .map(|name| self.f64s(name));
+        let patches = if sigma.is_none() && along.is_none() {
+            self.planted.patches.clone()
+        } else {
+            let of = |values: Option<&[f64]>, unit: usize, absent: f64| values.map_or(absent, |values| values[unit]);
+            let observed = |(unit, patch): (usize, &Patch)| {
+                let sigma_px = [of(along, unit, 0.0), of(across, unit, 0.0)];
+                let ellipse = Ellipse { sigma_px, angle_rad: of(angle, unit, 0.0) };
+                degrade_footprint_along(patch, of(sigma, unit, 0.0), &ellipse, of(gain, unit, 1.0), canvas)
+            };
+            self.planted.patches.par_iter().enumerate().map(observed).collect()
         };
         FootprintStack { patches, ..self.planted.clone_without_patches() }
     }

@@ -4,8 +4,8 @@ mod common;
 
 use common::spec;
 use minisim::{
-    Bounds, MemorySink, Options, Scene, at_every_level, math, recording::Pixels, render, simulate, simulate_into,
-    spec::Spec, truth::BOUNDS,
+    Bounds, MemorySink, Options, Scene, at_every_level, recording::Pixels, render, simulate, simulate_into, spec::Spec,
+    truth::BOUNDS,
 };
 use serde_json::{Value, json};
 
@@ -223,7 +223,8 @@ fn weighted_least_squares_reaches_the_bound() {
 #[ignore = "slow: films of many densities, lights and apertures"]
 fn weighted_least_squares_reaches_the_bound_everywhere() {
     for density in [5_000.0, 10_000.0, 20_000.0, 40_000.0, 60_000.0, 80_000.0] {
-        for (photons, na) in [(100.0, 0.2), (400.0, 0.45), (3000.0, 0.3)] {
+        // Enough light that hardly a count is cut at zero, which the bound knows nothing of.
+        for (photons, na) in [(400.0, 0.2), (800.0, 0.45), (3000.0, 0.3)] {
             let (ratio, n) = weighted_least_squares(&film(density, photons, 60.0, na));
             assert!((ratio - 1.0).abs() < 0.03, "{density} /mm³, {photons} photons, NA {na}: {ratio} over {n} cells");
         }
@@ -375,54 +376,5 @@ fn without_a_sensor_there_are_no_bounds_and_words_say_so() {
     let text = refused(&spec.without_step("composite").expect("valid").spec, None);
     assert!(text.contains("steps.composite"), "{text}");
     let none = bounds(&spec.set("steps.place_neurons.density_per_mm3", "1e-3").expect("valid").spec);
-    assert!(none.trace_sd_bound.is_empty() && math::hypot(none.shift_sd_bound_px[0], 0.0) > 0.0);
-}
-
-#[test]
-#[ignore = "slow"]
-fn zz_time() {
-    for (n_px, density) in [(2048, 0.0), (608, 0.0)] {
-        let mut spec = minisim::presets::preset("v4-ca1").unwrap();
-        for (p, v) in [
-            ("acquisition.duration_s", "3".to_owned()),
-            ("acquisition.image_sensor.n_px_height", n_px.to_string()),
-            ("acquisition.image_sensor.n_px_width", n_px.to_string()),
-            ("acquisition.optics.field_curvature_radius_um", "null".to_owned()),
-        ] {
-            spec = spec.set(p, &v).unwrap().spec;
-        }
-        if density > 0.0 {
-            spec = spec.set("steps.place_neurons.populations[0].depth_range_um", "[20,220]").unwrap().spec;
-            spec = spec.set("steps.place_neurons.populations[0].min_distance_um", "6").unwrap().spec;
-        }
-        let fov_mm = spec.acquisition.fov_um().map(|um| um / 1e3);
-        let depth = if density > 0.0 { 0.2 } else { 0.02 };
-        spec = spec
-            .set(
-                "steps.place_neurons.populations[0].density_per_mm3",
-                &(10_000.0 / (fov_mm[0] * fov_mm[1] * depth)).to_string(),
-            )
-            .unwrap()
-            .spec;
-        let scene = Scene::new(&spec).unwrap_or_else(|e| panic!("{e}"));
-        let cpu = || {
-            let t = std::fs::read_to_string("/proc/self/stat").unwrap();
-            let f: Vec<&str> = t.rsplit(") ").next().unwrap().split(' ').collect();
-            f[11].parse::<f64>().unwrap() / 100.0
-        };
-        let s = std::time::Instant::now();
-        let c0 = cpu();
-        let b = scene.bounds().unwrap();
-        let mut c = b.crosstalk.clone();
-        c.sort_by(f64::total_cmp);
-        println!("user {} s", cpu() - c0);
-        println!(
-            "{n_px} {} cells {:?} s; median crosstalk {} demixable {} detectable {}",
-            c.len(),
-            s.elapsed(),
-            c[c.len() / 2],
-            b.demixing_snr.iter().filter(|s| **s >= 3.0).count(),
-            scene.recorded().detectable().iter().filter(|d| **d).count()
-        );
-    }
+    assert!(none.trace_sd_bound.is_empty() && none.shift_sd_bound_px[0] > 0.0);
 }

@@ -254,7 +254,11 @@ fn detection_and_focus() {
             Voter { center_um: *center_um, peak_dff: high - low, baseline: low, field: 1.0 }
         })
         .collect();
-    let noise = NoiseFloor { electrons_per_unit: f64_at(case, "photons_per_unit") * 0.7, read_noise_e: 2.0 };
+    let noise = NoiseFloor {
+        electrons_per_unit: f64_at(case, "photons_per_unit") * 0.7,
+        read_noise_e: 2.0,
+        full_well_e: f64::INFINITY,
+    };
     let got = best_yield_depth_um(&model, &voters, noise).expect("there are voters");
     assert_close("focal_um", &[got], &[f64_at(case, "focal_um")], 1e-6);
 }

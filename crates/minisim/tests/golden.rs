@@ -116,6 +116,36 @@ fn cases() -> Vec<(&'static str, Spec)> {
             { "kind": "sensor", "photons_per_unit": 600.0 },
         ],
     });
+    let faulty = json!({
+        "acquisition": { "fps": 20.0, "duration_s": 1.5, "image_sensor": sensor(31, 45, 16.0, 8) },
+        "seed": 17,
+        "steps": [
+            { "kind": "place_neurons", "density_per_mm3": 60000.0, "soma_radius_um": 5.0 },
+            { "kind": "cell_activity" }, { "kind": "composite" }, { "kind": "leakage" },
+            { "kind": "sensor", "photons_per_unit": 600.0 },
+            { "kind": "acquisition_faults", "lost_rate": 0.1, "burst_frames": 2.0, "repeated_rate": 0.1, "torn_rate": 0.15,
+              "broken_rate": 0.2, "broken_rows": 8, "clip_frames": 9, "clip_step": 0.1 },
+        ],
+    });
+    let camera = json!({
+        "acquisition": {
+            "fps": 20.0, "duration_s": 1.0, "optics": { "na": 0.35 },
+            "image_sensor": {
+                "n_px_height": 39, "n_px_width": 46, "pixel_pitch_um": 16.0, "bit_depth": 8, "adc_bits": 10, "analog_gain": 2.0,
+                "gain_adu_per_e": 0.6, "black_level_adu": 24.0, "full_well_e": 700.0, "linearity_error_percent": 0.4,
+                "dark_current_e_per_s": 60.0, "temperature_c": 35.0, "dsnu_pixel_e": 3.0, "dsnu_column_e": 1.0, "dsnu_row_e": 2.0,
+                "prnu_pixel_percent": 2.0, "prnu_smooth_percent": 3.0, "hot_pixel_share": 0.02, "dead_pixel_share": 0.01,
+                "row_noise_e": 1.5, "column_noise_e": 2.5,
+            },
+        },
+        "seed": 31,
+        "steps": [
+            { "kind": "place_neurons", "density_per_mm3": 60000.0, "soma_radius_um": 5.0, "depth_range_um": [40, 140] },
+            { "kind": "cell_activity" }, { "kind": "optics" }, { "kind": "field_aberration", "radial_sigma_um": 9.0 },
+            { "kind": "composite" }, { "kind": "relay_edge", "outside": 0.01 },
+            { "kind": "sensor", "photons_per_unit": 900.0 },
+        ],
+    });
     [
         ("everything", everything),
         ("walking_12_bit", walking_12_bit),
@@ -124,6 +154,8 @@ fn cases() -> Vec<(&'static str, Spec)> {
         ("in_depth", in_depth),
         ("indicators", indicators),
         ("bending", bending),
+        ("faulty", faulty),
+        ("camera", camera),
     ]
     .map(|(name, spec)| (name, common::spec(&spec)))
     .to_vec()

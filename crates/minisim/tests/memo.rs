@@ -26,6 +26,7 @@ const EDITS: &[(&str, &str)] = &[
     ("steps.place_neurons.populations[0].morphology", "\"cytosolic\""),
     ("steps.vasculature.layers[0].opacity", "0.4"),
     ("steps.vasculature.layers[0].depth_um", "80"),
+    ("steps.field_aberration.radial_sigma_um", "11"),
     ("steps.brain_motion.motion_amplitude_um", "2"),
     ("steps.brain_motion.max_shift_um", "12"),
     ("steps.bleaching.bleach_susceptibility", "0.02"),
@@ -37,12 +38,16 @@ const EDITS: &[(&str, &str)] = &[
     ("acquisition.duration_s", "1.2"),
     ("acquisition.image_sensor.n_px_width", "128"),
     ("acquisition.image_sensor.bit_depth", "12"),
+    ("acquisition.image_sensor.dsnu_pixel_e", "4"),
+    ("acquisition.image_sensor.full_well_e", "2000"),
+    ("acquisition.image_sensor.dark_current_e_per_s", "90"),
+    ("acquisition.fps", "12"),
     ("seed", "8"),
 ];
 
 fn everything() -> Spec {
     let mut spec = preset("v4-ca1").expect("a preset");
-    for step in ["brain_motion", "bleaching"] {
+    for step in ["brain_motion", "bleaching", "field_aberration"] {
         spec = spec.with_step(step).expect("a step").spec;
     }
     for (path, value) in [

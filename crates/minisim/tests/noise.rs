@@ -5,9 +5,13 @@
 //! `cargo test --release --test noise -- --ignored`.
 #![allow(clippy::disallowed_methods, reason = "only the library itself must be pure")]
 
+use std::sync::Arc;
+
 use minisim::{
     kernels::digitise::{Count, DigitiseModel, Digitiser},
     math,
+    physics::camera::Response,
+    plan::{Camera, Conversion, PixelModel},
     rng::Key,
 };
 
@@ -359,4 +363,176 @@ fn counts_are_the_same_bits_everywhere_and_for_ever() {
         0xf940_d95c_9731_95d4,
     ];
     assert_eq!(hashes, expected, "{hashes:#x?}");
+}
+
+/// Rows and columns of the sensors below: no row begins with a group of pixels.
+const SENSOR: [usize; 2] = [5, 71];
+
+/// A sensor of which no two pixels are alike; some are dead, some hot.
+fn individual(noise_adu: [f64; 2], response: Response, adc_max: u32, conversion: Conversion) -> PixelModel {
+    let key = Key::new(5, "noise test", "pixels");
+    let n = SENSOR[0] * SENSOR[1];
+    let each = |entity: u64, of: &dyn Fn(f64) -> f64| -> Vec<f32> {
+        (0..n as u64).map(|i| of(key.uniform(entity, i)) as f32).collect()
+    };
+    PixelModel {
+        shape: SENSOR,
+        electrons_per_unit: each(0, &|u| if u < 0.02 { 0.0 } else { 0.5 + u }),
+        dark_e: each(1, &|u| if u < 0.03 { 5000.0 * u } else { 3.0 * u }),
+        offset_adu: each(2, &|u| 40.0 * u - 4.0),
+        row_noise_adu: noise_adu[0],
+        column_noise_adu: noise_adu[1],
+        response,
+        adc_max,
+        conversion,
+    }
+}
+
+/// The exact distribution of the counts of pixel `i`, `(first count, probabilities)`.
+fn exact_distribution_of(i: usize, intensity: f32, model: &DigitiseModel, pixels: &PixelModel) -> (usize, Vec<f64>) {
+    let lambda = f64::from(intensity) * f64::from(pixels.electrons_per_unit[i]) + f64::from(pixels.dark_e[i]);
+    let (gain, offset) = (model.gain_adu_per_e, f64::from(pixels.offset_adu[i]));
+    let sd = math::hypot(model.read_noise_e * gain, math::hypot(pixels.row_noise_adu, pixels.column_noise_adu));
+    let most = f64::from(pixels.adc_max);
+    let convert = |count: usize| match pixels.conversion {
+        Conversion::Shift(bits) => count >> bits,
+        Conversion::SquareRoot(scale) => ((count as f64).sqrt() * scale + 0.5).floor() as usize,
+    };
+    let mut pmf = vec![0.0; convert(pixels.adc_max as usize) + 1];
+    let spread = 12.0 * lambda.sqrt() + 40.0;
+    let mut k = (lambda - spread).floor().max(0.0);
+    while k <= lambda + spread {
+        let p = if lambda > 0.0 { poisson_pmf(k, lambda) } else { f64::from(u8::from(k == 0.0)) };
+        let mean = pixels.response.reads(k) * gain + offset;
+        let clip = |v: f64| v.floor().clamp(0.0, most) as usize;
+        if sd == 0.0 {
+            pmf[convert(clip(mean))] += p;
+        } else {
+            for count in clip(mean - 9.0 * sd)..=clip(mean + 9.0 * sd) {
+                let c = count as f64;
+                let below = if count == 0 { 0.0 } else { phi((c - mean) / sd) };
+                let upto = if c == most { 1.0 } else { phi((c + 1.0 - mean) / sd) };
+                pmf[convert(count)] += p * (upto - below);
+            }
+        }
+        k += 1.0;
+    }
+    let total: f64 = pmf.iter().sum();
+    assert!((total - 1.0).abs() < 1e-6, "the reference of pixel {i} sums to {total}");
+    pmf.iter_mut().for_each(|p| *p /= total);
+    (0, pmf)
+}
+
+/// Light from darkness to beyond saturation, the same in all frames.
+fn light(n: usize) -> Vec<f32> {
+    (0..n).map(|i| [0.0, 0.4, 3.0, 20.0, 90.0, 400.0, 1500.0][i % 7]).collect()
+}
+
+#[test]
+fn counts_of_each_pixel_follow_its_own_exact_distribution() {
+    let model = |read_noise_e, gain_adu_per_e, max_count| DigitiseModel {
+        electrons_per_unit: 1.0,
+        read_noise_e,
+        gain_adu_per_e,
+        max_count,
+    };
+    let square_root = Conversion::SquareRoot(255.0 / 1023.0_f64.sqrt());
+    let bent = Response::with_linearity_error(1000.0, 0.0045);
+    let unlimited = Response::straight(f64::INFINITY);
+    let cases = [
+        // As a V4 reads, but with wider steps than its noise in the first one.
+        (model(9.0, 0.4, 255), individual([0.3, 0.2], bent, 1023, Conversion::Shift(2))),
+        (model(2.0, 1.7, 1023), individual([1.5, 0.0], Response::straight(450.0), 1023, Conversion::Shift(0))),
+        (model(0.0, 0.37, 511), individual([0.0, 0.0], bent, 511, Conversion::Shift(0))),
+        (model(3.0, 0.6, 255), individual([0.0, 0.8], unlimited, 1023, square_root)),
+    ];
+    let n = SENSOR[0] * SENSOR[1];
+    let (intensity, n_frames) = (light(n), 12_000_u64);
+    let mut scores: Vec<Score> = Vec::new();
+    for (number, (model, pixels)) in cases.into_iter().enumerate() {
+        let references: Vec<_> = (0..n).map(|i| exact_distribution_of(i, intensity[i], &model, &pixels)).collect();
+        let key = Key::new(31, "noise test", "individual").derive(number as u64);
+        let camera = Digitiser::of(&Camera { model, key, pixels: Some(Arc::new(pixels)) });
+        let mut histograms: Vec<_> = references.iter().map(|(_, pmf)| vec![0_u64; pmf.len()]).collect();
+        let mut counts = vec![0_u16; n];
+        for frame in 0..n_frames {
+            camera.digitise(frame, 0, &intensity, &mut counts);
+            counts.iter().zip(&mut histograms).for_each(|(count, histogram)| histogram[usize::from(*count)] += 1);
+        }
+        for (i, ((_, pmf), histogram)) in references.iter().zip(&histograms).enumerate() {
+            for (bin, (p, seen)) in pmf.iter().zip(histogram).enumerate() {
+                assert!(*p > 1e-12 || *seen == 0, "camera {number}, pixel {i}: {bin} is impossible");
+            }
+            if let Some(z) = chi_square(pmf, histogram, n_frames as f64) {
+                scores.push((z, format!("pixel {i} of camera {number}")));
+            }
+        }
+    }
+    assert!(scores.len() > 1000, "{} scores", scores.len());
+    check_scores(&scores);
+}
+
+#[test]
+fn rows_and_columns_share_their_noise() {
+    // Nothing but the noise of rows and columns, far from clipping: all that a row's pixels have in common is its number.
+    let shape = [40, 60];
+    let map = |value: f32| vec![value; 2400];
+    let pixels = PixelModel {
+        shape,
+        electrons_per_unit: map(1.0),
+        dark_e: map(0.0),
+        offset_adu: map(30_000.0),
+        row_noise_adu: 80.0,
+        column_noise_adu: 50.0,
+        response: Response::straight(f64::INFINITY),
+        adc_max: 65_535,
+        conversion: Conversion::Shift(0),
+    };
+    let model = DigitiseModel { electrons_per_unit: 1.0, read_noise_e: 0.0, gain_adu_per_e: 1.0, max_count: 65_535 };
+    let key = Key::new(3, "noise test", "lines");
+    let camera = Digitiser::of(&Camera { model, key, pixels: Some(Arc::new(pixels)) });
+    let (mut rows, mut columns) = (Vec::new(), Vec::new());
+    for frame in 0..400 {
+        let mut counts = vec![0_u16; 2400];
+        camera.digitise(frame, 0, &map(0.0), &mut counts);
+        let at = |r: usize, c: usize| f64::from(counts[r * 60 + c]) - 29_999.5;
+        // What two pixels of a row differ by is their columns' alone, whatever the row.
+        for c in 1..60 {
+            assert!((at(0, c) - at(0, 0) - (at(39, c) - at(39, 0))).abs() <= 2.0, "frame {frame}, column {c}");
+        }
+        rows.extend((1..40).map(|r| at(r, 7) - at(r - 1, 7)).step_by(2));
+        columns.extend((1..60).map(|c| at(3, c) - at(3, c - 1)).step_by(2));
+    }
+    for (differences, rms) in [(rows, 80.0), (columns, 50.0)] {
+        let n = differences.len() as f64;
+        let variance = differences.iter().map(|d| d * d).sum::<f64>() / n;
+        let z = (variance / (2.0 * rms * rms) - 1.0) / (2.0 / n).sqrt();
+        assert!(z.abs() < 3.5, "{rms}: {z}");
+    }
+}
+
+#[test]
+fn a_count_of_an_individual_pixel_does_not_depend_on_how_the_image_is_cut() {
+    let pixels = individual([0.4, 0.6], Response::with_linearity_error(900.0, 0.004), 1023, Conversion::Shift(0));
+    let model = DigitiseModel { electrons_per_unit: 1.0, read_noise_e: 2.0, gain_adu_per_e: 0.8, max_count: 1023 };
+    let camera =
+        Digitiser::of(&Camera { model, key: Key::new(4, "noise test", "cut"), pixels: Some(Arc::new(pixels)) });
+    let n = SENSOR[0] * SENSOR[1];
+    let intensity = light(n);
+    let mut whole = vec![0_u16; n];
+    camera.digitise(9, 0, &intensity, &mut whole);
+    assert!(whole.contains(&0) && whole.iter().any(|c| *c > 500));
+    for step in [1, 13, 64, 71, 200] {
+        let mut parts = vec![0_u16; n];
+        for first in (0..n).step_by(step) {
+            let end = (first + step).min(n);
+            camera.digitise(9, first as u64, &intensity[first..end], &mut parts[first..end]);
+        }
+        assert_eq!(parts, whole, "parts of {step}");
+    }
+    // What lies beyond the sensor is left alone.
+    let mut beyond = vec![7_u16; 5];
+    camera.digitise(9, n as u64 - 2, &[1.0; 5], &mut beyond);
+    assert_eq!(beyond[2..], [7; 3]);
+    camera.digitise(9, u64::MAX, &[1.0; 5], &mut beyond);
 }

@@ -326,6 +326,78 @@ fn absurd_specs_are_refused_before_anything_is_allocated() {
     const { assert!(limits::MAX_CELLS < 1e8) };
 }
 
+#[test]
+fn cameras_that_cannot_be_are_refused_with_a_remedy() {
+    let sensor = |fields: serde_json::Value| {
+        let text = serde_json::json!({ "acquisition": { "image_sensor": fields }, "steps": [{ "kind": "sensor" }] });
+        Spec::from_json(&text.to_string())
+    };
+    for (fields, field, part, remedy) in [
+        (
+            serde_json::json!({ "full_well_e": 30, "black_level_adu": 60 }),
+            "full_well_e",
+            "black level",
+            "raise full_well_e",
+        ),
+        (serde_json::json!({ "black_level_adu": 255 }), "black_level_adu", "255", "lower the black level"),
+        (
+            serde_json::json!({ "hot_pixel_share": 0.7, "dead_pixel_share": 0.4 }),
+            "hot_pixel_share",
+            "more defect pixels than pixels",
+            "lower one of the shares",
+        ),
+        (serde_json::json!({ "hot_pixel_share": 1.5 }), "hot_pixel_share", "between 0 and 1", "change"),
+        (serde_json::json!({ "adc_bits": 7 }), "adc_bits", "fewer bits", "raise adc_bits"),
+        (serde_json::json!({ "adc_bits": 30 }), "adc_bits", "at most 24", "lower adc_bits"),
+        (
+            serde_json::json!({ "linearity_error_percent": 0.2 }),
+            "linearity_error_percent",
+            "full well",
+            "set full_well_e",
+        ),
+        (
+            serde_json::json!({ "linearity_error_percent": 3.0, "full_well_e": 200.0 }),
+            "linearity_error_percent",
+            "at most 0.49",
+            "lower it",
+        ),
+        (serde_json::json!({ "temperature_c": 2000.0 }), "temperature_c", "between -100 and 150", "°C"),
+        (serde_json::json!({ "prnu_pixel_percent": 80.0 }), "prnu_pixel_percent", "at most 33", "lower it"),
+        (
+            serde_json::json!({ "dark_current_e_per_s": 5000.0, "full_well_e": 200.0 }),
+            "dark_current_e_per_s",
+            "fills the full well",
+            "temperature_c",
+        ),
+        (serde_json::json!({ "companding": "cube_root" }), "companding", "square_root", "mean"),
+    ] {
+        let report = sensor(fields.clone()).expect_err("cannot be");
+        let path = format!("acquisition.image_sensor.{field}");
+        let found = report.findings.iter().find(|f| f.path == path).unwrap_or_else(|| panic!("{fields}: {report}"));
+        assert!(found.message.contains(part) && found.remedy.contains(remedy), "{fields}: {found:?}");
+    }
+    let warned = sensor(serde_json::json!({ "companding": "square_root" })).expect("valid").warnings;
+    assert!(warned.iter().any(|w| w.path.ends_with("companding") && !w.remedy.is_empty()), "{warned:?}");
+    // On the rules' edge.
+    let edge = serde_json::json!({ "hot_pixel_share": 0.75, "dead_pixel_share": 0.25, "full_well_e": 60, "black_level_adu": 60 });
+    assert!(sensor(edge).is_ok());
+    let text = r#"{ "steps": [{ "kind": "field_aberration", "radial_sigma_um": 90.0 }] }"#;
+    let report = Spec::from_json(text).expect_err("too wide").to_string();
+    assert!(report.contains("radial_sigma_um") && report.contains("quarter"), "{report}");
+}
+
+#[test]
+fn a_camera_that_is_plain_has_the_key_that_it_had() {
+    let plain = Spec::from_json(r#"{ "steps": [{ "kind": "sensor" }] }"#).expect("valid").spec;
+    let written = Spec::from_json(
+        r#"{ "acquisition": { "image_sensor": { "black_level_adu": 0, "adc_bits": null, "companding": "shift" } },
+             "steps": [{ "kind": "sensor" }] }"#,
+    );
+    assert_eq!(written.expect("valid").spec.cache_key(), plain.cache_key());
+    let other = plain.set("acquisition.image_sensor.dsnu_row_e", "1").expect("valid").spec;
+    assert_ne!(other.cache_key(), plain.cache_key());
+}
+
 /// A small generator of test numbers (SplitMix64); the simulator's own is not needed here.
 struct Numbers(u64);
 

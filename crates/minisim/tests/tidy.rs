@@ -76,7 +76,7 @@ const ROOMS: &[&[&str]] = &[
     &["sink"],
     &["render"],
     &["run"],
-    &["metrics", "pair", "presets", "sweep", "benchmark"],
+    &["effects", "emva", "metrics", "pair", "presets", "sweep", "benchmark"],
 ];
 
 #[test]

@@ -3,6 +3,7 @@
 
 MODELS: tuple[str, ...] = (
     "Acquisition",
+    "AcquisitionFaults",
     "AnyStep",
     "AxialMotion",
     "Bleaching",

@@ -57,8 +57,8 @@ class Optics(_ext.OpticsExt):
     )
 
 
-class ImageSensor(_ext.ImageSensorExt):
-    """The image sensor.
+class ImageSensor(_ext.NewFields, _ext.ImageSensorExt):
+    """The image sensor. Its imperfections are those of the standard EMVA 1288; all are off by default.
 
     Fields:
         n_px_height [px]: Rows. Default 256.
@@ -68,6 +68,26 @@ class ImageSensor(_ext.ImageSensorExt):
         read_noise_e [e]: Read noise (RMS). Default 2.0.
         gain_adu_per_e [counts/e]: Counts per electron. Default 1.0.
         bit_depth [bit]: Bits of a count: counts clip to 0 … 2^bits - 1. Default 8.
+        analog_gain: Factor on the gain that the sensor's amplifier applies before conversion; the Miniscope V4 has 1, 2 and 3.5. Default 1.0.
+        adc_bits [bit]: Bits of the converter, whose counts the gain and the black level are given in; null = those of a count. Default None.
+        companding: How the converter's counts become counts of fewer bits: "shift" drops the lowest ones, "square_root" keeps the range with steps as wide as the shot noise. Default "shift".
+        black_level_adu [counts]: What the converter reads in the dark. Default 0.0.
+        full_well_e [e]: Electrons that a pixel can hold; null = any number. Default None.
+        linearity_error_percent [%]: How far the response bends away from a straight line: the mean deviation between 5 % and 95 % of the full well, as the standard measures it. Default 0.0.
+        dark_current_e_per_s [e/s]: Dark current at 25 °C. It is collected for as long as a frame takes and doubles every 8 °C. Default 0.0.
+        temperature_c [°C]: Temperature of the sensor. Default 25.0.
+        dsnu_pixel_e [e]: Fixed offsets of single pixels (RMS). Default 0.0.
+        dsnu_column_e [e]: Fixed offsets of whole columns (RMS). Default 0.0.
+        dsnu_row_e [e]: Fixed offsets of whole rows (RMS). Default 0.0.
+        prnu_pixel_percent [%]: Differences in response from pixel to pixel (RMS). Default 0.0.
+        prnu_smooth_percent [%]: Smooth differences in response across the sensor (RMS). Default 0.0.
+        hot_pixel_share: Share of the pixels that are hot: they have a dark current of their own. Default 0.0.
+        hot_pixel_e_per_s [e/s]: Dark current of a hot pixel at 25 °C: the median of a log-normal distribution. Default 1000.0.
+        hot_pixel_spread: Spread of the strength of hot pixels: standard deviation of its natural logarithm. Default 1.0.
+        dead_pixel_share: Share of the pixels that are dead: they see no light. Default 0.0.
+        row_noise_e [e]: Noise that all pixels of a row share in a frame (RMS). Default 0.0.
+        column_noise_e [e]: Noise that all pixels of a column share in a frame (RMS). Default 0.0.
+        pattern_seed: Seed of what is fixed to the sensor: its offsets, responses and defects; null = the seed of the recording. With one, many recordings are taken with the same sensor. Default None.
 
     """
 
@@ -126,6 +146,159 @@ class ImageSensor(_ext.ImageSensorExt):
         le=4294967295,
         description="Bits of a count: counts clip to 0 … 2^bits - 1. [bit]",
         json_schema_extra={"unit": "bit"},
+    )
+
+    analog_gain: float = Field(
+        default=1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Factor on the gain that the sensor's amplifier applies before conversion; the Miniscope V4 has 1, 2 and 3.5.",
+        json_schema_extra={"since": "0.2"},
+    )
+
+    adc_bits: Optional[Annotated[int, Field(ge=1, le=4294967295)]] = Field(
+        default=None,
+        description="Bits of the converter, whose counts the gain and the black level are given in; null = those of a count. [bit]",
+        json_schema_extra={"unit": "bit", "since": "0.2"},
+    )
+
+    companding: Literal["shift", "square_root"] = Field(
+        default="shift",
+        description="How the converter's counts become counts of fewer bits: \"shift\" drops the lowest ones, \"square_root\" keeps the range with steps as wide as the shot noise.",
+        json_schema_extra={"since": "0.2"},
+    )
+
+    black_level_adu: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="What the converter reads in the dark. [counts]",
+        json_schema_extra={"unit": "counts", "since": "0.2"},
+    )
+
+    full_well_e: Optional[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default=None,
+        description="Electrons that a pixel can hold; null = any number. [e]",
+        json_schema_extra={"unit": "e", "since": "0.2"},
+    )
+
+    linearity_error_percent: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How far the response bends away from a straight line: the mean deviation between 5 % and 95 % of the full well, as the standard measures it. [%]",
+        json_schema_extra={"unit": "%", "since": "0.2"},
+    )
+
+    dark_current_e_per_s: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Dark current at 25 °C. It is collected for as long as a frame takes and doubles every 8 °C. [e/s]",
+        json_schema_extra={"unit": "e/s", "since": "0.2"},
+    )
+
+    temperature_c: float = Field(
+        default=25.0,
+        allow_inf_nan=False,
+        description="Temperature of the sensor. [°C]",
+        json_schema_extra={"unit": "°C", "since": "0.2"},
+    )
+
+    dsnu_pixel_e: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Fixed offsets of single pixels (RMS). [e]",
+        json_schema_extra={"unit": "e", "since": "0.2"},
+    )
+
+    dsnu_column_e: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Fixed offsets of whole columns (RMS). [e]",
+        json_schema_extra={"unit": "e", "since": "0.2"},
+    )
+
+    dsnu_row_e: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Fixed offsets of whole rows (RMS). [e]",
+        json_schema_extra={"unit": "e", "since": "0.2"},
+    )
+
+    prnu_pixel_percent: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Differences in response from pixel to pixel (RMS). [%]",
+        json_schema_extra={"unit": "%", "since": "0.2"},
+    )
+
+    prnu_smooth_percent: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Smooth differences in response across the sensor (RMS). [%]",
+        json_schema_extra={"unit": "%", "since": "0.2"},
+    )
+
+    hot_pixel_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of the pixels that are hot: they have a dark current of their own.",
+        json_schema_extra={"since": "0.2"},
+    )
+
+    hot_pixel_e_per_s: float = Field(
+        default=1000.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Dark current of a hot pixel at 25 °C: the median of a log-normal distribution. [e/s]",
+        json_schema_extra={"unit": "e/s", "since": "0.2"},
+    )
+
+    hot_pixel_spread: float = Field(
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Spread of the strength of hot pixels: standard deviation of its natural logarithm.",
+        json_schema_extra={"since": "0.2"},
+    )
+
+    dead_pixel_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of the pixels that are dead: they see no light.",
+        json_schema_extra={"since": "0.2"},
+    )
+
+    row_noise_e: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Noise that all pixels of a row share in a frame (RMS). [e]",
+        json_schema_extra={"unit": "e", "since": "0.2"},
+    )
+
+    column_noise_e: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Noise that all pixels of a column share in a frame (RMS). [e]",
+        json_schema_extra={"unit": "e", "since": "0.2"},
+    )
+
+    pattern_seed: Optional[Annotated[int, Field(ge=1, le=4294967295)]] = Field(
+        default=None,
+        description="Seed of what is fixed to the sensor: its offsets, responses and defects; null = the seed of the recording. With one, many recordings are taken with the same sensor.",
+        json_schema_extra={"since": "0.2"},
     )
 
 
@@ -1120,6 +1293,104 @@ class Sensor(_ext.StepBase):
     )
 
 
+class AcquisitionFaults(_ext.StepBase):
+    """Loses, repeats and damages frames on their way to the disk, and stamps them with the recording computer's clock.
+
+    Fields:
+        lost_rate: Share of exposures of which no frame is stored. Default 0.003.
+        burst_frames [frame]: Mean length of a run of lost frames. Default 1.3.
+        repeated_rate: Share of stored frames that show again what the frame before showed. Default 0.0005.
+        torn_rate: Share of stored frames whose lower rows are of the exposure before. Default 0.0005.
+        broken_rate: Share of stored frames with a block of rows that is displaced or zero. Default 0.0002.
+        broken_rows [px]: Most rows of a broken block. Default 32.
+        clip_frames [frame]: Stored frames of a clip. Default 1000.
+        clip_step: Standard deviation of the logarithm of a clip's brightness; the first clip keeps its own. Default 0.0.
+        jitter_ms [ms]: Standard deviation of a time stamp. Default 1.0.
+        clock_drift_ppm [ppm]: How much faster than the camera's the recording computer's clock runs. Default 20.0.
+
+    """
+
+    kind: Literal["acquisition_faults"] = "acquisition_faults"
+
+    lost_rate: float = Field(
+        default=0.003,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of exposures of which no frame is stored.",
+    )
+
+    burst_frames: float = Field(
+        default=1.3,
+        gt=0,
+        allow_inf_nan=False,
+        description="Mean length of a run of lost frames. [frame]",
+        json_schema_extra={"unit": "frame"},
+    )
+
+    repeated_rate: float = Field(
+        default=0.0005,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of stored frames that show again what the frame before showed.",
+    )
+
+    torn_rate: float = Field(
+        default=0.0005,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of stored frames whose lower rows are of the exposure before.",
+    )
+
+    broken_rate: float = Field(
+        default=0.0002,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of stored frames with a block of rows that is displaced or zero.",
+    )
+
+    broken_rows: int = Field(
+        default=32,
+        ge=1,
+        le=4294967295,
+        description="Most rows of a broken block. [px]",
+        json_schema_extra={"unit": "px"},
+    )
+
+    clip_frames: int = Field(
+        default=1000,
+        ge=1,
+        le=4294967295,
+        description="Stored frames of a clip. [frame]",
+        json_schema_extra={"unit": "frame"},
+    )
+
+    clip_step: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Standard deviation of the logarithm of a clip's brightness; the first clip keeps its own.",
+    )
+
+    jitter_ms: float = Field(
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Standard deviation of a time stamp. [ms]",
+        json_schema_extra={"unit": "ms"},
+    )
+
+    clock_drift_ppm: float = Field(
+        default=20.0,
+        allow_inf_nan=False,
+        description="How much faster than the camera's the recording computer's clock runs. [ppm]",
+        json_schema_extra={"unit": "ppm"},
+    )
+
+
 class Output(_ext.Base):
     """What is stored.
 
@@ -1328,12 +1599,13 @@ AnyStep = Annotated[
         Leakage,
         Led,
         Sensor,
+        AcquisitionFaults,
     ],
     Field(discriminator="kind"),
 ]
 
 #: Kinds of step, in the order of light.
-KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "axial_motion", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "tissue_deformation", "illumination_profile", "vignette", "leakage", "led", "sensor",)
+KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "axial_motion", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "tissue_deformation", "illumination_profile", "vignette", "leakage", "led", "sensor", "acquisition_faults",)
 
 
 class Spec(_ext.SpecExt):
@@ -1371,6 +1643,7 @@ class Spec(_ext.SpecExt):
 
 __all__ = [
     "Acquisition",
+    "AcquisitionFaults",
     "AnyStep",
     "AxialMotion",
     "Bleaching",

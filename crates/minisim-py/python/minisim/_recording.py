@@ -192,7 +192,7 @@ class Recording:
         return _show.recording_html(self)
 
     def to_xarray(self) -> Dataset:
-        """The film and its truth as an xarray Dataset: ``time_s`` along frames, ``y_um`` and ``x_um`` (from the optical axis) along
+        """The film and its truth as an xarray Dataset: ``time_s`` (time stamps where the acquisition has faults) along frames, ``y_um`` and ``x_um`` (from the optical axis) along
         rows and columns, ``depth_um`` along cells; each array with its ``units`` and meaning."""
         try:
             import xarray
@@ -212,8 +212,9 @@ class Recording:
             value = getattr(truth, name, None)
             if value is not None and name != "centers_um":
                 variables[name] = (dims, value, {"units": unit, "long_name": doc})
+        stamps = truth.timestamps_s
         coordinates = {
-            "time_s": ("frame", np.arange(n_frames) / acquisition.fps, {"units": "s"}),
+            "time_s": ("frame", np.arange(n_frames) / acquisition.fps if stamps is None else stamps, {"units": "s"}),
             "y_um": ("height", centred(height), {"units": "µm"}),
             "x_um": ("width", centred(width), {"units": "µm"}),
             "depth_um": ("unit", truth.depth_um, {"units": "µm"}),

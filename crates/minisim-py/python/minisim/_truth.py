@@ -91,8 +91,44 @@ class TruthArrays:
     """Light added to each pixel in every frame. Shape (height, width), in fluorescence units. ``None`` without a step leakage."""
     led_power: Optional[Floats] = None
     """Power of the LED in each frame, averaged over the exposure, relative to that when it is switched on. Shape (frame,). ``None`` without a step led."""
+    exposure_index: Optional[Floats] = None
+    """The exposure that each stored frame shows, counted from 0: its frame in the film without faults. Shape (frame,). ``None`` without a step acquisition_faults."""
+    daq_frame: Optional[Floats] = None
+    """Number that the acquisition box gives each stored frame: it counts exposures, so it jumps where frames are lost. Shape (frame,). ``None`` without a step acquisition_faults."""
+    timestamps_s: Optional[Floats] = None
+    """Time stamp of each stored frame, by the recording computer's clock. Shape (frame,), in s. ``None`` without a step acquisition_faults."""
+    fault: Optional[Floats] = None
+    """What is wrong with each stored frame: 0 nothing, 1 repeated, 2 torn, 3 a block of rows displaced, 4 a block of rows zero. Shape (frame,). ``None`` without a step acquisition_faults."""
+    fault_rows: Optional[Floats] = None
+    """The damaged rows of each stored frame: the first, and the one after the last; 0, 0 for none. Shape (frame, span), in px. ``None`` without a step acquisition_faults."""
+    fault_shift_px: Optional[Floats] = None
+    """Columns that the damaged rows of each stored frame are rolled to the right by. Shape (frame,), in px. ``None`` without a step acquisition_faults."""
+    brightness_factor: Optional[Floats] = None
+    """Factor on the values of each stored frame, that of its clip. Shape (frame,). ``None`` without a step acquisition_faults."""
+    lost_exposures: Optional[Floats] = None
+    """The exposures of which no frame is stored, counted from 0. Shape (lost,). ``None`` without a step acquisition_faults."""
+    prnu: Optional[Floats] = None
+    """Response of each pixel relative to the mean one: a factor on its light, 0 where it is dead. Shape (height, width). ``None`` without a step sensor."""
+    dsnu_e: Optional[Floats] = None
+    """Offset of each pixel, the parts of its row and column included. Shape (height, width), in e. ``None`` without a step sensor."""
+    dark_e: Optional[Floats] = None
+    """Electrons of dark current that each pixel collects in a frame on average. Shape (height, width), in e. ``None`` without a step sensor."""
+    defects: Optional[Floats] = None
+    """Defect of each pixel: 0 = none, 1 = hot, 2 = dead. Shape (height, width). ``None`` without a step sensor."""
     peak_snr: Optional[Floats] = None
     """Detection SNR of the cell's largest transient; absent without a sensor step. Shape (unit,). May be ``None``."""
+    trace_sd_bound: Optional[Floats] = None
+    """Least standard deviation that any estimate of the cell's trace from single frames can have, neighbours unknown. Shape (unit,), in fluorescence units. ``None`` unless bounds were asked for."""
+    demixing_snr: Optional[Floats] = None
+    """The cell's largest transient divided by trace_sd_bound. Shape (unit,). ``None`` unless bounds were asked for."""
+    crosstalk: Optional[Floats] = None
+    """How many times larger trace_sd_bound is than if the traces of all other cells were known; 1 for a cell that overlaps none. Shape (unit,). ``None`` unless bounds were asked for."""
+    spike_amplitude_bound: Optional[Floats] = None
+    """Least standard deviation of the size of a lone spike whose time is not known either. Shape (unit,), in spikes. ``None`` unless bounds were asked for."""
+    spike_time_sd_bound_s: Optional[Floats] = None
+    """Least standard deviation of the time of a lone spike whose size is not known either. Shape (unit,), in s. ``None`` unless bounds were asked for."""
+    shift_sd_bound_px: Optional[Floats] = None
+    """Least standard deviation of the brain's displacement in a frame if all else is known. Shape (yx,), in px. ``None`` unless bounds were asked for."""
 
 
 #: The arrays and their axes.
@@ -127,9 +163,27 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "vignette": ("height", "width"),
     "leakage": ("height", "width"),
     "led_power": ("frame",),
+    "exposure_index": ("frame",),
+    "daq_frame": ("frame",),
+    "timestamps_s": ("frame",),
+    "fault": ("frame",),
+    "fault_rows": ("frame", "span"),
+    "fault_shift_px": ("frame",),
+    "brightness_factor": ("frame",),
+    "lost_exposures": ("lost",),
+    "prnu": ("height", "width"),
+    "dsnu_e": ("height", "width"),
+    "dark_e": ("height", "width"),
+    "defects": ("height", "width"),
     "in_focus": ("unit",),
     "detectable": ("unit",),
     "peak_snr": ("unit",),
+    "trace_sd_bound": ("unit",),
+    "demixing_snr": ("unit",),
+    "crosstalk": ("unit",),
+    "spike_amplitude_bound": ("unit",),
+    "spike_time_sd_bound_s": ("unit",),
+    "shift_sd_bound_px": ("yx",),
 }
 
 #: The value of the elements of arrays that every recording has, where no step recorded them.

@@ -20,7 +20,7 @@ pub(super) struct Light {
     pub(super) cells_e: Vec<f64>,
     /// Light whose strength varies from frame to frame, as electrons per unit of its time course, field of view.
     pub(super) varying_e: Vec<Vec<f64>>,
-    /// What a pixel tells of its mean, 1/e⁻², field of view.
+    /// What a pixel tells of its mean (1/e⁻², of electrons as a pixel of mean response detects them), field of view.
     pub(super) information: Vec<f64>,
 }
 
@@ -53,7 +53,7 @@ impl Light {
             scope_e: scaled(&of_scope.collect::<Vec<_>>()),
             cells_e: scaled(&image.transmission),
             varying_e: image.varying.iter().map(|map| scaled(map)).collect(),
-            information: image.light.iter().map(|light| camera.model.information(light.max(0.0) * electrons)).collect(),
+            information: image.light.iter().enumerate().map(|(i, light)| camera.information(i, *light)).collect(),
         }
     }
 }

@@ -89,7 +89,7 @@ impl Scene {
             let rule = format!("is missing, and bounds need {what}");
             Report::of(Finding::error(format!("steps.{kind}"), "", rule, "add the step, or ask for no bounds"))
         };
-        let camera = self.plan.camera.ok_or_else(|| missing(Sensor::KIND, "the noise of a sensor"))?;
+        let camera = self.plan.camera.as_ref().ok_or_else(|| missing(Sensor::KIND, "the noise of a sensor"))?;
         for kind in [CellActivity::KIND, Composite::KIND] {
             if !self.spec.has(kind) {
                 return Err(missing(kind, "the light of cells that fire"));
@@ -100,7 +100,7 @@ impl Scene {
         let emitters = self.plan.cells.as_ref();
         let patches = emitters.map_or(&none, |cells| &cells.patches);
         let brightness = emitters.map_or_else(Vec::new, |cells| cells.brightness.means(self.n_frames));
-        let light = light::Light::new(self, &camera, patches, &brightness);
+        let light = light::Light::new(self, camera, patches, &brightness);
         let stack = self.recorded().planted.clone_without_patches();
         let footprints =
             emitters.map_or_else(Vec::new, |cells| mean_footprints(cells, &brightness, &stack, self.shown.len()));

@@ -9,7 +9,6 @@ use crate::{
     footprint::Patch,
     math::range_of,
     physics::{
-        blur::degrade_footprint,
         focus::{Voter, best_yield_depth_um, median_effective_depth_um},
         optics::PointSpread,
     },
@@ -89,12 +88,13 @@ impl Builder<'_> {
         let cells: Vec<Leveled> = self.cells.centers_um.iter().map(leveled).collect();
         let planted = &self.cells.planted;
         // The sharp footprints are kept with the blurred ones, so that their address stands for them.
-        let made = self.part("footprints in depth", 0, &(Arc::as_ptr(planted), &spread, &cells), || {
-            let blurred = |((patch, spread), cell): ((&Patch, &PointSpread), &Leveled)| -> Vec<Patch> {
-                let at = |px2: &f64| degrade_footprint(patch, px2.sqrt(), spread.footprint_gain, canvas);
+        let inputs = (Arc::as_ptr(planted), &spread, &self.cells.aberration, &cells);
+        let made = self.part("footprints in depth", 0, &inputs, || {
+            let blurred = |(unit, (spread, cell)): (usize, (&PointSpread, &Leveled))| -> Vec<Patch> {
+                let at = |px2: &f64| self.cells.degraded(unit, px2.sqrt(), spread.footprint_gain, canvas);
                 cell.levels_px2.iter().map(at).collect()
             };
-            let patches: Vec<Vec<Patch>> = planted.par_iter().zip(&spread).zip(&cells).map(blurred).collect();
+            let patches: Vec<Vec<Patch>> = spread.par_iter().zip(&cells).enumerate().map(blurred).collect();
             (Arc::clone(planted), Arc::new(patches.concat()))
         });
         Some(Emitters::refocused(Arc::clone(&made.1), Refocused::new(timeline, shift_um, cells)))

@@ -16,7 +16,7 @@ use crate::{
     footprint::Patch,
     memo::Memo,
     physics::{
-        blur::degrade_footprint,
+        blur::Ellipse,
         detection::{NoiseFloor, sample_field_at},
         locomotion::{Locomotion, STRIDE_HZ},
         optics::{OpticalModel, PointSpread},
@@ -156,6 +156,12 @@ impl<'a> Builder<'a> {
     #[must_use]
     pub fn canvas(&self) -> Canvas {
         self.canvas
+    }
+
+    /// The seed of the recording, for what a step draws with addresses of its own.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.spec.seed
     }
 
     /// The address of this step's draws for one purpose.
@@ -345,6 +351,19 @@ impl<'a> Builder<'a> {
         self.cells.spread = Some(spread);
     }
 
+    /// Says how each cell's light is spread that comes through the lens at an angle, on top of the round blur; what is spread has a
+    /// lower peak.
+    pub fn set_aberration(&mut self, aberration: Vec<Ellipse>) {
+        self.ask(Question::Spread);
+        self.answer(Question::Spread);
+        if let Some(spread) = &mut self.cells.spread {
+            for (spread, ellipse) in spread.iter_mut().zip(&aberration) {
+                spread.peak_brightness *= ellipse.dims(spread.sigma_px);
+            }
+        }
+        self.cells.aberration = Some(aberration);
+    }
+
     /// Share of the excitation light that reaches the place (y, x), µm: the product of all factors on that leg but those of
     /// [`excitation_over_time`](Self::excitation_over_time).
     #[must_use]
@@ -447,18 +466,20 @@ impl<'a> Builder<'a> {
         }
         let canvas = self.canvas.shape();
         let planted = &self.cells.planted;
-        let observed = match &self.cells.spread {
-            None => Arc::clone(planted),
-            Some(spread) => {
-                // The sharp footprints are kept with the blurred ones, so that their address stands for them.
-                let made = self.part("observed footprints", 0, &(Arc::as_ptr(planted), spread), || {
-                    let blur = |(patch, s): (&Patch, &PointSpread)| {
-                        degrade_footprint(patch, s.sigma_px, s.footprint_gain, canvas)
-                    };
-                    (Arc::clone(planted), Arc::new(planted.par_iter().zip(spread).map(blur).collect::<Vec<Patch>>()))
-                });
-                Arc::clone(&made.1)
-            }
+        let cells = &self.cells;
+        let observed = if cells.spread.is_none() && cells.aberration.is_none() {
+            Arc::clone(planted)
+        } else {
+            // The sharp footprints are kept with the blurred ones, so that their address stands for them.
+            let inputs = (Arc::as_ptr(planted), &cells.spread, &cells.aberration);
+            let made = self.part("observed footprints", 0, &inputs, || {
+                let blur = |unit: usize| match &cells.spread {
+                    Some(spread) => cells.degraded(unit, spread[unit].sigma_px, spread[unit].footprint_gain, canvas),
+                    None => cells.degraded(unit, 0.0, 1.0, canvas),
+                };
+                (Arc::clone(planted), Arc::new((0..planted.len()).into_par_iter().map(blur).collect::<Vec<Patch>>()))
+            });
+            Arc::clone(&made.1)
         };
         self.observed = Some(Arc::clone(&observed));
         observed

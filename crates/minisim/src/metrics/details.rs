@@ -3,6 +3,7 @@
 use super::{
     Estimate, MetricError, Rows, ScoreOptions,
     footprints::Footprints,
+    gaps::Gaps,
     matching::{Match, Shift, Similarity, common, hungarian_match, share},
     refuse,
     score::median,
@@ -43,6 +44,8 @@ pub struct Details {
     pub neurofinder: CenterScore,
     /// Correlation of each pair's traces; empty without traces.
     pub trace_corr: Vec<f64>,
+    /// What it costs to ignore lost frames; `None` for recordings whose exposures are all stored as a matter of course.
+    pub gaps: Option<Gaps>,
 }
 
 /// A precision–recall curve.
@@ -379,6 +382,7 @@ pub(super) fn details_of(
         caiman: ThresholdScore::new(caiman, truth.len(), moved.len()),
         neurofinder: center_score(&moved, truth, NEUROFINDER_DISTANCE_PX),
         trace_corr: traces.unwrap_or_default().to_vec(),
+        gaps: None,
     }
 }
 

@@ -9,6 +9,7 @@
 mod assignment;
 mod details;
 mod footprints;
+mod gaps;
 mod ideal;
 mod matching;
 mod motion;
@@ -21,9 +22,10 @@ pub use details::{
     recall_by,
 };
 pub use footprints::{Footprint, Footprints};
+pub use gaps::Gaps;
 pub use ideal::AgainstBounds;
 pub use matching::{Match, Shift, Similarity, hungarian_match};
-pub use motion::{EndpointError, PatchShifts, axial_correlation, endpoint_error};
+pub use motion::{EndpointError, Endpoints, PatchShifts, axial_correlation, endpoint_error, recording_endpoints};
 pub use score::{Estimate, Score, ScoreOptions, score};
 pub use traces::{
     ActivityScore, Rows, activity_similarity, field_pearson, footprint_mask, footprint_roi_trace,

@@ -65,6 +65,106 @@ pub fn degrade_footprint(patch: &Patch, sigma_px: f64, gain: f64, canvas: [usize
     Patch { row: grown[0], col: grown[2], height, width, data }
 }
 
+/// A blur that is wider along one axis than across it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Ellipse {
+    /// σ along its axis, and across it (px).
+    pub sigma_px: [f64; 2],
+    /// Direction of the axis (rad): 0 = along rows, to the right; π/2 = down.
+    pub angle_rad: f64,
+}
+
+impl Ellipse {
+    /// The variances (px²) along y and x, and their covariance.
+    #[must_use]
+    pub fn covariance_px2(&self) -> [f64; 3] {
+        let [along, across] = self.sigma_px.map(|sigma| sigma * sigma);
+        let (sin, cos) = (math::sin(self.angle_rad), math::cos(self.angle_rad));
+        [along * sin * sin + across * cos * cos, along * cos * cos + across * sin * sin, (along - across) * sin * cos]
+    }
+
+    /// Peak of a Gaussian spot of `sigma_px` after this blur, relative to before; 1 for a spot without width.
+    #[must_use]
+    pub fn dims(&self, sigma_px: f64) -> f64 {
+        let before = sigma_px * sigma_px;
+        let [along, across] = self.sigma_px.map(|sigma| before + sigma * sigma);
+        if before > 0.0 { before / (along * across).sqrt() } else { 1.0 }
+    }
+}
+
+/// Least variance (px²) that an elliptical kernel should have along either axis, so that pixels sample it well.
+const WELL_SAMPLED_PX2: f64 = 0.5;
+
+/// [`degrade_footprint`], then blurred by an ellipse.
+#[must_use]
+pub fn degrade_footprint_along(
+    patch: &Patch,
+    sigma_px: f64,
+    ellipse: &Ellipse,
+    gain: f64,
+    canvas: [usize; 2],
+) -> Patch {
+    let [along, across] = ellipse.sigma_px;
+    if along == 0.0 && across == 0.0 {
+        return degrade_footprint(patch, sigma_px, gain, canvas);
+    }
+    // Variances of Gaussian blurs add up, so the round one lends the narrow ellipse what that needs to be sampled.
+    let narrow = along.min(across);
+    let lent = (WELL_SAMPLED_PX2 - narrow * narrow).clamp(0.0, sigma_px * sigma_px);
+    let round = degrade_footprint(patch, (sigma_px * sigma_px - lent).sqrt(), gain, canvas);
+    let [yy, xx, yx] = ellipse.covariance_px2();
+    convolve_gaussian(&round, [yy + lent, xx + lent, yx], canvas)
+}
+
+/// The patch convolved with a Gaussian of these variances along y and x and this covariance (px²); light that leaves the canvas is
+/// lost.
+fn convolve_gaussian(patch: &Patch, [yy, xx, yx]: [f64; 3], canvas: [usize; 2]) -> Patch {
+    let reach = |variance: f64| (KERNEL_REACH_SIGMA * variance.sqrt() + 0.5).floor() as i32;
+    let [high, wide] = [reach(yy), reach(xx)];
+    let grown = [
+        (patch.row - high).max(0),
+        (patch.row + patch.height as i32 + high).min(canvas[0] as i32),
+        (patch.col - wide).max(0),
+        (patch.col + patch.width as i32 + wide).min(canvas[1] as i32),
+    ];
+    if patch.data.is_empty() || grown[0] >= grown[1] || grown[2] >= grown[3] {
+        return Patch::default();
+    }
+    let determinant = yy * xx - yx * yx;
+    let side = 2 * wide as usize + 1;
+    let mut kernel: Vec<f64> = (-high..=high)
+        .flat_map(|dy| (-wide..=wide).map(move |dx| (f64::from(dy), f64::from(dx))))
+        .map(|(dy, dx)| math::exp(-0.5 * (xx * dy * dy - 2.0 * yx * dy * dx + yy * dx * dx) / determinant))
+        .collect();
+    let sum: f64 = kernel.iter().sum();
+    kernel.iter_mut().for_each(|weight| *weight /= sum);
+    let kernel: Vec<f32> = kernel.into_iter().map(|weight| weight as f32).collect();
+    let (height, width) = ((grown[1] - grown[0]) as usize, (grown[3] - grown[2]) as usize);
+    // Rows of the patch with dark pixels on either side, so that every pixel has all its neighbours.
+    let stride = width + 2 * wide as usize;
+    let at = (patch.col - grown[2] + wide) as usize;
+    let mut padded = vec![0.0_f32; patch.height * stride];
+    for (r, line) in padded.chunks_exact_mut(stride).enumerate() {
+        line[at..at + patch.width].copy_from_slice(patch.row_weights(r));
+    }
+    let (mut starts, mut weights) = (Vec::new(), Vec::new());
+    let mut data = vec![0.0_f32; height * width];
+    for (r, line) in data.chunks_exact_mut(width).enumerate() {
+        let row = grown[0] + r as i32 - patch.row;
+        (starts.clear(), weights.clear());
+        for source in (row - high).max(0)..(row + high + 1).min(patch.height as i32) {
+            let kernel_row = (row - source + high) as usize * side;
+            starts.extend((0..side).map(|i| source as usize * stride + i));
+            // The kernel looks the same from its other end.
+            weights.extend_from_slice(&kernel[kernel_row..kernel_row + side]);
+            let added = weights.len() - side;
+            weights[added..].reverse();
+        }
+        weighted_rows(line, &padded, &starts, &weights);
+    }
+    Patch { row: grown[0], col: grown[2], height, width, data }
+}
+
 /// Writes `Σ_k weights[k] * from[starts[k]..]` to `out`, summed in that order.
 pub(super) fn weighted_rows<T>(out: &mut [T], from: &[T], starts: &[usize], weights: &[T])
 where
@@ -191,6 +291,66 @@ mod tests {
         let patch = Patch { row: 3, col: 4, height: 2, width: 2, data: vec![1.0, 0.5, 0.25, 1.0] };
         let free = degrade_footprint(&Patch { row: 53, col: 54, ..patch.clone() }, 2.5, 1.0, [120, 120]);
         let cut = degrade_footprint(&patch, 2.5, 1.0, [9, 9]);
+        assert_eq!(free.cropped(50, 50, 9, 9), cut);
+    }
+
+    /// Light, centre (y, x), variances along y and x, and covariance of a patch.
+    fn moments(patch: &Patch) -> [f64; 6] {
+        let mut sums = [0.0; 6];
+        for r in 0..patch.height {
+            for (c, v) in patch.row_weights(r).iter().enumerate() {
+                let (v, y, x) = (f64::from(*v), f64::from(patch.row) + r as f64, f64::from(patch.col) + c as f64);
+                let terms = [v, v * y, v * x, v * y * y, v * x * x, v * y * x];
+                sums.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
+            }
+        }
+        let [light, y, x, yy, xx, yx] = sums;
+        let (y, x) = (y / light, x / light);
+        [light, y, x, yy / light - y * y, xx / light - x * x, yx / light - y * x]
+    }
+
+    #[test]
+    fn an_ellipse_adds_its_moments_and_keeps_the_light() {
+        let patch = Patch { row: 100, col: 90, height: 2, width: 3, data: vec![1.0, 0.5, 0.25, 1.0, 0.0, 0.75] };
+        let before = moments(&patch);
+        for (sigma_px, along, across, degrees) in [
+            (1.5, 4.0, 1.0, 0.0),
+            (0.8, 3.0, 0.0, 30.0),
+            (2.0, 0.5, 5.0, 75.0),
+            (0.9, 6.0, 0.2, 135.0),
+            (1.0, 2.0, 2.0, 0.0),
+        ] {
+            let ellipse = Ellipse { sigma_px: [along, across], angle_rad: f64::to_radians(degrees) };
+            let after = moments(&degrade_footprint_along(&patch, sigma_px, &ellipse, 0.3, [220, 220]));
+            let [yy, xx, yx] = ellipse.covariance_px2();
+            assert!((after[0] / (0.3 * before[0]) - 1.0).abs() < 1e-5, "{ellipse:?}: {}", after[0]);
+            assert!((after[1] - before[1]).abs() < 1e-3 && (after[2] - before[2]).abs() < 1e-3, "{ellipse:?}");
+            // Kernels are cut at 4 σ, where 0.1 % of their variance is left.
+            for (k, added) in [(3, yy + sigma_px * sigma_px), (4, xx + sigma_px * sigma_px), (5, yx)] {
+                let (found, largest) = (after[k] - before[k], yy.max(xx) + sigma_px * sigma_px);
+                assert!((found - added).abs() < 0.005 * largest, "{ellipse:?}: {found}, not {added}");
+            }
+        }
+        let round = Ellipse { sigma_px: [0.0; 2], angle_rad: 1.0 };
+        assert_eq!(
+            degrade_footprint_along(&patch, 1.5, &round, 0.3, [220, 220]),
+            degrade_footprint(&patch, 1.5, 0.3, [220, 220])
+        );
+    }
+
+    #[test]
+    fn an_ellipse_points_where_it_says() {
+        let point = Patch { row: 50, col: 50, height: 1, width: 1, data: vec![1.0] };
+        // To the right and down: what lies there is brighter than what lies to the right and up.
+        let ellipse = Ellipse { sigma_px: [5.0, 1.0], angle_rad: std::f64::consts::FRAC_PI_4 };
+        let image = degrade_footprint_along(&point, 1.0, &ellipse, 1.0, [101, 101]).cropped(0, 0, 101, 101);
+        let at = |y: usize, x: usize| image.data[(y - image.row as usize) * image.width + x - image.col as usize];
+        assert!(at(54, 54) > 3.0 * at(46, 54) && (at(54, 54) - at(46, 46)).abs() < 1e-7);
+        // A spot of σ = 1 becomes one of σ = √26 by √2.
+        let dims = at(50, 50) / (1.0 / std::f32::consts::TAU);
+        assert!((f64::from(dims) / ellipse.dims(1.0) - 1.0).abs() < 0.01 && ellipse.dims(0.0) == 1.0);
+        let cut = degrade_footprint_along(&Patch { row: 3, col: 4, ..point.clone() }, 1.0, &ellipse, 1.0, [9, 9]);
+        let free = degrade_footprint_along(&Patch { row: 53, col: 54, ..point }, 1.0, &ellipse, 1.0, [120, 120]);
         assert_eq!(free.cropped(50, 50, 9, 9), cut);
     }
 

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::{
-    detection::{DETECT_SNR_THRESHOLD, NoiseFloor, detection_snr},
+    detection::{DETECT_SNR_THRESHOLD, NoiseFloor},
     optics::OpticalModel,
 };
 
@@ -49,7 +49,7 @@ pub fn best_yield_depth_um(model: &OpticalModel, voters: &[Voter], noise: NoiseF
             let local = model.local_focal_depth_um(voter.center_um, focal);
             let spread = model.point_spread(voter.center_um[0], local);
             let gain_e = spread.peak_brightness * voter.field * noise.electrons_per_unit;
-            if detection_snr(voter.peak_dff, voter.baseline, gain_e, noise.read_noise_e) >= DETECT_SNR_THRESHOLD {
+            if noise.detection_snr(voter.peak_dff, voter.baseline, gain_e) >= DETECT_SNR_THRESHOLD {
                 count += 1;
                 signal += voter.peak_dff * gain_e;
             }

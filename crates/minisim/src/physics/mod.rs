@@ -2,6 +2,7 @@
 
 pub mod blur;
 pub mod branching;
+pub mod camera;
 pub mod defocus;
 pub mod detection;
 pub mod falloff;

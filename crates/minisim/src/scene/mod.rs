@@ -27,7 +27,8 @@ pub struct Scene {
     pub spec: Spec,
     /// Canvas geometry.
     pub canvas: Canvas,
-    /// Frames of the recording.
+    /// Frames of the recording: those that are stored. A stage before the delivery has the same frames, as they were when they
+    /// were exposed.
     pub n_frames: usize,
     /// What happens to light, and the movies on its way.
     pub plan: Plan,
@@ -70,7 +71,7 @@ impl Scene {
         let mut b = Builder::new(spec, memo);
         // Real tissue moves into view, as far as any step moves it.
         b.canvas.margin = spec.margin_px();
-        for domain in [Domain::Motion, Domain::Scope, Domain::Cell, Domain::Tissue] {
+        for domain in [Domain::Motion, Domain::Scope, Domain::Cell, Domain::Tissue, Domain::Delivery] {
             for step in spec.steps.iter().filter(|s| s.domain() == domain) {
                 b.enter(step);
                 step.build(&mut b);
@@ -79,6 +80,27 @@ impl Scene {
         b.leave();
         visibility::record(&mut b);
         b.freeze()
+    }
+
+    /// The scene of a run that stops after the step of rank `until`. Where that is before the delivery, each exposure is a frame.
+    ///
+    /// # Errors
+    /// As [`Scene::new`].
+    pub(crate) fn of_run(spec: &Spec, until: Option<usize>) -> Result<Self, Report> {
+        let cut = |step: &&AnyStep| step.domain() == Domain::Delivery && until.is_some_and(|until| step.rank() > until);
+        if !spec.steps.iter().any(|step| cut(&step)) {
+            return Self::new(spec);
+        }
+        let mut undelivered = spec.clone();
+        undelivered.steps.retain(|step| !cut(&step));
+        Ok(Self { spec: spec.clone(), ..Self::new(&undelivered)? })
+    }
+
+    /// Time stamp of a frame (s): as the delivery says, else that of its exposure.
+    #[must_use]
+    pub fn time_s(&self, frame: usize) -> f64 {
+        let stamp = self.plan.delivery.as_ref().and_then(|delivery| delivery.timestamps_s.get(frame));
+        stamp.copied().unwrap_or_else(|| frame as f64 / self.spec.acquisition.fps.get())
     }
 
     /// The activity of a spec's cells, without the rest of the scene: all spikes, and the traces of the `n_busiest` busiest
@@ -183,8 +205,8 @@ impl Scene {
             Dim::Height => height,
             Dim::Width => width,
             // Nobody made any.
-            Dim::Component | Dim::Blood | Dim::Mode | Dim::GridRow | Dim::GridCol => 0,
-            Dim::Zyx | Dim::Yx => dim.fixed().unwrap_or_default(),
+            Dim::Component | Dim::Blood | Dim::Mode | Dim::GridRow | Dim::GridCol | Dim::Lost => 0,
+            Dim::Zyx | Dim::Yx | Dim::Span => dim.fixed().unwrap_or_default(),
         };
         for declared in steps::all_declared() {
             if let Some(fill) = declared.absent()

@@ -2,7 +2,7 @@
 
 use crate::{
     building::Builder,
-    physics::detection::{DETECT_SNR_THRESHOLD, detection_snr, sample_field_at},
+    physics::detection::{DETECT_SNR_THRESHOLD, sample_field_at},
     steps,
     steps::Step,
     truth::TruthData,
@@ -36,7 +36,7 @@ pub(super) fn record(b: &mut Builder<'_>) {
                     sample_field_at(&map.data, map.shape, inside(row, b.canvas.fov[0]), inside(col, b.canvas.fov[1]))
                 });
                 let gain_e = peak * fields[i] * vessels * noise.electrons_per_unit;
-                detection_snr(high - low, low, gain_e, noise.read_noise_e)
+                noise.detection_snr(high - low, low, gain_e)
             })
             .collect()
     });

@@ -1,10 +1,13 @@
 //! The microscope, its camera, the tissue, and the clock: where µm and seconds become pixels and frames.
 
 use super::{
-    num::{Auto, Count, NonNegative, Positive, PositiveFraction},
-    record::record,
+    num::{Auto, Count, Fraction, NonNegative, Positive, PositiveFraction, Real},
+    record::{choices, record},
 };
-use crate::physics::optics::OpticalModel;
+use crate::physics::{
+    camera::{Response, dark_electrons},
+    optics::OpticalModel,
+};
 
 record! {
     /// The objective: what it resolves, how much light it collects, how its focal surface bends.
@@ -23,8 +26,18 @@ record! {
     }
 }
 
+choices! {
+    /// How the converter's counts become counts of fewer bits.
+    pub enum Companding {
+        /// The lowest bits are dropped.
+        Shift = "shift";
+        /// By their square root, so that steps are as wide as the shot noise is.
+        SquareRoot = "square_root";
+    }
+}
+
 record! {
-    /// The image sensor.
+    /// The image sensor. Its imperfections are those of the standard EMVA 1288; all are off by default.
     pub struct ImageSensor, panel("anatomy", "Image sensor", 1) {
         /// Rows.
         n_px_height: Count = 256, "px", slider(64.0, 800.0, 8.0), label("Pixels, height");
@@ -40,6 +53,50 @@ record! {
         gain_adu_per_e: Positive = 1.0, "counts/e", slider(0.1, 4.0, 0.1), label("Gain");
         /// Bits of a count: counts clip to 0 … 2^bits - 1.
         bit_depth: Count = 8, "bit", slider(8.0, 12.0, 1.0);
+        /// Factor on the gain that the sensor's amplifier applies before conversion; the Miniscope V4 has 1, 2 and 3.5.
+        analog_gain: Positive = 1.0, "", slider(1.0, 3.5, 0.5), since("0.2");
+        /// Bits of the converter, whose counts the gain and the black level are given in; null = those of a count.
+        adc_bits: Option<Count> => None, "bit", slider(8.0, 14.0, 1.0), start(10.0), label("Converter bits"), since("0.2");
+        /// How the converter's counts become counts of fewer bits: "shift" drops the lowest ones, "square_root" keeps the range
+        /// with steps as wide as the shot noise.
+        companding: Companding => Companding::Shift, "", since("0.2");
+        /// What the converter reads in the dark.
+        black_level_adu: NonNegative = 0.0, "counts", slider(0.0, 100.0, 1.0), label("Black level"), since("0.2");
+        /// Electrons that a pixel can hold; null = any number.
+        full_well_e: Option<Positive> => None, "e", slider(1000.0, 30000.0, 500.0), start(10000.0), label("Full well"),
+            since("0.2");
+        /// How far the response bends away from a straight line: the mean deviation between 5 % and 95 % of the full well, as the
+        /// standard measures it.
+        linearity_error_percent: NonNegative = 0.0, "%", slider(0.0, 0.45, 0.05), label("Linearity error"), since("0.2");
+        /// Dark current at 25 °C. It is collected for as long as a frame takes and doubles every 8 °C.
+        dark_current_e_per_s: NonNegative = 0.0, "e/s", slider(0.0, 200.0, 1.0), label("Dark current"), since("0.2");
+        /// Temperature of the sensor.
+        temperature_c: Real = 25.0, "°C", slider(0.0, 60.0, 1.0), label("Temperature"), since("0.2");
+        /// Fixed offsets of single pixels (RMS).
+        dsnu_pixel_e: NonNegative = 0.0, "e", slider(0.0, 30.0, 0.5), label("DSNU of pixels"), since("0.2");
+        /// Fixed offsets of whole columns (RMS).
+        dsnu_column_e: NonNegative = 0.0, "e", slider(0.0, 30.0, 0.5), label("DSNU of columns"), since("0.2");
+        /// Fixed offsets of whole rows (RMS).
+        dsnu_row_e: NonNegative = 0.0, "e", slider(0.0, 30.0, 0.5), label("DSNU of rows"), since("0.2");
+        /// Differences in response from pixel to pixel (RMS).
+        prnu_pixel_percent: NonNegative = 0.0, "%", slider(0.0, 5.0, 0.1), label("PRNU of pixels"), since("0.2");
+        /// Smooth differences in response across the sensor (RMS).
+        prnu_smooth_percent: NonNegative = 0.0, "%", slider(0.0, 5.0, 0.1), label("PRNU, smooth"), since("0.2");
+        /// Share of the pixels that are hot: they have a dark current of their own.
+        hot_pixel_share: Fraction = 0.0, "", slider(0.0, 0.01, 0.0005), label("Hot pixels"), since("0.2");
+        /// Dark current of a hot pixel at 25 °C: the median of a log-normal distribution.
+        hot_pixel_e_per_s: Positive = 1000.0, "e/s", slider(100.0, 20000.0, 100.0), label("Strength of hot pixels"), since("0.2");
+        /// Spread of the strength of hot pixels: standard deviation of its natural logarithm.
+        hot_pixel_spread: NonNegative = 1.0, "", slider(0.0, 2.0, 0.1), since("0.2");
+        /// Share of the pixels that are dead: they see no light.
+        dead_pixel_share: Fraction = 0.0, "", slider(0.0, 0.01, 0.0005), label("Dead pixels"), since("0.2");
+        /// Noise that all pixels of a row share in a frame (RMS).
+        row_noise_e: NonNegative = 0.0, "e", slider(0.0, 10.0, 0.1), label("Row noise"), since("0.2");
+        /// Noise that all pixels of a column share in a frame (RMS).
+        column_noise_e: NonNegative = 0.0, "e", slider(0.0, 10.0, 0.1), label("Column noise"), since("0.2");
+        /// Seed of what is fixed to the sensor: its offsets, responses and defects; null = the seed of the recording. With one, many
+        /// recordings are taken with the same sensor.
+        pattern_seed: Option<Count> => None, "", since("0.2");
     }
 }
 
@@ -81,8 +138,79 @@ impl ImageSensor {
     /// Largest possible count, `2^bit_depth - 1`; `u64::MAX` from 64 bits on.
     #[must_use]
     pub fn max_count(&self) -> u64 {
-        1_u64.checked_shl(self.bit_depth.get()).map_or(u64::MAX, |n| n - 1)
+        largest_count(self.bit_depth)
     }
+
+    /// Largest count of the converter; see [`max_count`](Self::max_count).
+    #[must_use]
+    pub fn adc_max_count(&self) -> u64 {
+        largest_count(self.adc_bits.unwrap_or(self.bit_depth))
+    }
+
+    /// Counts of the converter per electron, the amplifier included.
+    #[must_use]
+    pub fn adc_counts_per_e(&self) -> f64 {
+        self.gain_adu_per_e.get() * self.analog_gain.get()
+    }
+
+    /// Electrons at which a pixel can read no more: its full well, or the end of the converter's range.
+    #[must_use]
+    pub fn saturation_e(&self) -> f64 {
+        let range_adu = self.adc_max_count() as f64 - self.black_level_adu.get();
+        let converter_e = range_adu / self.adc_counts_per_e();
+        self.full_well_e.map_or(converter_e, |well| converter_e.min(well.get()))
+    }
+
+    /// What electrons read as: full well and linearity.
+    #[must_use]
+    pub fn response(&self) -> Response {
+        match self.full_well_e {
+            None => Response::straight(f64::INFINITY),
+            Some(well) => Response::with_linearity_error(well.get(), self.linearity_error_percent.get() / 100.0),
+        }
+    }
+
+    /// Electrons of dark current that a pixel without defects collects on average during an exposure.
+    #[must_use]
+    pub fn dark_e(&self, exposure_s: f64) -> f64 {
+        dark_electrons(self.dark_current_e_per_s.get(), self.temperature_c.get(), exposure_s)
+    }
+
+    /// Noise of a pixel in the dark (e⁻ RMS), that of rows, columns and dark current included.
+    #[must_use]
+    pub fn dark_noise_e(&self, exposure_s: f64) -> f64 {
+        let [read, row, column] = [self.read_noise_e, self.row_noise_e, self.column_noise_e].map(NonNegative::get);
+        let added = row * row + column * column + self.dark_e(exposure_s);
+        if added > 0.0 { (read * read + added).sqrt() } else { read }
+    }
+
+    /// Whether the sensor is an ideal one but for its read noise: none of the imperfections that the published package does not
+    /// know.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let absent = [
+            self.black_level_adu,
+            self.linearity_error_percent,
+            self.dark_current_e_per_s,
+            self.dsnu_pixel_e,
+            self.dsnu_column_e,
+            self.dsnu_row_e,
+            self.prnu_pixel_percent,
+            self.prnu_smooth_percent,
+            self.row_noise_e,
+            self.column_noise_e,
+        ];
+        absent.iter().all(|value| value.get() == 0.0)
+            && self.hot_pixel_share.get() == 0.0
+            && self.dead_pixel_share.get() == 0.0
+            && self.full_well_e.is_none()
+            && self.adc_bits.is_none_or(|bits| bits == self.bit_depth)
+    }
+}
+
+/// `2^bits - 1`; `u64::MAX` from 64 bits on.
+fn largest_count(bits: Count) -> u64 {
+    1_u64.checked_shl(bits.get()).map_or(u64::MAX, |n| n - 1)
 }
 
 impl Acquisition {

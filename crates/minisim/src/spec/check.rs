@@ -1,5 +1,7 @@
 //! Rules across fields and steps, all findings at once.
 
+mod sensor;
+
 use serde_json::json;
 
 use super::{Acquisition, Output, Severity, StoreDtype, finding::Finding, node::Node, record::Reader};
@@ -109,6 +111,9 @@ pub(super) fn check(draft: &Draft) -> Vec<Finding> {
         if let Some(step) = step {
             step.check(&mut cx);
         }
+    }
+    if let Some(acquisition) = &draft.acquisition {
+        sensor::check(acquisition, &mut cx.findings);
     }
     check_container(draft, &mut cx.findings);
     cx.findings

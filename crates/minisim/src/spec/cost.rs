@@ -9,7 +9,9 @@ use super::{Finding, Report, Spec, StoreDtype};
 use crate::{
     building::CALIBRATION_S,
     physics::{blur::KERNEL_REACH_SIGMA, optics::OpticalModel},
-    steps::{AnyStep, AxialMotion, CellActivity, CellOptics, Domain, NeuronPopulation, PlaceNeurons},
+    steps::{
+        AnyStep, AxialMotion, CellActivity, CellOptics, Domain, FieldAberration, NeuronPopulation, PlaceNeurons, Sensor,
+    },
 };
 
 /// What cannot be simulated on any machine.
@@ -38,6 +40,10 @@ const STORED_TRACE_BYTES: f64 = 24.0;
 const FOCUS_LEVELS: f64 = 4.0;
 /// Bytes of a map a pixel: made in double precision, kept in single for rendering.
 const MAP_BYTES: f64 = 12.0;
+/// Bytes of a pixel of a sensor whose pixels differ: three maps for rendering, and four of the truth that are kept and recorded.
+const PIXEL_BYTES: f64 = 12.0 + 2.0 * 28.0;
+/// Bytes of the same in the ground truth on disk.
+const STORED_PIXEL_BYTES: f64 = 28.0;
 /// Bytes of a time course a frame while it is made and rendered.
 const COURSE_BYTES: f64 = 20.0;
 /// Bytes of a number of the ground truth.
@@ -154,11 +160,14 @@ impl Spec {
 
         let canvas_um2 = canvas_area * pixel_um * pixel_um;
         let (mut n_cells, mut planted_px, mut observed_px) = (0.0, 0.0, 0.0);
-        let blurred = self.step::<CellOptics>().is_some();
+        let blurred = self.step::<CellOptics>().is_some() || self.step::<FieldAberration>().is_some();
         for population in self.step::<PlaceNeurons>().map(PlaceNeurons::all_populations).unwrap_or_default() {
             let n = population.expected_cells(canvas_um2);
             let side_px = population.footprint_side_px(pixel_um);
-            let reach_px = KERNEL_REACH_SIGMA * self.largest_sigma_um(&population) / pixel_um;
+            let mut reach_px = KERNEL_REACH_SIGMA * self.largest_sigma_um(&population) / pixel_um;
+            if let Some(aberration) = self.step::<FieldAberration>() {
+                reach_px += KERNEL_REACH_SIGMA * aberration.largest_sigma_um(acquisition) / pixel_um;
+            }
             n_cells += n;
             planted_px += n * (side_px * side_px).min(canvas_area);
             if blurred {
@@ -171,7 +180,11 @@ impl Spec {
         let traces = if self.step::<CellActivity>().is_some() { n_cells * n_frames } else { 0.0 };
 
         let extent = Extent { canvas_px: canvas_area, fov_px: fov_area, n_frames };
-        let steps = self.steps.iter().map(|step| step.cost(&extent)).fold(Needs::default(), Add::add);
+        let mut steps = self.steps.iter().map(|step| step.cost(&extent)).fold(Needs::default(), Add::add);
+        if self.step::<Sensor>().is_some() && !acquisition.image_sensor.is_plain() {
+            steps.map_bytes += PIXEL_BYTES * fov_area;
+            steps.truth_bytes += STORED_PIXEL_BYTES * fov_area;
+        }
         let active = if traces > 0.0 { n_cells } else { 0.0 };
         let trace_bytes = BLOCK_BYTES * active
             + steps.course_bytes
@@ -195,7 +208,7 @@ impl Spec {
                 .map(|s| match s.domain() {
                     Domain::Cell => 0.0,
                     Domain::Tissue => canvas_area,
-                    Domain::Motion | Domain::Scope => fov_area,
+                    Domain::Motion | Domain::Scope | Domain::Delivery => fov_area,
                 })
                 .sum::<f64>();
         }

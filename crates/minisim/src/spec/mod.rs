@@ -34,7 +34,7 @@ pub use crate::fields::finding::{Finding, Report, Severity};
 pub use crate::fields::num::{
     Auto, Count, Fraction, FractionBelowOne, MajorShare, NonNegative, OutOfBounds, Positive, PositiveFraction, Real,
 };
-pub use acquisition::{Acquisition, ImageSensor, Optics, Tissue};
+pub use acquisition::{Acquisition, Companding, ImageSensor, Optics, Tissue};
 pub use builder::SpecBuilder;
 pub use check::{Checker, check_part};
 pub use cost::{Cost, Extent, Needs, limits};

@@ -27,9 +27,16 @@
 //! words depend on its place alone. A normal number takes the noise words of two pixels, 32 apart, and serves both: one has
 //! its cosine, the other its sine. This map does not depend on the width of the machine's vectors, nor on how an image is
 //!
+//! # Sensors whose pixels differ
+//! With a [`PixelModel`](crate::plan::PixelModel), each pixel has its own mean, `λ = max(x, 0) · electrons_per_unit + dark_e`, and its
+//! electrons are drawn as above, so their law stays exact. What follows is arithmetic in double precision: the response, the gain, the
+//! read noise (always a normal number of its own, for offsets are no whole electrons), the offset, and the noise of its row and its
+//! column, which an [`Exposure`] holds for a frame. A plain sensor takes none of this.
+//!
 //! What every pixel needs is written in vectors; the rest is plain loops over a group, compiled for several levels of vector
 //! instructions.
 
+mod exposure;
 mod normal;
 mod remainder;
 mod sampler;
@@ -37,6 +44,7 @@ mod tables;
 mod words;
 
 pub use crate::plan::DigitiseModel;
+pub use exposure::Exposure;
 pub use sampler::Digitiser;
 
 /// A sample type that counts are stored in.

@@ -1,7 +1,10 @@
 //! A camera at work: λ of each pixel in digits, a count of each, and what they read together.
 
+use std::sync::Arc;
+
 use super::{
     Count, DigitiseModel,
+    exposure::Exposure,
     normal::normals,
     remainder::{Remainder, add_rare_remainder},
     tables::{Digits8, Digits12, Digits16, Units},
@@ -9,6 +12,8 @@ use super::{
 };
 use crate::{
     level::{Ints, Kernel, Level, Mask, Wide},
+    physics::camera::Response,
+    plan::{Camera, Conversion, PixelModel},
     rng::Key,
 };
 
@@ -19,12 +24,27 @@ impl DigitiseModel {
     /// λ beyond which a pixel reads `max_count` with a probability above 1 - 10⁻³⁰: even 12 standard deviations below the
     /// mean, of either noise, clip.
     fn saturation_e(&self) -> f32 {
-        let clip_e = (f64::from(self.max_count) + 1.0) / self.gain_adu_per_e + 12.0 * self.read_noise_e.abs();
-        let root = 6.0 + (36.0 + clip_e).sqrt();
-        let lambda = (root * root).ceil() as f32;
-        // Not a number or infinite for a senseless gain; then nothing saturates.
-        if lambda < f32::MAX { lambda } else { f32::MAX }
+        surely_above((f64::from(self.max_count) + 1.0) / self.gain_adu_per_e + 12.0 * self.read_noise_e.abs())
     }
+
+    /// The same for a sensor whose pixels differ: they are full, or the converter clips.
+    fn saturation_of(&self, pixels: &PixelModel) -> f32 {
+        let least_offset_adu = pixels.offset_adu.iter().copied().fold(f32::INFINITY, f32::min);
+        let noise_adu =
+            (self.read_noise_e * self.gain_adu_per_e).abs() + pixels.row_noise_adu + pixels.column_noise_adu;
+        let clip_adu = f64::from(pixels.adc_max) + 1.0 - f64::from(least_offset_adu) + 12.0 * noise_adu;
+        // What a pixel holds may read as a little less, least when it is full.
+        let least_read = 1.0 - pixels.response.bend * (Response::CURVE - 1.0);
+        surely_above(pixels.response.full_well_e.min(clip_adu / (self.gain_adu_per_e * least_read)).max(0.0))
+    }
+}
+
+/// λ whose Poisson counts exceed `electrons` with a probability above 1 - 10⁻³⁰.
+fn surely_above(electrons: f64) -> f32 {
+    let root = 6.0 + (36.0 + electrons).sqrt();
+    let lambda = (root * root).ceil() as f32;
+    // Not a number or infinite for a senseless gain; then nothing saturates.
+    if lambda < f32::MAX { lambda } else { f32::MAX }
 }
 
 /// The arguments of [`Digitiser::digitise`].
@@ -45,6 +65,26 @@ impl<T: Count> Kernel for Digitise<'_, T> {
     }
 }
 
+/// The arguments of [`Digitiser::expose`] for a sensor whose pixels differ.
+struct Expose<'a, T> {
+    camera: &'a Digitiser,
+    pixels: &'a PixelModel,
+    exposure: &'a Exposure,
+    first_pixel: usize,
+    intensity: &'a [f32],
+    out: &'a mut [T],
+}
+
+impl<T: Count> Kernel for Expose<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Wide>(self, token: V::Token) {
+        let Self { camera, pixels, exposure, first_pixel, intensity, out } = self;
+        camera.expose_inline::<V, T>(token, pixels, exposure, first_pixel, intensity, out);
+    }
+}
+
 /// The whole part of a number from 0 to 2³², in sums and comparisons alone: a conversion that is right for any number takes many
 /// instructions.
 #[inline(always)]
@@ -55,11 +95,20 @@ fn whole_part(x: f64) -> u32 {
     (nearest.to_bits() as u32).wrapping_sub(u32::from(nearest - WHOLE > x))
 }
 
+/// The number, but at least 0 and at most `most`.
+#[inline(always)]
+fn clipped(count: f64, most: f64) -> f64 {
+    let count = if count > 0.0 { count } else { 0.0 };
+    if count < most { count } else { most }
+}
+
 /// A camera: its model, its key and the tables prepared for them.
 #[derive(Clone, Debug)]
 pub struct Digitiser {
     model: DigitiseModel,
     key: Key,
+    /// What makes the sensor differ from a plain one.
+    pixels: Option<Arc<PixelModel>>,
     /// For λ from [`TABLE_LIMIT`] on.
     bright_key: Key,
     /// λ that intensities are lowered to, see [`DigitiseModel::saturation_e`].
@@ -76,19 +125,28 @@ pub struct Digitiser {
 }
 
 impl Digitiser {
-    /// Prepares the tables: a few milliseconds and 0.3 MB for 8-bit sensors, 1.6 MB at most.
+    /// Prepares the tables of a plain sensor: a few milliseconds and 0.3 MB for 8-bit sensors, 1.6 MB at most.
     #[must_use]
     pub fn new(model: DigitiseModel, key: Key) -> Self {
+        Self::of(&Camera::plain(model, key))
+    }
+
+    /// Prepares the tables of a camera; see [`new`](Self::new).
+    #[must_use]
+    pub fn of(camera: &Camera) -> Self {
+        let Camera { model, key, pixels } = camera.clone();
         let model = DigitiseModel { max_count: model.max_count.min(i32::MAX as u32), ..model };
-        let saturation_e = model.saturation_e();
+        let saturation_e = pixels.as_ref().map_or_else(|| model.saturation_e(), |pixels| model.saturation_of(pixels));
         let largest = saturation_e.min(TABLE_LIMIT - 1.0) as u32;
         let read_noise_e = model.read_noise_e.abs();
         let halvings = (0..31).find(|n| model.gain_adu_per_e * f64::from(1_u32 << n) == 1.0);
-        let shift = halvings.filter(|_| Units::hold(read_noise_e));
+        // Offsets are no whole electrons, so tables cannot hold the noise of a sensor whose pixels have some.
+        let shift = halvings.filter(|_| pixels.is_none() && Units::hold(read_noise_e));
         let (in_tables_e, noise_e) = if shift.is_some() { (read_noise_e, 0.0) } else { (0.0, read_noise_e as f32) };
         Self {
             model,
             key,
+            pixels,
             bright_key: key.derive("bright"),
             saturation_e,
             noise_e,
@@ -117,12 +175,140 @@ impl Digitiser {
     ///
     /// A count depends on the key, the frame, the pixel and its intensity alone. Pixels are worked on in groups of 64 from
     /// pixel 0 on, so cuts between groups cost nothing. If the slices differ in length, the excess is left alone.
+    ///
+    /// A sensor whose pixels differ has no pixels beyond its last one: what comes after it is left alone, too.
     pub fn digitise<T: Count>(&self, frame: u64, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
-        self.digitise_at(Level::best(), frame, first_pixel, intensity, out);
+        self.expose(&self.exposure(frame), first_pixel, intensity, out);
     }
 
-    fn digitise_at<T: Count>(&self, level: Level, frame: u64, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
-        level.run(Digitise { camera: self, frame, first_pixel, intensity, out });
+    /// What the pixels of frame `frame` share, for [`expose`](Self::expose).
+    #[must_use]
+    pub fn exposure(&self, frame: u64) -> Exposure {
+        Exposure::new(self.key, self.pixels.as_deref(), frame)
+    }
+
+    /// [`digitise`](Self::digitise) in several parts of a frame, without making what its pixels share again.
+    pub fn expose<T: Count>(&self, exposure: &Exposure, first_pixel: u64, intensity: &[f32], out: &mut [T]) {
+        self.expose_at(Level::best(), exposure, first_pixel, intensity, out);
+    }
+
+    fn expose_at<T: Count>(
+        &self,
+        level: Level,
+        exposure: &Exposure,
+        first_pixel: u64,
+        intensity: &[f32],
+        out: &mut [T],
+    ) {
+        match &self.pixels {
+            None => level.run(Digitise { camera: self, frame: exposure.frame, first_pixel, intensity, out }),
+            Some(pixels) => {
+                let first_pixel = usize::try_from(first_pixel).unwrap_or(usize::MAX);
+                level.run(Expose { camera: self, pixels, exposure, first_pixel, intensity, out });
+            }
+        }
+    }
+
+    /// Digitises consecutive pixels of a sensor whose pixels differ.
+    #[inline(always)]
+    fn expose_inline<V: Wide, T: Count>(
+        &self,
+        token: V::Token,
+        pixels: &PixelModel,
+        exposure: &Exposure,
+        first_pixel: usize,
+        intensity: &[f32],
+        out: &mut [T],
+    ) {
+        let [_, width] = pixels.shape;
+        let n = intensity.len().min(out.len()).min(pixels.offset_adu.len().saturating_sub(first_pixel));
+        if n == 0 {
+            return;
+        }
+        let (mut row, mut col) = (first_pixel / width, first_pixel % width);
+        let (mut lambda, mut offset) = (Group([0.0; GROUP]), Group([0.0; GROUP]));
+        let mut pixel = first_pixel;
+        while pixel < first_pixel + n {
+            let block_end = (pixel - pixel % BLOCK as usize + BLOCK as usize).min(first_pixel + n);
+            let mut streams = Streams::<V>::new(token, self.key, exposure.frame, pixel as u64);
+            while pixel < block_end {
+                let lane = pixel % GROUP;
+                let here = (GROUP - lane).min(block_end - pixel);
+                let at = pixel - first_pixel;
+                let per_unit = &pixels.electrons_per_unit[pixel..pixel + here];
+                let dark = &pixels.dark_e[pixel..pixel + here];
+                for (i, lambda) in lambda[lane..lane + here].iter_mut().enumerate() {
+                    let light = intensity[at..at + here][i];
+                    // Darkness if it is not a number.
+                    let light = if light > 0.0 { light } else { 0.0 };
+                    *lambda = light * per_unit[i] + dark[i];
+                }
+                // A group may lie on several rows.
+                let mut done = 0;
+                while done < here {
+                    let run = (width - col).min(here - done);
+                    let shared = &exposure.columns[col..col + run];
+                    let fixed = &pixels.offset_adu[pixel + done..pixel + done + run];
+                    let of_row = exposure.rows[row];
+                    for (i, offset) in offset[lane + done..lane + done + run].iter_mut().enumerate() {
+                        *offset = fixed[i] + (shared[i] + of_row);
+                    }
+                    done += run;
+                    col += run;
+                    if col == width {
+                        (row, col) = (row + 1, 0);
+                    }
+                }
+                let first = (pixel - lane) as u64;
+                let (electrons, bright) = self.electrons(token, first, &lambda, 1.0, &mut streams);
+                let normals = if self.noise_e == 0.0 { None } else { Some(normals(&streams.of(Stream::Noise, first))) };
+                let counts = self.convert(pixels, &electrons, bright.as_ref(), normals.as_ref(), &offset);
+                for (out, count) in out[at..at + here].iter_mut().zip(&counts[lane..]) {
+                    *out = T::from_count(*count);
+                }
+                pixel += here;
+            }
+        }
+    }
+
+    /// Counts of electrons on a sensor whose pixels differ.
+    #[inline(always)]
+    fn convert(
+        &self,
+        pixels: &PixelModel,
+        tabled: &[u32; GROUP],
+        bright: Option<&[f64; GROUP]>,
+        normals: Option<&[f32; GROUP]>,
+        offset_adu: &[f32; GROUP],
+    ) -> [u32; GROUP] {
+        let mut read = self.as_numbers(tabled, bright);
+        let Response { full_well_e, bend } = pixels.response;
+        if full_well_e < f64::INFINITY {
+            let [slope, curve] = [bend / full_well_e, Response::CURVE / full_well_e];
+            for read in &mut read {
+                let held = if *read < full_well_e { *read } else { full_well_e };
+                *read = held * (1.0 + slope * held * (1.0 - curve * held));
+            }
+        }
+        self.add_noise(&mut read, normals);
+        let (gain, adc_max) = (self.model.gain_adu_per_e, f64::from(pixels.adc_max.min(i32::MAX as u32)));
+        let mut counts = [0; GROUP];
+        for i in 0..GROUP {
+            counts[i] = whole_part(clipped(read[i] * gain + f64::from(offset_adu[i]), adc_max));
+        }
+        match pixels.conversion {
+            Conversion::Shift(bits) => {
+                for count in &mut counts {
+                    *count >>= bits;
+                }
+            }
+            Conversion::SquareRoot(scale) => {
+                for count in &mut counts {
+                    *count = whole_part(f64::from(*count as i32).sqrt() * scale + 0.5);
+                }
+            }
+        }
+        counts
     }
 
     #[inline(always)]
@@ -206,10 +392,37 @@ impl Digitiser {
         intensity: &[f32; GROUP],
         streams: &mut Streams<V>,
     ) -> [u32; GROUP] {
-        let mut scale = self.model.electrons_per_unit as f32;
-        let mut intensity = intensity;
-        let bright =
-            if self.saturation_e < TABLE_LIMIT { None } else { self.take_bright(streams.frame, first, intensity) };
+        let scale = self.model.electrons_per_unit as f32;
+        let (electrons, bright) = self.electrons(token, first, intensity, scale, streams);
+        if let (Some(shift), None) = (self.shift, &bright) {
+            let max_count = self.model.max_count as i32;
+            let mut counts = [0; GROUP];
+            for i in 0..GROUP {
+                counts[i] = (electrons[i] as i32 >> shift).max(0).min(max_count) as u32;
+            }
+            return counts;
+        }
+        let normals = if self.noise_e == 0.0 { None } else { Some(normals(&streams.of(Stream::Noise, first))) };
+        self.amplify(&electrons, bright.as_ref(), normals.as_ref())
+    }
+
+    /// The electrons of the group of pixels that begins with `first`, of means `intensity · scale`; and those of pixels whose means
+    /// are beyond the tables, if there are any.
+    #[inline(always)]
+    fn electrons<V: Wide>(
+        &self,
+        token: V::Token,
+        first: u64,
+        intensity: &[f32; GROUP],
+        scale: f32,
+        streams: &mut Streams<V>,
+    ) -> (Group<u32>, Option<[f64; GROUP]>) {
+        let (mut scale, mut intensity) = (scale, intensity);
+        let bright = if self.saturation_e < TABLE_LIMIT {
+            None
+        } else {
+            self.take_bright(streams.frame, first, intensity, scale)
+        };
         if let Some((lambda, _)) = &bright {
             (intensity, scale) = (lambda, 1.0);
         }
@@ -241,16 +454,7 @@ impl Digitiser {
             }
             self.add_digits(token, first, &whole, &mut electrons, streams);
         }
-        if let (Some(shift), None) = (self.shift, &bright) {
-            let max_count = self.model.max_count as i32;
-            let mut counts = [0; GROUP];
-            for i in 0..GROUP {
-                counts[i] = (electrons[i] as i32 >> shift).max(0).min(max_count) as u32;
-            }
-            return counts;
-        }
-        let normals = if self.noise_e == 0.0 { None } else { Some(normals(&streams.of(Stream::Noise, first))) };
-        self.amplify(&electrons, bright.as_ref().map(|(_, electrons)| electrons), normals.as_ref())
+        (electrons, bright.map(|(_, electrons)| electrons))
     }
 
     /// The integer part and the fraction of λ at the first intensities; λ beyond the tables was taken out before.
@@ -296,6 +500,19 @@ impl Digitiser {
         bright: Option<&[f64; GROUP]>,
         normals: Option<&[f32; GROUP]>,
     ) -> [u32; GROUP] {
+        let mut electrons = self.as_numbers(tabled, bright);
+        self.add_noise(&mut electrons, normals);
+        let (gain, max_count) = (self.model.gain_adu_per_e, f64::from(self.model.max_count));
+        let mut counts = [0; GROUP];
+        for i in 0..GROUP {
+            counts[i] = whole_part(clipped(electrons[i] * gain, max_count));
+        }
+        counts
+    }
+
+    /// Electrons as numbers that need not be whole, with those that the tables do not hold.
+    #[inline(always)]
+    fn as_numbers(&self, tabled: &[u32; GROUP], bright: Option<&[f64; GROUP]>) -> [f64; GROUP] {
         let mut electrons = [0.0; GROUP];
         for i in 0..GROUP {
             electrons[i] = f64::from(tabled[i] as i32);
@@ -305,26 +522,29 @@ impl Digitiser {
                 electrons[i] += bright[i];
             }
         }
+        electrons
+    }
+
+    /// Adds the read noise that the tables do not hold.
+    #[inline(always)]
+    fn add_noise(&self, electrons: &mut [f64; GROUP], normals: Option<&[f32; GROUP]>) {
         if let Some(normals) = normals {
             for i in 0..GROUP {
                 electrons[i] += f64::from(self.noise_e * normals[i]);
             }
         }
-        let (gain, max_count) = (self.model.gain_adu_per_e, f64::from(self.model.max_count));
-        let mut counts = [0; GROUP];
-        for i in 0..GROUP {
-            let count = electrons[i] * gain;
-            let count = if count > 0.0 { count } else { 0.0 };
-            let count = if count < max_count { count } else { max_count };
-            counts[i] = whole_part(count);
-        }
-        counts
     }
 
     /// If there are pixels whose λ is beyond the tables: λ of all of them, 0 for those; and the electrons of those.
     #[inline(never)]
-    fn take_bright(&self, frame: u64, first: u64, intensity: &[f32; GROUP]) -> Option<([f32; GROUP], [f64; GROUP])> {
-        let mut lambda = intensity.map(|intensity| intensity * self.model.electrons_per_unit as f32);
+    fn take_bright(
+        &self,
+        frame: u64,
+        first: u64,
+        intensity: &[f32; GROUP],
+        scale: f32,
+    ) -> Option<([f32; GROUP], [f64; GROUP])> {
+        let mut lambda = intensity.map(|intensity| intensity * scale);
         if !lambda.iter().any(|lambda| *lambda >= TABLE_LIMIT) {
             return None;
         }
@@ -371,7 +591,7 @@ mod tests {
             let intensity: Vec<f32> = (0..20_011).map(|i| (i % 307) as f32 * (i % 11) as f32 * 0.1 - 2.0).collect();
             let counts = |level| {
                 let mut counts = vec![0.0_f32; intensity.len()];
-                camera.digitise_at(level, 3, 17, &intensity, &mut counts);
+                camera.expose_at(level, &camera.exposure(3), 17, &intensity, &mut counts);
                 counts
             };
             let baseline = counts(Level::Baseline);
