@@ -120,6 +120,10 @@ pub(super) struct Figures {
     pub(super) spike_f1: Option<f64>,
     pub(super) motion_rmse_px: Option<f64>,
     pub(super) motion_rmse_um: Option<f64>,
+    /// Mean endpoint error of a displacement that differs over the field of view.
+    pub(super) displacement_error_um: Option<f64>,
+    /// Correlation of the depth in focus, of either sign.
+    pub(super) depth_corr: Option<f64>,
     pub(super) offset_px: [i64; 2],
 }
 
@@ -168,6 +172,8 @@ impl Figures {
             spike_f1: d.events.map(|e| e.f1),
             motion_rmse_px: score.shift_rmse,
             motion_rmse_um: score.shift_rmse.map(|e| e * pixel_um),
+            displacement_error_um: score.endpoints.as_ref().and_then(|e| known(e.mean_px * pixel_um)),
+            depth_corr: score.axial_corr.and_then(known),
             offset_px: score.footprint_shift,
         }
     }

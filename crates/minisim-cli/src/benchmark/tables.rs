@@ -41,6 +41,8 @@ pub(super) const COLUMNS: &[Column] = &[
     ("spike_f1", |r| maybe(r.figures.as_ref().and_then(|f| f.spike_f1))),
     ("motion_rmse_px", |r| maybe(r.figures.as_ref().and_then(|f| f.motion_rmse_px))),
     ("motion_rmse_um", |r| maybe(r.figures.as_ref().and_then(|f| f.motion_rmse_um))),
+    ("displacement_error_um", |r| maybe(r.figures.as_ref().and_then(|f| f.displacement_error_um))),
+    ("depth_corr", |r| maybe(r.figures.as_ref().and_then(|f| f.depth_corr))),
     ("wall_s", |r| maybe(r.wall_s)),
     ("cpu_s", |r| maybe(r.cpu_s)),
     ("peak_bytes", |r| maybe(r.peak_bytes)),

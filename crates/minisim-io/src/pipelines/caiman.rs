@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hdf5_pure::{File, Group};
+use hdf5_pure::{DType, Error, File, FormatError, Group};
 
 use super::{chosen, dark};
 use crate::{
@@ -20,11 +20,19 @@ pub(super) fn is_one(path: &Path) -> bool {
 }
 
 /// The dataset `name` as numbers; `None` if there is none, or it holds something else (CaImAn writes texts for what is missing).
-pub(super) fn numbers(group: &Group, name: &str) -> Option<Numbers> {
-    let set = group.dataset(name).ok()?;
-    let shape = set.shape().ok()?.iter().map(|n| *n as usize).collect();
-    let values = set.read_f64().ok()?;
-    Some(Numbers { shape, values })
+/// Says why numbers that are there cannot be read.
+pub(super) fn numbers(group: &Group, name: &str) -> Result<Option<Numbers>, String> {
+    let broken = |e: Error| format!("its {name} cannot be read ({e})");
+    let set = match group.dataset(name) {
+        Err(Error::Format(FormatError::PathNotFound(_)) | Error::NotADataset(_)) => return Ok(None),
+        set => set.map_err(broken)?,
+    };
+    let kind = set.dtype().map_err(broken)?;
+    if matches!(kind, DType::String | DType::VariableLengthString | DType::ObjectReference | DType::Compound(_)) {
+        return Ok(None);
+    }
+    let shape = set.shape().map_err(broken)?.iter().map(|n| *n as usize).collect();
+    Ok(Some(Numbers { shape, values: set.read_f64().map_err(broken)? }))
 }
 
 /// Reads the accepted components, or all where none were chosen. Its motion is saved elsewhere.
@@ -33,14 +41,18 @@ pub(super) fn read(path: &Path) -> Result<EstimateFile, IoError> {
     let missing = |what: &str| IoError::unsupported(path, format!("it holds no {what}; give what cnm.save(…) wrote"));
     let estimates = file.group("estimates").map_err(|_| missing("estimates"))?;
     let matrix = file.group("estimates/A").map_err(|_| missing("estimates/A"))?;
-    let dims = numbers(&file.root(), "dims").or_else(|| numbers(&estimates, "dims")).ok_or_else(|| missing("dims"))?;
+    let of = |group: &Group, name: &str| numbers(group, name).map_err(|why| IoError::unsupported(path, why));
+    let dims = match of(&file.root(), "dims")? {
+        Some(dims) => dims,
+        None => of(&estimates, "dims")?.ok_or_else(|| missing("dims"))?,
+    };
     let [height, width, ..] = dims.values[..] else { return Err(missing("dims of two axes")) };
     let (height, width) = (height as usize, width as usize);
     // A sparse matrix by columns, (pixel, component), pixels counted down the columns of the image.
-    let part = |name: &str| numbers(&matrix, name).ok_or_else(|| missing(&format!("estimates/A/{name}")));
+    let part = |name: &str| of(&matrix, name)?.ok_or_else(|| missing(&format!("estimates/A/{name}")));
     let (data, indices, starts) = (part("data")?.values, part("indices")?.values, part("indptr")?.values);
     let n = starts.len().saturating_sub(1);
-    let keep: Vec<usize> = match numbers(&estimates, "idx_components") {
+    let keep: Vec<usize> = match of(&estimates, "idx_components")? {
         Some(found) if found.shape.len() == 1 => found.values.iter().map(|i| *i as usize).filter(|i| *i < n).collect(),
         _ => (0..n).collect(),
     };
@@ -57,6 +69,8 @@ pub(super) fn read(path: &Path) -> Result<EstimateFile, IoError> {
             footprints.values[(k * height + row) * width + col] = *weight;
         }
     }
-    let rows = |name: &str| numbers(&estimates, name).and_then(|table| chosen(&table, &keep));
-    Ok(EstimateFile { footprints, traces: rows("C"), activity: rows("S"), ..EstimateFile::default() })
+    let rows = |name: &str| -> Result<Option<Numbers>, IoError> {
+        Ok(of(&estimates, name)?.and_then(|table| chosen(&table, &keep)))
+    };
+    Ok(EstimateFile { footprints, traces: rows("C")?, activity: rows("S")?, ..EstimateFile::default() })
 }

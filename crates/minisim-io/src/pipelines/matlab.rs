@@ -41,7 +41,7 @@ pub(super) fn read(path: &Path) -> Result<EstimateFile, IoError> {
     let hdf5 = b"\x89HDF";
     let all = if start.starts_with(hdf5) || start.get(512..).is_some_and(|s| s.starts_with(hdf5)) {
         let file = File::open_streaming(path).map_err(|e| IoError::unsupported(path, e.to_string()))?;
-        structure(&file.root(), DEPTH)
+        structure(&file.root(), DEPTH).map_err(|why| IoError::unsupported(path, why))?
     } else {
         let bytes = fs::read(path).map_err(IoError::system("read", path))?;
         mat5::read(&bytes).map_err(|why| IoError::unsupported(path, why))?
@@ -66,7 +66,7 @@ pub(super) fn read(path: &Path) -> Result<EstimateFile, IoError> {
 }
 
 /// A group of an HDF5 file as a structure; what begins with # is MATLAB's own.
-fn structure(group: &Group, depth: usize) -> BTreeMap<String, Mat> {
+fn structure(group: &Group, depth: usize) -> Result<BTreeMap<String, Mat>, String> {
     let mut found = BTreeMap::new();
     for name in group.datasets().unwrap_or_default().into_iter().filter(|n| !n.starts_with('#')) {
         let class =
@@ -75,7 +75,7 @@ fn structure(group: &Group, depth: usize) -> BTreeMap<String, Mat> {
             Some(AttrValue::String(class) | AttrValue::AsciiString(class)) => class,
             _ => String::new(),
         };
-        let mat = match numbers(group, &name) {
+        let mat = match numbers(group, &name)? {
             // Texts are numbers, too; cells refer to others.
             Some(n) if !matches!(class.as_str(), "char" | "cell") => {
                 // HDF5 counts by rows what MATLAB counts by columns.
@@ -89,13 +89,13 @@ fn structure(group: &Group, depth: usize) -> BTreeMap<String, Mat> {
         let Ok(inner) = group.group(&name) else { continue };
         let n_rows = inner.attrs().ok().and_then(|mut a| a.remove("MATLAB_sparse")).and_then(|v| whole(&v));
         let mat = match n_rows {
-            Some(n_rows) => sparse(&inner, n_rows).unwrap_or(Mat::Other),
-            None if depth > 0 => Mat::Struct(structure(&inner, depth - 1)),
+            Some(n_rows) => sparse(&inner, n_rows)?,
+            None if depth > 0 => Mat::Struct(structure(&inner, depth - 1)?),
             None => Mat::Other,
         };
         found.insert(name, mat);
     }
-    found
+    Ok(found)
 }
 
 fn whole(value: &AttrValue) -> Option<usize> {
@@ -109,13 +109,14 @@ fn whole(value: &AttrValue) -> Option<usize> {
     }
 }
 
-fn sparse(group: &Group, n_rows: usize) -> Option<Mat> {
-    let list = |name: &str| numbers(group, name).map(|n| n.values);
-    let starts: Vec<usize> = list("jc")?.iter().map(|v| *v as usize).collect();
+fn sparse(group: &Group, n_rows: usize) -> Result<Mat, String> {
+    let list = |name: &str| Ok::<_, String>(numbers(group, name)?.map(|n| n.values));
+    let whole = |v: Vec<f64>| v.iter().map(|v| *v as usize).collect::<Vec<_>>();
+    let starts = whole(list("jc")?.ok_or("a sparse matrix of it has no jc")?);
     // Without a number that is not zero these two are left out.
-    let rows = list("ir").unwrap_or_default().iter().map(|v| *v as usize).collect();
-    let values = list("data").unwrap_or_default();
-    Some(Mat::Sparse { shape: [n_rows, starts.len().saturating_sub(1)], rows, starts, values })
+    let rows = whole(list("ir")?.unwrap_or_default());
+    let values = list("data")?.unwrap_or_default();
+    Ok(Mat::Sparse { shape: [n_rows, starts.len().saturating_sub(1)], rows, starts, values })
 }
 
 /// A matrix of (row, column) by rows; with `turned`, of (column, row).

@@ -58,7 +58,7 @@ def minian() -> None:
         ("motion", shifts, ["frame", "shift_dim"]),
     ):
         group = zarr.open_group(str(folder / f"{name}.zarr"), mode="w")
-        array = group.array(name, np.ascontiguousarray(values), chunks=tuple(max(1, n // 2) for n in values.shape))
+        array = group.array(name, np.ascontiguousarray(values), chunks=(2, *values.shape[1:]))
         array.attrs["_ARRAY_DIMENSIONS"] = axes
 
 

@@ -38,7 +38,7 @@ pub const SETS: &[Set] = &[
     Set {
         name: "hard-1",
         description: "what makes real films hard, one effect at a time and all together: motion in depth, deformation, blood, lamp, \
-                      indicator, synchrony",
+                      indicator, synchrony, camera, cable",
         levels: hard::LEVELS,
     },
 ];
@@ -177,11 +177,7 @@ fn spec_of(changes: &[Change], size: Size) -> Result<Spec, Report> {
     let bad =
         |e: serde_json::Error| Report::from(Finding::error("benchmark", e.to_string(), "must be JSON", "correct it"));
     let mut tree: Json = serde_json::from_str(BASE).map_err(bad)?;
-    let mut fields: Vec<(&str, Json)> = vec![
-        ("acquisition.image_sensor.n_px_height", size.side_px().into()),
-        ("acquisition.image_sensor.n_px_width", size.side_px().into()),
-        ("acquisition.duration_s", size.duration_s().into()),
-    ];
+    let mut fields: Vec<(&str, Json)> = Vec::new();
     for change in changes {
         match change {
             Change::Set(path, value) => fields.push((path, serde_json::from_str(value).map_err(bad)?)),
@@ -197,6 +193,12 @@ fn spec_of(changes: &[Change], size: Size) -> Result<Spec, Report> {
             }
         }
     }
+    // The size comes last: a change may give the whole sensor.
+    fields.extend([
+        ("acquisition.image_sensor.n_px_height", size.side_px().into()),
+        ("acquisition.image_sensor.n_px_width", size.side_px().into()),
+        ("acquisition.duration_s", size.duration_s().into()),
+    ]);
     Ok(Spec::from_json(&tree.to_string())?.spec.set_all(fields)?.spec)
 }
 
