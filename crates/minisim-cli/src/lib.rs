@@ -4,6 +4,7 @@
 mod anatomy;
 mod assemble;
 mod benchmark;
+mod camera_test;
 mod completions;
 mod convert;
 mod exit;
@@ -66,6 +67,8 @@ enum Command {
     Convert(convert::Args),
     /// Compare what an analysis found with the truth.
     Score(score::Args),
+    /// Measure the camera of a spec as the standard EMVA 1288 does, and compare with what was set.
+    CameraTest(camera_test::Args),
     /// Simulate many recordings: every combination of what varies.
     #[command(subcommand)]
     Sweep(sweep::Command),
@@ -104,6 +107,7 @@ where
         Command::Picture(args) => picture::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Score(args) => score::run(&args),
+        Command::CameraTest(args) => camera_test::run(&args),
         Command::Sweep(command) => sweep::run(&command),
         Command::Benchmark(command) => benchmark::run(&command),
         Command::Stream(args) => stream::run(&args),

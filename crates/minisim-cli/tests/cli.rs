@@ -883,6 +883,71 @@ fn ffmpeg_reads_a_pipe() {
     }
 }
 
+/// A spec of a camera with a few imperfections.
+fn camera(dir: &Path) {
+    let sensor = json!({
+        "n_px_height": 120, "n_px_width": 160, "quantum_efficiency": 0.6, "read_noise_e": 7.0, "gain_adu_per_e": 0.4,
+        "bit_depth": 12, "black_level_adu": 60.0, "full_well_e": 9000.0, "linearity_error_percent": 0.3,
+        "dark_current_e_per_s": 30.0, "dsnu_pixel_e": 4.0, "prnu_pixel_percent": 1.0,
+    });
+    let spec = json!({
+        "acquisition": { "fps": 20.0, "duration_s": 1.0, "image_sensor": sensor },
+        "steps": [{ "kind": "sensor" }],
+    });
+    fs::write(dir.join("camera.json"), spec.to_string()).expect("written");
+}
+
+#[test]
+fn a_camera_is_measured_and_reported() {
+    let dir = folder();
+    camera(dir.path());
+    let test = |more: &[&str]| run(dir.path(), &[&["camera-test", "camera.json"], more].concat());
+    let facts: Value = serde_json::from_str(&done(&test(&["--json", "-o", "report.html"]))).expect("JSON");
+    let both = |name: &str| ["measured", "set"].map(|of| facts[of][name].as_f64().expect(name));
+    for (name, set, share) in [
+        ("gain_adu_per_e", 0.4, 0.02),
+        ("quantum_efficiency", 0.6, 0.02),
+        ("dark_noise_e", 7.0, 0.02),
+        ("dark_current_e_per_s", 30.0, 0.02),
+        ("dsnu_e", 4.0, 0.02),
+        ("prnu_percent", 1.0, 0.02),
+        ("linearity_error_percent", 0.3, 0.05),
+        ("saturation_e", 9000.0, 0.05),
+        ("snr_max_db", 39.54, 0.01),
+        ("dynamic_range_db", 61.5, 0.02),
+    ] {
+        let [found, wanted] = both(name);
+        assert!((wanted / set - 1.0).abs() < 0.005, "{name}: set {wanted}");
+        assert!((found / wanted - 1.0).abs() < share, "{name}: {found}, {wanted}");
+    }
+    let words = done(&test(&["-o", "report.png"]));
+    for word in ["gain K", "σ_d", "full well", "SNR_max", "dynamic range", "DSNU1288", "PRNU1288", "set 0.4000"] {
+        assert!(words.contains(word), "{word}: {words}");
+    }
+    let page = fs::read_to_string(dir.path().join("report.html")).expect("a page");
+    for word in ["Photon transfer", "Linearity", "DSNU spectrogram", "PRNU spectrogram", "prefers-color-scheme:dark"] {
+        assert!(page.contains(word), "{word}");
+    }
+    assert!(!page.contains("<script") && !page.contains("http") && !page.contains("NaN"));
+    assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
+    assert!(fs::read(dir.path().join("report.png")).expect("a picture").starts_with(b"\x89PNG"));
+
+    refused(&test(&["-o", "report.html"]), 2, &["exists", "--force"]);
+    refused(&test(&["-o", "report.pdf"]), 2, &[".html or .png"]);
+    let root =
+        ["--set", "acquisition.image_sensor.adc_bits=14", "--set", "acquisition.image_sensor.companding=square_root"];
+    refused(&test(&root), 2, &["companding", "shift"]);
+    // What the numbers cannot tell is said.
+    let coarse = test(&[
+        "--set",
+        "acquisition.image_sensor.gain_adu_per_e=0.02",
+        "--set",
+        "acquisition.image_sensor.black_level_adu=0",
+    ]);
+    done(&coarse);
+    assert!(err(&coarse).contains("upper limit") && err(&coarse).contains("black_level_adu"), "{}", err(&coarse));
+}
+
 /// Names a test that cannot run here, and its remedy, past the harness, which keeps what a passing test prints: `cargo xtask test`
 /// counts these lines.
 #[cfg(target_os = "linux")]

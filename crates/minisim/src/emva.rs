@@ -9,6 +9,7 @@
 //! at least [`Procedure::min_pixels`] pixels.
 
 mod nonuniformity;
+mod settings;
 
 use rayon::prelude::*;
 
@@ -20,6 +21,7 @@ use crate::{
 };
 use nonuniformity::Stack;
 pub use nonuniformity::{Nonuniformity, Spectrogram};
+pub use settings::Settings;
 
 /// Variance of rounding to whole counts.
 const QUANTISATION_ADU2: f64 = 1.0 / 12.0;
