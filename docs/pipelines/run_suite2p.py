@@ -1,6 +1,6 @@
 """suite2p on a simulated recording, in suite2p's own environment (pip install suite2p zarr):
 
-    python run_suite2p.py RECORDING.zarr FOLDER
+    python run_suite2p.py RECORDING.zarr FOLDER [--nonrigid]
 """
 
 import pathlib
@@ -12,6 +12,7 @@ import zarr
 from scipy.ndimage import gaussian_filter
 
 recording, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+nonrigid = "--nonrigid" in sys.argv[3:]
 folder.mkdir(parents=True, exist_ok=True)
 film = zarr.open(recording, mode="r")["observed"][:]
 # suite2p is made for two-photon films. A one-photon film's haze and bright middle are taken out first, as its users do: what is
@@ -21,8 +22,8 @@ tifffile.imwrite(folder / "film.tif", (10 * film + 1000).clip(0, 32767).astype("
 
 settings = suite2p.default_settings()
 settings.update(torch_device="cpu", tau=0.5, fs=20.0, diameter=[7.0, 7.0])
-# A miniscope's brain moves as one, by more than suite2p expects under a two-photon microscope.
-settings["registration"].update(nonrigid=False, maxregshift=0.15)
+# A miniscope's brain moves as one, by more than suite2p expects under a two-photon microscope; what is not rigid is asked for.
+settings["registration"].update(nonrigid=nonrigid, maxregshift=0.15)
 settings["run"]["do_regmetrics"] = False
 db = suite2p.default_db()
 db.update(data_path=[str(folder)], save_path0=str(folder), file_list=["film.tif"])

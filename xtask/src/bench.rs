@@ -94,6 +94,7 @@ pub(crate) fn run(with_peer: bool, hour: bool, seconds: f64) -> Result {
     let large_scene = Scene::new(&large)?;
     let large_renders = (0..3).map(|_| render_ms(&large_scene, 16)).collect::<Result<_>>()?;
     let large_render = middle(large_renders, f64::total_cmp);
+    let large_bounds = median(1, || black_box(large_scene.bounds()).map(|_| ()).map_err(|e| e.to_string()))?;
     drop(large_scene);
 
     let [plain_ns, imperfect_ns] = sensor_ns(&spec)?;
@@ -166,6 +167,7 @@ pub(crate) fn run(with_peer: bool, hour: bool, seconds: f64) -> Result {
             imperfect_ns,
             "ns/pixel",
         ),
+        Row::new("10 000 cells, 2048 × 2048: bounds", large_bounds * 1e3, "ms"),
         Row::new("1 s of 128 × 128 to zarr, all told", small_s * 1e3, "ms").peak(small_mb),
         Row::new("minisim --help", help_s * 1e3, "ms"),
     ];

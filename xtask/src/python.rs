@@ -58,6 +58,11 @@ pub(crate) fn minian() -> Result<PathBuf> {
     environment("minian", &["minian==2.0.2", "xarray==2024.7.0"])
 }
 
+/// neuroconv, which reads the Miniscope's folder.
+pub(crate) fn neuroconv() -> Result<PathBuf> {
+    environment("neuroconv", &["neuroconv[miniscope]", "zarr"])
+}
+
 /// What the tests of our Python package need, and the tools that build and check it.
 pub(crate) fn package_tools() -> Result<PathBuf> {
     environment(
@@ -78,6 +83,7 @@ pub(crate) fn package_tools() -> Result<PathBuf> {
             "matplotlib",
             "ipywidgets",
             "pyarrow",
+            "imageio-ffmpeg",
             "mypy",
             "mkdocs-material>=9,<10",
             "mkdocstrings[python]",

@@ -299,6 +299,7 @@ fn docs(tally: &mut Tally) -> Result {
 fn slow_films(tally: &mut Tally) -> Result {
     let mut films = cargo(&["test", "--release", "--package", "minisim-io", "--features", "mp4", "--test", "interop"]);
     films.env("XDG_CACHE_HOME", python::cache()).env("MINISIM_ZARR3_PYTHON", python::current_readers()?);
+    films.env("MINISIM_NEUROCONV_PYTHON", python::neuroconv()?);
     if Command::new("ffprobe").arg("-version").output().is_ok() {
         films.env("MINISIM_MINIAN_PYTHON", python::minian()?);
     } else {

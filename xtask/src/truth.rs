@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use minisim::{
     steps::{self, AnyStep},
-    truth::{COMMON, Declared, Fill, Stored},
+    truth::{BOUNDS, COMMON, Declared, Fill, Stored},
 };
 
 use crate::codegen::GENERATED;
@@ -43,7 +43,12 @@ class TruthArrays:
 fn all() -> impl Iterator<Item = (Option<&'static str>, &'static Declared)> {
     let of_steps =
         AnyStep::all_defaults().into_iter().flat_map(|s| s.records().iter().map(move |d| (Some(s.kind()), d)));
-    of_steps.chain(COMMON.iter().map(|d| (None, d)))
+    of_steps.chain(COMMON.iter().chain(BOUNDS).map(|d| (None, d)))
+}
+
+/// Whether an array is there only if bounds were asked for.
+fn on_request(declared: &Declared) -> bool {
+    BOUNDS.contains(declared)
 }
 
 /// The axes as a shape: `(unit, frame)`.
@@ -64,6 +69,7 @@ fn about(kind: Option<&str>, declared: &Declared) -> String {
     let absent = match (declared.stored, kind) {
         (Stored::Always(_), _) => String::new(),
         (_, Some(kind)) => format!(" ``None`` without a step {kind}."),
+        (_, None) if on_request(declared) => " ``None`` unless bounds were asked for.".to_owned(),
         (_, None) => " May be ``None``.".to_owned(),
     };
     format!("{} Shape {}{unit}.{absent}", declared.doc, shape(declared))
@@ -111,7 +117,9 @@ pub(crate) fn markdown() -> String {
             Files and Python use the names below.\n\n\
             | array | axes | unit | meaning | recorded by | without it |\n|---|---|---|---|---|---|\n";
     for (kind, declared) in all() {
-        let by = kind.map_or_else(|| "all steps together".to_owned(), |kind| format!("`{kind}`"));
+        let together =
+            if on_request(declared) { "all steps together, if bounds are asked for" } else { "all steps together" };
+        let by = kind.map_or_else(|| together.to_owned(), |kind| format!("`{kind}`"));
         let absent = match declared.absent() {
             None => "absent".to_owned(),
             Some(Fill::Unknown) => "not a number".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use minisim::recording::Content;
+use minisim::{Bounds, effects, recording::Content, steps::Quantity};
 use minisim_io::Reader;
 
 use crate::{exit::Failure, talk::Talk, text};
@@ -27,6 +27,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let detectable = truth.detectable().iter().filter(|d| **d).count();
     let in_focus = truth.in_focus().iter().filter(|d| **d).count();
     let content = reader.content().map_err(Failure::run)?;
+    let strengths = effects::strengths(spec, &truth);
     let facts = || {
         let arrays: serde_json::Map<_, _> = truth
             .arrays
@@ -47,9 +48,11 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
             "fps": spec.acquisition.fps.get(),
             "pixel_size_um": spec.acquisition.pixel_size_um(),
             "steps": spec.steps.iter().map(|s| s.kind()).collect::<Vec<_>>(),
+            "effects": strengths.iter().map(effect).collect::<Vec<_>>(),
             "n_cells": truth.n_units(),
             "n_detectable": detectable,
             "n_in_focus": in_focus,
+            "n_demixable": truth.n_demixable(),
             "focal_depth_um": truth.focal_depth_um,
             "ground_truth": arrays,
             "snapshots": reader.snapshot_names(),
@@ -70,9 +73,13 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
         ("steps".to_owned(), spec.steps.iter().map(|s| s.kind()).collect::<Vec<_>>().join(", ")),
         ("cells".to_owned(), format!("{}, {detectable} detectable, {in_focus} in focus", truth.n_units())),
     ];
+    if let Some(bounds) = Bounds::of_truth(&truth) {
+        rows.push(("at best".to_owned(), at_best(&bounds, truth.n_demixable().unwrap_or(0))));
+    }
     if let Some(focal) = truth.focal_depth_um {
         rows.push(("focal depth".to_owned(), format!("{focal:.1} µm")));
     }
+    rows.extend(strengths.iter().map(|strength| (strength.title.to_lowercase(), strength.text())));
     rows.push(("seed".to_owned(), spec.seed.to_string()));
     rows.push(("cache key".to_owned(), spec.cache_key()));
     if !reader.snapshot_names().is_empty() {
@@ -91,6 +98,25 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let words =
         || format!("{}\n{}ground truth\n{}", args.recording.display(), text::table(&rows), text::table(&arrays));
     args.talk.say(words, facts)
+}
+
+/// How strong an effect is, for programs.
+fn effect(strength: &effects::Strength) -> serde_json::Value {
+    let number = |q: &Quantity| serde_json::json!({ "what": q.what, "value": q.value, "unit": q.unit });
+    let quantities: Vec<_> = strength.quantities.iter().map(number).collect();
+    serde_json::json!({ "step": strength.kind, "title": strength.title, "text": strength.text(), "quantities": quantities })
+}
+
+/// What the best method could make of the film, in words.
+fn at_best(bounds: &Bounds, n_demixable: usize) -> String {
+    let mut out = format!("{n_demixable} cells demixed");
+    let mut crosstalk: Vec<f64> = bounds.crosstalk.iter().copied().filter(|c| c.is_finite()).collect();
+    crosstalk.sort_by(f64::total_cmp);
+    if let Some(median) = crosstalk.get(crosstalk.len() / 2) {
+        out += &format!(", neighbours make errors {median:.2} × larger (median)");
+    }
+    let [dy, dx] = bounds.shift_sd_bound_px;
+    out + &format!(", motion known to {dy:.3} × {dx:.3} px")
 }
 
 /// What a pixel of the film is, in words.

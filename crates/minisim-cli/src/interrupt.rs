@@ -15,11 +15,20 @@ const GRACE: Duration = Duration::from_millis(50);
 /// A handle that Ctrl-C (or SIGTERM) cancels. Work that does not notice in time is cut off, after what it had begun to write
 /// has been removed; then `farewell` is printed.
 pub(crate) fn cancel_on_signal(farewell: &'static str) -> Result<Cancel, Failure> {
+    cancel_on_signal_then(farewell, || {})
+}
+
+/// As [`cancel_on_signal`]; `last` is done before the process ends.
+pub(crate) fn cancel_on_signal_then(
+    farewell: &'static str,
+    last: impl Fn() + Send + 'static,
+) -> Result<Cancel, Failure> {
     let cancel = Cancel::new();
     let handle = cancel.clone();
     ctrlc::set_handler(move || {
         handle.cancel();
         std::thread::sleep(GRACE);
+        last();
         minisim_io::remove_unfinished();
         eprintln!("{farewell}");
         std::process::exit(130);

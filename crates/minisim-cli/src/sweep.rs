@@ -201,7 +201,7 @@ fn flatten(prefix: &str, map: &Map<String, Json>, out: &mut Map<String, Json>) {
 }
 
 /// Which part of the points, as `[i - 1, n]`.
-fn shard(text: Option<&str>) -> Result<[usize; 2], Failure> {
+pub(crate) fn shard(text: Option<&str>) -> Result<[usize; 2], Failure> {
     let Some(text) = text else { return Ok([0, 1]) };
     let parts = text.split_once('/').and_then(|(i, n)| Some([i.parse::<usize>().ok()?, n.parse::<usize>().ok()?]));
     match parts {
@@ -376,6 +376,6 @@ fn write_table(args: &RunArgs, sweep: &Sweep) -> Result<usize, Failure> {
 }
 
 /// A cell of a CSV table.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     if text.contains([',', '"', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
 }

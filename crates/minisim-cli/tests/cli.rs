@@ -149,6 +149,40 @@ fn a_picture_drawn_while_the_film_is_written_is_the_one_drawn_from_the_recording
 }
 
 #[test]
+fn info_says_how_strong_each_effect_is() {
+    let dir = folder();
+    let spec = json!({
+        "acquisition": {"fps": 20, "duration_s": 1, "image_sensor": {"n_px_height": 64, "n_px_width": 96, "pixel_pitch_um": 16}},
+        "steps": [
+            {"kind": "place_neurons"}, {"kind": "cell_activity"}, {"kind": "optics"},
+            {"kind": "axial_motion", "trajectory_um": vec![-4.1; 20]}, {"kind": "composite"},
+            {"kind": "haemodynamics"}, {"kind": "brain_motion", "trajectory_um": vec![[3.0, -4.0]; 20]},
+            {"kind": "tissue_deformation"}, {"kind": "led", "warm_up_loss": 0, "power_steps": [[0, 0.8]]}, {"kind": "sensor"},
+        ],
+    });
+    fs::write(dir.path().join("hard.json"), spec.to_string()).expect("writable");
+    done(&run(dir.path(), &["simulate", "hard.json"]));
+    assert!(fs::read(dir.path().join("hard.png")).expect("a picture").starts_with(b"\x89PNG"));
+    let table = done(&run(dir.path(), &["info", "hard.zarr"]));
+    let line = |label: &str| {
+        let found = table.lines().find(|line| line.trim_start().starts_with(&format!("{label}  ")));
+        found.unwrap_or_else(|| panic!("no {label} in: {table}")).trim_end().to_owned()
+    };
+    assert!(line("axial motion").ends_with("99 % within 4.1 µm"), "{table}");
+    assert!(line("brain motion").ends_with("99 % within 5.0 µm"), "{table}");
+    assert!(line("lamp").ends_with("power at most 80.0 %, at least 80.0 %"), "{table}");
+    for (label, words) in [("blood", "share of light RMS"), ("tissue deformation", "turned by 99 % within")] {
+        assert!(line(label).contains(words), "{table}");
+    }
+    let info: Value = serde_json::from_str(&done(&run(dir.path(), &["info", "hard.zarr", "--json"]))).expect("JSON");
+    let effects = info["effects"].as_array().expect("effects");
+    let steps: Vec<&str> = effects.iter().filter_map(|effect| effect["step"].as_str()).collect();
+    assert_eq!(steps, ["axial_motion", "haemodynamics", "brain_motion", "tissue_deformation", "led"]);
+    assert_eq!(effects[0]["quantities"][0]["unit"], "µm");
+    assert!((effects[0]["quantities"][0]["value"].as_f64().expect("a number") - 4.1).abs() < 1e-9);
+}
+
+#[test]
 fn every_subcommand_can_be_quiet_or_give_its_facts() {
     let dir = folder();
     done(&simulate(dir.path(), &["-o", "a.zarr", "--no-picture"]));
@@ -352,6 +386,10 @@ fn help_has_examples_and_shells_get_completions() {
         &["score"],
         &["sweep", "run"],
         &["sweep", "list"],
+        &["benchmark", "list"],
+        &["benchmark", "make"],
+        &["benchmark", "run"],
+        &["benchmark", "report"],
     ] {
         let text = done(&command(dir.path()).args(args).arg("--help").output().expect("starts"));
         assert!(text.contains("Example"), "{args:?}: {text}");
@@ -494,6 +532,110 @@ fn an_estimate_is_scored() {
 }
 
 #[test]
+fn motion_that_is_not_rigid_is_scored() {
+    let dir = folder();
+    let path = dir.path();
+    let effects = ["--with", "brain_motion", "--with", "tissue_deformation", "--with", "axial_motion"];
+    done(&simulate(path, &[&effects[..], &["-o", "hard.zarr"]].concat()));
+    let truth = minisim_io::load(path.join("hard.zarr")).expect("a recording").recording.ground_truth;
+    let stack = truth.observed_footprints();
+    let footprints: Vec<f64> = stack.patches.iter().flat_map(|p| stack.dense_in_fov(p)).map(f64::from).collect();
+    let (n, [h, w]) = (truth.n_units(), truth.planted.fov_shape);
+    let a = ("A", vec![n, h, w], footprints);
+    let whole: Vec<f64> = (0..20).flat_map(|t| truth.displacement(t).expect("a frame")).collect();
+    let rows: Vec<f64> = (0..h / 8).map(|i| 8.0 * i as f64 + 4.0).collect();
+    let cols: Vec<f64> = (0..w / 8).map(|i| 8.0 * i as f64 + 4.0).collect();
+    let warp = truth.warp().expect("it moves");
+    let patches: Vec<f64> =
+        (0..20).flat_map(|t| warp.displacements_px([h, w], t, &rows, &cols).expect("a frame")).collect();
+    let z: Vec<f64> = truth.f64s("axial_shift_um").expect("depth").iter().map(|um| -0.5 * um).collect();
+    let displacement =
+        |shape: [usize; 2], values: &[f64]| ("displacement", vec![20, 2, shape[0], shape[1]], values.to_vec());
+    let shape = [rows.len(), cols.len()];
+    let places = [("displacement_rows", vec![shape[0]], rows), ("displacement_cols", vec![shape[1]], cols)];
+    npz(&path.join("whole.npz"), &[a.clone(), displacement([h, w], &whole), ("z", vec![20], z.clone())]);
+    npz(
+        &path.join("patches.npz"),
+        &[a.clone(), displacement(shape, &patches), places[0].clone(), places[1].clone(), ("z", vec![20], z.clone())],
+    );
+    for (name, most) in [("whole.npz", 1e-9), ("patches.npz", 0.1)] {
+        let found: Value =
+            serde_json::from_str(&done(&run(path, &["score", name, "hard.zarr", "--json"]))).expect("JSON");
+        let error = found["endpoint_mean_px"].as_f64().expect("a number");
+        assert!(error <= most && found["endpoint_p95_px"].as_f64().expect("a number") >= error, "{name}: {found}");
+        assert!((found["axial_corr"].as_f64().expect("a number") - 1.0).abs() < 1e-9);
+        assert!(found["details"]["recall_by"]["share of frames in focus"].is_array());
+    }
+    let text = done(&run(path, &["score", "patches.npz", "hard.zarr", "--html", "motion.html"]));
+    assert!(text.contains("endpoint error") && text.contains("motion in depth"), "{text}");
+    let page = fs::read_to_string(path.join("motion.html")).expect("a page");
+    assert!(page.contains("<h2>Motion</h2>") && page.contains("depth in focus"));
+    npz(&path.join("where.npz"), &[a.clone(), displacement(shape, &patches)]);
+    npz(&path.join("half.npz"), &[a.clone(), displacement(shape, &patches), places[0].clone()]);
+    npz(
+        &path.join("mixed.npz"),
+        &[a.clone(), displacement(shape, &patches), ("displacement_rows", vec![1], vec![1.0]), places[1].clone()],
+    );
+    npz(&path.join("axes.npz"), &[a.clone(), ("displacement", vec![20, 1, h, w], whole[..20 * h * w].to_vec())]);
+    npz(&path.join("short.npz"), &[a.clone(), ("displacement", vec![1, 2, h, w], whole[..2 * h * w].to_vec())]);
+    npz(&path.join("z.npz"), &[a.clone(), ("z", vec![3], vec![1.0, 2.0, 3.0])]);
+    npz(&path.join("nan.npz"), &[a, displacement([h, w], &vec![f64::NAN; whole.len()])]);
+    for (name, code, words) in [
+        ("where.npz", 1, &["where.npz", "12 × 14 patches for 96 × 112 px", "displacement_rows"][..]),
+        ("half.npz", 1, &["add displacement_rows and displacement_cols"]),
+        ("mixed.npz", 1, &["1 displacement_rows", "give the place"]),
+        ("axes.npz", 1, &["[20, 1, 96, 112]", "(dy, dx) on the second axis"]),
+        ("short.npz", 2, &["short.npz", "1 frames, the truth 20"]),
+        ("z.npz", 2, &["3 frames, the truth 20", "one number a frame"]),
+        ("nan.npz", 2, &["not finite"]),
+    ] {
+        refused(&run(path, &["score", name, "hard.zarr"]), code, words);
+    }
+}
+
+#[test]
+fn figures_stand_beside_the_best_that_is_possible() {
+    let dir = folder();
+    let path = dir.path();
+    let text = done(&simulate(path, &["--bounds"]));
+    assert!(text.contains("the best method could demix"), "{text}");
+    let facts: Value = serde_json::from_str(&done(&run(path, &["info", "v4-ca1.zarr", "--json"]))).expect("JSON");
+    let n_cells = facts["n_cells"].as_u64().expect("a number");
+    assert!(facts["n_demixable"].as_u64().is_some_and(|n| n <= n_cells));
+    assert_eq!(facts["ground_truth"]["demixing_snr"]["shape"], serde_json::json!([n_cells]));
+    let text = done(&run(path, &["info", "v4-ca1.zarr"]));
+    assert!(text.contains("at best") && text.contains("trace_sd_bound") && text.contains("motion known to"), "{text}");
+    // An estimate with twice the least noise on each trace.
+    let truth = minisim_io::load(path.join("v4-ca1.zarr")).expect("a recording").recording.ground_truth;
+    let truth = truth.detectable_subset(false);
+    let (stack, n) = (truth.observed_footprints(), truth.n_units());
+    let [h, w] = stack.fov_shape;
+    let footprints: Vec<f64> = stack.patches.iter().flat_map(|p| stack.dense_in_fov(p)).map(f64::from).collect();
+    let sds = truth.f64s("trace_sd_bound").expect("bounds");
+    let n_frames = truth.c().len() / n;
+    let key = minisim::rng::Key::new(1, "test", "noise");
+    let noisy = |(i, c): (usize, &f64)| c + 2.0 * sds[i / n_frames] * key.normal(0, i as u64);
+    let traces = truth.c().iter().enumerate().map(noisy).collect();
+    npz(&path.join("noisy.npz"), &[("A", vec![n, h, w], footprints), ("C", vec![n, n_frames], traces)]);
+    let score: Value =
+        serde_json::from_str(&done(&run(path, &["score", "noisy.npz", "v4-ca1.zarr", "--json"]))).expect("JSON");
+    let ratio = score["bounds"]["trace_error_ratio"].as_f64().expect("a number");
+    assert!((1.2..4.0).contains(&ratio), "{ratio} × the least error in {n_frames} frames");
+    assert!(score["details"]["recall_by"]["demixing SNR"].is_array(), "{score}");
+    let text = done(&run(path, &["score", "noisy.npz", "v4-ca1.zarr", "--html", "report.html"]));
+    let page = fs::read_to_string(path.join("report.html")).expect("a page");
+    for shown in [&text, &page] {
+        assert!(shown.contains("the least possible") && shown.contains("demixing SNR") && shown.contains("at best"));
+    }
+    refused(
+        &run(path, &["simulate", "--until", "leakage", "--bounds", "-o", "x.zarr"]),
+        2,
+        &["steps.sensor", "bounds"],
+    );
+    assert!(!path.join("x.zarr").exists());
+}
+
+#[test]
 fn a_sweep_is_run_in_parts_and_resumed() {
     let dir = folder();
     let path = dir.path();
@@ -587,6 +729,158 @@ fn what_a_killed_run_leaves_is_not_trusted() {
     refused(&run(dir.path(), &["info", &left[0]]), 1, &["never completed"]);
     done(&simulate(dir.path(), &["-o", "a.zarr"]));
     done(&run(dir.path(), &["info", "a.zarr"]));
+}
+
+/// The spec of `simulate(SMALL)`, with more fields changed.
+fn small_spec(more: &[(&str, Value)]) -> minisim::Spec {
+    let start = minisim::presets::starting_points().expect("presets").swap_remove(0).spec;
+    let small = [
+        ("acquisition.duration_s", json!(1.0)),
+        ("acquisition.image_sensor.n_px_height", json!(96)),
+        ("acquisition.image_sensor.n_px_width", json!(112)),
+    ];
+    start.set_all(small.into_iter().chain(more.iter().cloned())).expect("valid").spec
+}
+
+/// Standard output of a run into a pipe.
+fn piped(dir: &Path, args: &[&str]) -> Vec<u8> {
+    let output = simulate(dir, &[&["-o", "-", "--format"], args].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    output.stdout
+}
+
+/// The header of a YUV4MPEG2 film, and its frames one after the other.
+fn y4m(film: &[u8], frame_bytes: usize) -> (String, Vec<u8>) {
+    let end = film.iter().position(|b| *b == b'\n').expect("a header");
+    let head = String::from_utf8(film[..end].to_vec()).expect("UTF-8");
+    let mut frames = Vec::new();
+    for frame in film[end + 1..].chunks(frame_bytes + 6) {
+        frames.extend_from_slice(frame.strip_prefix(b"FRAME\n").expect("a frame"));
+    }
+    (head, frames)
+}
+
+#[test]
+fn a_pipe_gets_the_film_and_nothing_else() {
+    let dir = folder();
+    let film = minisim::simulate(&small_spec(&[])).expect("simulated").observed;
+    let counts: Vec<u8> = (0..film.pixels.len()).map(|i| film.pixels.get(i) as u8).collect();
+    assert!(piped(dir.path(), &["raw"]) == counts);
+    let (head, frames) = y4m(&piped(dir.path(), &["y4m"]), 96 * 112);
+    assert_eq!(head, "YUV4MPEG2 W112 H96 F20:1 Ip A1:1 Cmono XCOLORRANGE=FULL");
+    assert!(frames == counts);
+    done(&simulate(dir.path(), &["-o", "film.avi"]));
+    assert!(piped(dir.path(), &["avi"]) == fs::read(dir.path().join("film.avi")).expect("a film"));
+    // A frame's time changes no byte of it.
+    let faster = ["raw", "--fps", "40"];
+    assert!(piped(dir.path(), &faster) == piped(dir.path(), &[&faster[..], &["--realtime"]].concat()));
+    assert_eq!(names(dir.path()), ["film.avi", "film.spec.json"]);
+
+    // Deeper counts, and light that nobody counted.
+    let deep = ["--set", "acquisition.image_sensor.bit_depth=12", "--set", "output.store_dtype=uint16"];
+    let film = minisim::simulate(&small_spec(&[("acquisition.image_sensor.bit_depth", json!(12))])).expect("simulated");
+    let pixels = film.observed.pixels;
+    let counts: Vec<u8> = (0..pixels.len()).flat_map(|i| (pixels.get(i) as u16).to_le_bytes()).collect();
+    assert!(piped(dir.path(), &[&["raw"][..], &deep].concat()) == counts);
+    let (head, frames) = y4m(&piped(dir.path(), &[&["y4m"][..], &deep].concat()), 2 * 96 * 112);
+    assert!(head.contains(" Cmono12 ") && frames == counts, "{head}");
+    let dark = ["--until", "leakage"];
+    assert_eq!(piped(dir.path(), &[&["raw"][..], &dark].concat()).len(), 4 * 20 * 96 * 112);
+    let grey = piped(dir.path(), &[&["y4m", "--vmax", "2"][..], &dark].concat());
+    assert!(y4m(&grey, 96 * 112).0.contains(" Cmono "));
+    let unlit = simulate(dir.path(), &[&["-o", "-", "--format", "y4m"][..], &dark].concat());
+    refused(&unlit, 1, &["standard output", "--vmax"]);
+
+    // What there is to say goes to standard error.
+    let output = simulate(dir.path(), &["-o", "-", "--format", "raw", "--json"]);
+    let facts: Value = serde_json::from_str(&err(&output)).expect("JSON");
+    assert_eq!(output.stdout.len(), 20 * 96 * 112);
+    assert_eq!([&facts["dtype"], &facts["height"], &facts["width"]], [&json!("|u1"), &json!(96), &json!(112)]);
+    assert_eq!([&facts["n_frames"], &facts["bytes"]], [20, 20 * 96 * 112]);
+    assert!(err(&simulate(dir.path(), &["-o", "-", "--format", "raw", "-q"])).is_empty());
+}
+
+#[test]
+fn what_does_not_go_through_a_pipe_is_refused_in_words() {
+    let dir = folder();
+    for (args, words) in [
+        (&["-o", "-"][..], &["--format", "raw", "y4m"][..]),
+        (&["-o", "-", "--format", "zarr"], &["zarr", "standard output", "raw, y4m, avi"]),
+        (&["-o", "-", "--format", "avi", "--codec", "FFV1"], &["header", "y4m"]),
+        (&["-o", "-", "--format", "y4m", "--codec", "MJPG"], &["--codec", "avi"]),
+        (&["-o", "-", "--format", "avi", "--clip", "5"], &["--clip"]),
+        (&["-o", "-", "--format", "raw", "--vmax", "100"], &["vmax", "y4m"]),
+        (&["-o", "-", "--format", "raw", "--pair", "background"], &["--pair"]),
+        (&["-o", "-", "--format", "raw", "--bounds"], &["--bounds"]),
+        (&["-o", "film.avi", "--realtime"], &["--realtime", "-o -"]),
+        (&["-o", "film", "--format", "y4m"], &["y4m", "-o -"]),
+    ] {
+        refused(&simulate(dir.path(), args), 2, words);
+    }
+    done(&simulate(dir.path(), &["-o", "a.zarr", "--no-picture"]));
+    refused(&run(dir.path(), &["convert", "a.zarr", "-o", "-"]), 2, &["name one with -o"]);
+    assert_eq!(names(dir.path()), ["a.zarr"]);
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_run_quietly() {
+    use std::io::Read;
+    for format in ["raw", "y4m", "avi"] {
+        let dir = folder();
+        let mut child = command(dir.path())
+            .args(["simulate", "--duration", "600", "-o", "-", "--format", format])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut start = [0; 1000];
+        child.stdout.take().expect("a pipe").read_exact(&mut start).expect("a thousand bytes");
+        let output = child.wait_with_output().expect("a child");
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        assert!(output.stderr.is_empty(), "{}", err(&output));
+        assert!(names(dir.path()).is_empty());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_is_shown_no_film() {
+    let dir = folder();
+    let line = format!("{} simulate --duration 1 -o - --format y4m", env!("CARGO_BIN_EXE_minisim"));
+    // It gives the command a terminal of its own.
+    let output = Command::new("script").args(["-qec", &line, "/dev/null"]).current_dir(dir.path()).output();
+    let Ok(output) = output else { return skipped("a test of a terminal", "install util-linux (bsdutils)") };
+    let text = out(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("terminal") && text.contains("ffplay") && !text.contains("FRAME"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ffmpeg_reads_a_pipe() {
+    let Some(ffmpeg) = std::env::var_os("MINISIM_FFMPEG") else {
+        return skipped("films read by ffmpeg from a pipe", "name an ffmpeg in MINISIM_FFMPEG");
+    };
+    let dir = folder();
+    let deep = ["--set", "acquisition.image_sensor.bit_depth=12", "--set", "output.store_dtype=uint16"];
+    for (format, more, pixels) in [("y4m", &[][..], "gray"), ("avi", &[][..], "gray"), ("y4m", &deep[..], "gray12le")] {
+        let mut ours = command(dir.path())
+            .arg("simulate")
+            .args(SMALL)
+            .args(["-q", "-o", "-", "--format", format])
+            .args(more)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let theirs = Command::new(&ffmpeg)
+            .args(["-v", "error", "-i", "-", "-f", "rawvideo", "-pix_fmt", pixels, "-"])
+            .stdin(ours.stdout.take().expect("a pipe"))
+            .output()
+            .expect("ffmpeg");
+        assert!(ours.wait().expect("a child").success() && theirs.status.success(), "{}", err(&theirs));
+        assert!(theirs.stderr.is_empty(), "{}", err(&theirs));
+        assert!(theirs.stdout == piped(dir.path(), &[&["raw"][..], more].concat()), "{format} {pixels}");
+    }
 }
 
 /// Names a test that cannot run here, and its remedy, past the harness, which keeps what a passing test prints: `cargo xtask test`

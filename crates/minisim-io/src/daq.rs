@@ -1,4 +1,7 @@
 //! The folder that the Miniscope's acquisition software (Miniscope-DAQ-QT) leaves on disk, with the truth beside the film.
+//!
+//! Where frames were lost, their gap shows as it does there: frames are numbered without gaps, while the time stamp and the number
+//! that the acquisition box counted jump. As no frame waits in a simulation, the buffer index is 0.
 
 use std::{
     fs,
@@ -165,12 +168,15 @@ impl DaqSink {
             "gain": "Low",
             "led0": 10,
         });
-        let time = |t: usize| (t as f64 / fps * 1e3).round();
+        let stamps_s = truth.f64s("timestamps_s").filter(|stamps| stamps.len() == self.taken);
+        let time = |t: usize| (stamps_s.map_or(t as f64 / fps, |stamps| stamps[t]) * 1e3).round();
+        let counted = truth.array("daq_frame").map(|array| array.data.to_f64());
+        let counted = |t: usize| counted.as_ref().and_then(|counted| counted.get(t)).copied().unwrap_or(t as f64);
         let mut stamps = String::from("Frame Number,Time Stamp (ms),Buffer Index,DAQ Frame Number\n");
         // The head does not turn: a simulation has none.
         let mut orientation = String::from("Time Stamp (ms),qw,qx,qy,qz\n");
         for t in 0..self.taken {
-            stamps += &format!("{t},{},0,{t}\n", time(t));
+            stamps += &format!("{t},{},0,{}\n", time(t), counted(t));
             orientation += &format!("{},1,0,0,0\n", time(t));
         }
         for (path, bytes) in [

@@ -18,8 +18,8 @@ pub(crate) struct Npy {
 pub(crate) enum NpyError {
     /// The file is damaged, or not of this format.
     Damaged(io::Error),
-    /// It has more than the numbers allowed, or is stored by columns.
-    TooLargeOrFortran,
+    /// It has more than the numbers allowed.
+    TooLarge,
     /// Its elements are of another type than numbers and truth values.
     Type(String),
 }
@@ -49,7 +49,7 @@ pub(crate) fn read(mut file: impl Read, most: usize) -> Result<Npy, NpyError> {
     let fortran = value_of(&header, "fortran_order").ok_or_else(|| missing("fortran_order"))?.starts_with("True");
     let shape = shape(value_of(&header, "shape").ok_or_else(|| missing("shape"))?)?;
     let n = shape.iter().try_fold(1_usize, |n, side| n.checked_mul(*side)).filter(|n| *n <= most);
-    let (Some(n), false) = (n, fortran) else { return Err(NpyError::TooLargeOrFortran) };
+    let Some(n) = n else { return Err(NpyError::TooLarge) };
     let descr = value_of(&header, "descr").ok_or_else(|| missing("descr"))?;
     let quoted = descr.strip_prefix(['\'', '"']).and_then(|d| d.split(['\'', '"']).next());
     let mut values = Vec::new();
@@ -80,7 +80,40 @@ pub(crate) fn read(mut file: impl Read, most: usize) -> Result<Npy, NpyError> {
     if values.len() != n {
         return Err(damaged("it ends early").into());
     }
+    if fortran {
+        values = by_rows(&values, &shape);
+    }
     Ok(Npy { shape, values })
+}
+
+/// Numbers that were stored by columns (the first axis varies fastest), by rows.
+pub(crate) fn by_rows(values: &[f64], shape: &[usize]) -> Vec<f64> {
+    let mut out = Vec::with_capacity(values.len());
+    let mut at = vec![0; shape.len()];
+    for _ in 0..values.len() {
+        let (mut from, mut step) = (0, 1);
+        for (i, side) in at.iter().zip(shape) {
+            from += i * step;
+            step *= side;
+        }
+        out.push(values[from]);
+        for (i, side) in at.iter_mut().zip(shape).rev() {
+            *i += 1;
+            if *i < *side {
+                break;
+            }
+            *i = 0;
+        }
+    }
+    out
+}
+
+/// What follows the header of an array, such as the pickle of an array of objects; `None` if this is no array.
+pub(crate) fn body(bytes: &[u8]) -> Option<&[u8]> {
+    let [_, _, _, _, _, _, version, _] = bytes.get(..8)?.try_into().ok()?;
+    let wide = if version == 1 { 2 } else { 4 };
+    let length = bytes.get(8..8 + wide)?.iter().rev().fold(0_usize, |n, b| n << 8 | usize::from(*b));
+    bytes.strip_prefix(b"\x93NUMPY")?.get(2 + wide + length..)
 }
 
 fn damaged(why: &str) -> io::Error {
@@ -133,16 +166,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_stored_by_columns_is_turned() {
+        assert_eq!(by_rows(&[1.0, 4.0, 2.0, 5.0, 3.0, 6.0], &[2, 3]), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let bytes = file(1, "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 2), }", &[1, 2, 3, 4]);
+        assert_eq!(read(bytes.as_slice(), 4).expect("readable").values, [1.0, 3.0, 2.0, 4.0]);
+    }
+
+    #[test]
     fn bad_ones_are_refused() {
         let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }";
         let good = file(1, header, &[0; 16]);
         for length in 0..good.len() {
             assert!(matches!(read(&good[..length], 9), Err(NpyError::Damaged(_))), "{length} bytes");
         }
-        assert!(matches!(read(good.as_slice(), 1), Err(NpyError::TooLargeOrFortran)));
+        assert!(matches!(read(good.as_slice(), 1), Err(NpyError::TooLarge)));
         let with = |from: &str, to: &str| read(file(1, &header.replace(from, to), &[0; 16]).as_slice(), 1 << 33);
-        assert!(matches!(with("False", "True"), Err(NpyError::TooLargeOrFortran)));
-        assert!(matches!(with("(2,)", "(99999999999, 99999999999)"), Err(NpyError::TooLargeOrFortran)));
+        assert!(matches!(with("(2,)", "(99999999999, 99999999999)"), Err(NpyError::TooLarge)));
         assert!(matches!(with("(2,)", "(8000000000,)"), Err(NpyError::Damaged(_))));
         assert!(matches!(with("(2,)", "(-2,)"), Err(NpyError::Damaged(_))));
         assert!(matches!(with("(2,)", "2"), Err(NpyError::Damaged(_))));

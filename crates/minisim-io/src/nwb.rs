@@ -152,13 +152,15 @@ impl Document<'_> {
         let dimension = [track.width as i32, track.height as i32].map(i32::to_le_bytes).concat();
         tree.dataset(&format!("{series}/dimension"), Value::array(Type::I32, &[2], dimension), Node::default());
         tree.dataset(&format!("{series}/format"), Value::text("raw"), Node::default());
-        start(&mut tree, series, fps);
+        let clock =
+            Clock { fps, stamps_s: truth.f64s("timestamps_s").filter(|stamps| stamps.len() == self.header.n_frames) };
+        clock.put(&mut tree, series);
 
-        self.truth(&mut tree, truth, fps);
+        self.truth(&mut tree, truth, &clock);
         tree
     }
 
-    fn truth(&self, tree: &mut Tree, truth: &GroundTruth, fps: f64) {
+    fn truth(&self, tree: &mut Tree, truth: &GroundTruth, clock: &Clock<'_>) {
         let description = "The ground truth of the simulation: exact, not the result of an analysis.";
         tree.group(MODULE, self.core(MODULE, "ProcessingModule").with("description", Value::text(description)));
         let segmentation = format!("{MODULE}/ImageSegmentation");
@@ -194,7 +196,7 @@ impl Document<'_> {
                 .with("comments", Value::text("no comments"));
             tree.group(&series, node);
             tree.dataset(&format!("{series}/data"), frame_by_frame(&array.data, [n, t]), measured(unit));
-            start(tree, &series, fps);
+            clock.put(tree, &series);
             let rois: Vec<u8> = (0..n as i64).flat_map(i64::to_le_bytes).collect();
             let path = format!("{series}/rois");
             let region = self
@@ -211,7 +213,7 @@ impl Document<'_> {
                 .with("comments", Value::text("no comments"));
             tree.group(&series, node);
             tree.dataset(&format!("{series}/data"), Value::reals(shifts, &[shifts.len() / 2, 2]), measured("pixels"));
-            start(tree, &series, fps);
+            clock.put(tree, &series);
         }
     }
 
@@ -297,10 +299,29 @@ fn measured(unit: &str) -> Node {
         .with("unit", Value::text(unit))
 }
 
-/// When a series begins, and its rate.
-fn start(tree: &mut Tree, series: &str, fps: f64) {
-    let node = Node::default().with("rate", Value::f32(fps as f32)).with("unit", Value::text("seconds"));
-    tree.dataset(&format!("{series}/starting_time"), Value::f64(0.0), node);
+/// When the frames of a series were taken.
+struct Clock<'t> {
+    fps: f64,
+    /// Their time stamps (s), where frames were lost or stamped by a clock of its own.
+    stamps_s: Option<&'t [f64]>,
+}
+
+impl Clock<'_> {
+    /// Writes the time stamps of a series, or when it begins and its rate.
+    fn put(&self, tree: &mut Tree, series: &str) {
+        match self.stamps_s {
+            Some(stamps) => {
+                let once = Value::array(Type::I32, &[], 1_i32.to_le_bytes().to_vec());
+                let node = Node::default().with("interval", once).with("unit", Value::text("seconds"));
+                tree.dataset(&format!("{series}/timestamps"), Value::reals(stamps, &[stamps.len()]), node);
+            }
+            None => {
+                let node =
+                    Node::default().with("rate", Value::f32(self.fps as f32)).with("unit", Value::text("seconds"));
+                tree.dataset(&format!("{series}/starting_time"), Value::f64(0.0), node);
+            }
+        }
+    }
 }
 
 /// A name in the form of a UUID that depends on nothing but these texts (version 8: made by hand).

@@ -155,6 +155,48 @@ fn every_format_is_read_by_the_program_it_is_for() {
     }
 }
 
+/// A film with 2 % of its frames lost in bursts, some torn, and time stamps that jitter: its gaps are where they were, for those who look.
+#[test]
+fn lost_frames_are_seen_by_the_programs_that_read_our_files() {
+    let Some(python) = std::env::var_os("MINISIM_ZARR3_PYTHON") else { return };
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| dir.path().join(name);
+    let whole = set(&case("v4-ca1"), "acquisition.duration_s", "40");
+    let mut faulty = whole.with_step("acquisition_faults").expect("a step").spec;
+    for (field, value) in [
+        ("lost_rate", "0.02"),
+        ("burst_frames", "4"),
+        ("torn_rate", "0.005"),
+        ("broken_rate", "0.005"),
+        ("repeated_rate", "0.005"),
+        ("clip_frames", "200"),
+        ("clip_step", "0.05"),
+        ("jitter_ms", "3"),
+    ] {
+        faulty = set(&faulty, &format!("steps.acquisition_faults.{field}"), value);
+    }
+    for (name, spec) in [("whole.zarr", &whole), ("faulty.zarr", &faulty)] {
+        let sink = ZarrSink::create(at(name), ZarrOptions::default()).expect("creatable");
+        simulate_into(spec, sink, Options::default()).unwrap_or_else(|e| panic!("{e}"));
+    }
+    let reader = Reader::open(at("faulty.zarr")).expect("a recording");
+    convert(&reader, at("faulty.nwb"), &FileOptions::default(), &mut |_| true).expect("written");
+    // Straight from the simulation as well as from a recording.
+    let options = FileOptions { format: Some(Format::Daq), clip: Some(200), ..FileOptions::default() };
+    let sink = minisim_io::FileSink::create(at("daq"), &options).expect("creatable");
+    simulate_into(&faulty, sink, Options::default()).unwrap_or_else(|e| panic!("{e}"));
+    convert(&reader, at("again"), &options, &mut |_| true).expect("written");
+    let stamps = |name: &str| fs::read(at(name).join("Miniscope/timeStamps.csv")).expect("written");
+    assert_eq!(stamps("daq"), stamps("again"));
+    let mut asked = vec![(python, ["roiextractors", "pynwb"].as_slice())];
+    for (variable, program) in [("MINISIM_MINIAN_PYTHON", &["minian"]), ("MINISIM_NEUROCONV_PYTHON", &["neuroconv"])] {
+        asked.extend(std::env::var_os(variable).map(|python| (python, program.as_slice())));
+    }
+    for (python, programs) in asked {
+        run(Command::new(python).arg(script("check_faults.py")).arg(dir.path()).args(programs));
+    }
+}
+
 /// OpenCV and ffmpeg play the film; being small is its virtue, not being exact.
 #[cfg(feature = "mp4")]
 #[test]

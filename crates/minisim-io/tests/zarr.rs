@@ -67,7 +67,12 @@ fn a_recording_knows_its_stage_and_its_largest_count() {
 #[test]
 fn streamed_and_saved_recordings_load_as_they_were() {
     let dir = tempfile::tempdir().expect("a temporary folder");
+    let kept =
+        set(&small_spec(), "output.save_intermediates", "true").with_step("acquisition_faults").expect("a step").spec;
+    let none_lost = set(&kept, "steps.acquisition_faults.lost_rate", "0");
     for (name, spec) in [
+        ("faulty", set(&kept, "steps.acquisition_faults.lost_rate", "0.3")),
+        ("none lost", none_lost),
         ("small", small_spec()),
         ("snapshots", set(&small_spec(), "output.save_intermediates", "true")),
         ("double", set(&small_spec(), "output.store_dtype", "\"float64\"")),

@@ -1,6 +1,6 @@
 //! Scores: arrays in, numbers out.
 
-use minisim::metrics::{self, Footprints, MetricError, Rows, ScoreOptions, Shift, Similarity};
+use minisim::metrics::{self, Footprints, MetricError, PatchShifts, Rows, ScoreOptions, Shift, Similarity};
 use numpy::{
     IntoPyArray, PyArray1, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2, PyReadonlyArray3, PyUntypedArrayMethods,
 };
@@ -26,6 +26,7 @@ fn wrong(error: MetricError) -> PyErr {
 }
 
 type Pairs = Vec<(usize, usize)>;
+type Array1<'py> = PyReadonlyArray1<'py, f64>;
 type Array2<'py> = PyReadonlyArray2<'py, f64>;
 
 /// A set of footprints, lit pixels only.
@@ -163,30 +164,31 @@ fn endpoint_error(
 }
 
 #[pyfunction]
-fn axial_correlation(estimate: PyReadonlyArray1<'_, f64>, truth: PyReadonlyArray1<'_, f64>) -> PyResult<f64> {
+fn axial_correlation(estimate: Array1<'_>, truth: Array1<'_>) -> PyResult<f64> {
     metrics::axial_correlation(estimate.as_slice()?, truth.as_slice()?).map_err(wrong)
 }
 
-/// The displacement of every pixel, flat, from shifts (frame, yx, patch row, patch column), flat.
+/// The displacement of every pixel, flat, from patches' (rows_px, cols_px, shifts_px), whose shifts are (frame, yx, patch row, patch
+/// column), flat.
 #[pyfunction]
 fn patch_field<'py>(
     py: Python<'py>,
-    rows_px: PyReadonlyArray1<'_, f64>,
-    cols_px: PyReadonlyArray1<'_, f64>,
-    shifts_px: PyReadonlyArray1<'_, f64>,
+    patches: (Array1<'py>, Array1<'py>, Array1<'py>),
     shape: [usize; 2],
 ) -> PyResult<Bound<'py, PyArray1<f64>>> {
-    let patches = metrics::PatchShifts {
-        rows_px: rows_px.as_slice()?,
-        cols_px: cols_px.as_slice()?,
-        shifts_px: shifts_px.as_slice()?,
-    };
-    Ok(patches.field(shape).map_err(wrong)?.into_pyarray(py))
+    Ok(patch_shifts(&patches)?.field(shape).map_err(wrong)?.into_pyarray(py))
+}
+
+/// Shifts of patches from (rows_px, cols_px, shifts_px).
+fn patch_shifts<'a>((rows, cols, shifts): &'a (Array1<'_>, Array1<'_>, Array1<'_>)) -> PyResult<PatchShifts<'a>> {
+    Ok(PatchShifts { rows_px: rows.as_slice()?, cols_px: cols.as_slice()?, shifts_px: shifts.as_slice()? })
 }
 
 /// The scorecard and its details, as a dictionary.
 #[pyfunction]
-#[pyo3(signature = (footprints, traces, activity, shifts, truth, metric, threshold, restrict_to_detectable, footprint_shift))]
+#[pyo3(signature = (
+    footprints, traces, activity, shifts, displacement, axial, truth, metric, threshold, restrict_to_detectable, footprint_shift
+))]
 #[expect(clippy::too_many_arguments, reason = "private; the package gives them names")]
 fn score<'py>(
     py: Python<'py>,
@@ -194,6 +196,8 @@ fn score<'py>(
     traces: Option<Array2<'py>>,
     activity: Option<Array2<'py>>,
     shifts: Option<Array2<'py>>,
+    displacement: Option<(Array1<'py>, Array1<'py>, Array1<'py>)>,
+    axial: Option<Array1<'py>>,
     truth: &Bound<'py, PyDict>,
     metric: &str,
     threshold: f64,
@@ -212,6 +216,8 @@ fn score<'py>(
         traces: traces.as_ref().map(rows).transpose()?,
         activity: activity.as_ref().map(rows).transpose()?,
         shifts: shifts.as_ref().map(|s| s.as_slice()).transpose()?,
+        displacement: displacement.as_ref().map(patch_shifts).transpose()?,
+        axial: axial.as_ref().map(|z| z.as_slice()).transpose()?,
     };
     let s = py.detach(|| metrics::score(&estimate, &truth, &options)).map_err(wrong)?;
     let out = PyDict::new(py);
@@ -237,9 +243,29 @@ fn score<'py>(
         out.set_item(name, v)?;
     }
     out.set_item("shift_rmse", s.shift_rmse)?;
+    out.set_item("endpoint_mean_px", s.endpoints.as_ref().map(|e| e.mean_px))?;
+    out.set_item("endpoint_p95_px", s.endpoints.as_ref().map(|e| e.p95_px))?;
+    out.set_item("axial_corr", s.axial_corr)?;
     out.set_item("match_metric", s.match_metric.name())?;
     out.set_item("footprint_shift", (s.footprint_shift[0], s.footprint_shift[1]))?;
+    let bounds = s.bounds.map(|b| -> PyResult<_> {
+        let bounds = PyDict::new(py);
+        bounds.set_item("n_demixable", b.n_demixable)?;
+        for (name, value) in [
+            ("recall_demixable", b.recall_demixable),
+            ("trace_error_ratio", b.trace_error_ratio),
+            ("trace_corr_bound", b.trace_corr_bound),
+            ("spike_amplitude_bound", b.spike_amplitude_bound),
+            ("spike_time_sd_bound_s", b.spike_time_sd_bound_s),
+            ("shift_rmse_bound", b.shift_rmse_bound),
+        ] {
+            bounds.set_item(name, value)?;
+        }
+        Ok(bounds)
+    });
     let details = details_to_py(py, s.details)?;
+    details.set_item("endpoint_by_frame_px", s.endpoints.map(|e| e.by_frame_px.into_pyarray(py)))?;
+    details.set_item("bounds", bounds.transpose()?)?;
     details.set_item("true_units", s.true_units)?;
     details.set_item("match", match_to_py(py, s.matching)?)?;
     out.set_item("details", details)?;
@@ -298,5 +324,15 @@ fn details_to_py<'py>(py: Python<'py>, d: metrics::Details) -> PyResult<Bound<'p
     neurofinder.set_item("exclusion", d.neurofinder.exclusion)?;
     out.set_item("neurofinder", neurofinder)?;
     out.set_item("trace_corr", d.trace_corr.into_pyarray(py))?;
+    let gaps = d.gaps.map(|g| -> PyResult<_> {
+        let gaps = PyDict::new(py);
+        gaps.set_item("n_exposures", g.n_exposures)?;
+        gaps.set_item("n_lost", g.n_lost)?;
+        gaps.set_item("trace_corr_ignored", g.trace_corr_ignored)?;
+        gaps.set_item("spike_error_ignored_s", g.spike_error_ignored_s)?;
+        gaps.set_item("spike_error_s", g.spike_error_s)?;
+        Ok(gaps)
+    });
+    out.set_item("gaps", gaps.transpose()?)?;
     Ok(out)
 }

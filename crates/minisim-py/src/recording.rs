@@ -1,7 +1,7 @@
 //! Recordings as dictionaries of arrays, and back.
 
 use minisim::{
-    GroundTruth, Recording, Spec,
+    GroundTruth, Recording, Spec, effects,
     footprint::{FootprintStack, Patch},
     recording::{Content, Movie, Pixels},
     steps,
@@ -28,7 +28,8 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(convert, m)?)?;
     m.add_function(wrap_pyfunction!(write_film, m)?)?;
     m.add_function(wrap_pyfunction!(dense_footprints, m)?)?;
-    m.add_function(wrap_pyfunction!(displacement, m)?)
+    m.add_function(wrap_pyfunction!(displacement, m)?)?;
+    m.add_function(wrap_pyfunction!(strengths, m)?)
 }
 
 /// A failure of a file in Python's terms.
@@ -88,7 +89,14 @@ pub(crate) fn truth_to_py<'py>(py: Python<'py>, truth: GroundTruth) -> PyResult<
     out.set_item("fov_shape", stack.fov_shape.to_vec())?;
     let data: Vec<f32> = stack.patches.into_iter().flat_map(|p| p.data).collect();
     out.set_item("data", data.into_pyarray(py))?;
-    for array in truth.arrays {
+    out.update(arrays_to_py(py, truth.arrays)?.as_mapping())?;
+    Ok(out)
+}
+
+/// Arrays of the ground truth, by name.
+pub(crate) fn arrays_to_py(py: Python<'_>, arrays: Vec<TruthArray>) -> PyResult<Bound<'_, PyDict>> {
+    let out = PyDict::new(py);
+    for array in arrays {
         let values = match array.data {
             TruthData::F64(v) => shaped(py, v.into_vec(), &array.shape)?,
             // As the published package has them.
@@ -357,6 +365,13 @@ fn displacement<'py>(py: Python<'py>, truth: &Bound<'py, PyDict>, frame: usize) 
         )));
     };
     shaped(py, field, &[2, height, width])
+}
+
+/// How strong each effect is in a recording: (title, words with numbers and units).
+#[pyfunction]
+fn strengths(py: Python<'_>, text: &str, truth: &Bound<'_, PyDict>) -> PyResult<Vec<(&'static str, String)>> {
+    let (spec, truth) = (spec::read(text)?, truth_from_py(truth)?);
+    Ok(py.detach(|| effects::strengths(&spec, &truth).iter().map(|s| (s.title, s.text())).collect()))
 }
 
 /// What the arrays of a ground truth are: (name, axes, unit, meaning).

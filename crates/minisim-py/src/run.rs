@@ -18,7 +18,7 @@ use pyo3::{
 };
 
 use crate::{
-    recording::{file_options, output_error, pixels_to_py, recording_to_py, truth_to_py},
+    recording::{arrays_to_py, file_options, output_error, pixels_to_py, recording_to_py, truth_to_py},
     spec,
 };
 
@@ -36,6 +36,14 @@ pub(crate) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
 enum News<T> {
     Progress { done: usize, n_frames: usize },
     Ended(T),
+}
+
+/// A run that cannot begin as it was asked for.
+pub(crate) fn argument_error(error: &RunError) -> PyErr {
+    match error {
+        RunError::Sink(why) => PyValueError::new_err(why.to_string()),
+        other => python_error(other),
+    }
 }
 
 fn python_error(error: &RunError) -> PyErr {
@@ -61,6 +69,7 @@ fn supervised<T: Send + 'static>(
     progress: Option<&Bound<'_, PyAny>>,
     on_stop: Stop,
     until: Option<String>,
+    bounds: bool,
     work: impl FnOnce(Options<'_>) -> Result<T, RunError> + Send + 'static,
 ) -> PyResult<T> {
     let (sender, receiver) = mpsc::channel();
@@ -80,6 +89,7 @@ fn supervised<T: Send + 'static>(
         };
         let options = Options {
             until: until.as_deref(),
+            bounds,
             memory_limit_bytes: available_memory_bytes(),
             cancel: theirs,
             on_event: Some(&mut on_event),
@@ -117,15 +127,16 @@ fn supervised<T: Send + 'static>(
 
 /// Simulates in memory; the recording's parts and the warnings.
 #[pyfunction]
-#[pyo3(signature = (text, until, progress))]
+#[pyo3(signature = (text, until, bounds, progress))]
 fn simulate<'py>(
     py: Python<'py>,
     text: &str,
     until: Option<String>,
+    bounds: bool,
     progress: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<(Bound<'py, PyDict>, Vec<String>)> {
     let spec = spec::read(text)?;
-    let outcome = supervised(py, progress, Stop::Leave, until, move |options| {
+    let outcome = supervised(py, progress, Stop::Leave, until, bounds, move |options| {
         simulate_into(&spec, MemorySink::default(), options)
     })?;
     let warnings = outcome.warnings.iter().map(|w| w.message.clone()).collect();
@@ -134,18 +145,20 @@ fn simulate<'py>(
 
 /// Simulates into a file of any format, frame by frame; where it is, and the warnings.
 #[pyfunction]
-#[pyo3(signature = (text, path, until, options, progress))]
+#[pyo3(signature = (text, path, until, bounds, options, progress))]
 fn simulate_to_file(
     py: Python<'_>,
     text: &str,
     path: PathBuf,
     until: Option<String>,
+    bounds: bool,
     options: &Bound<'_, PyDict>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<(PathBuf, Vec<String>)> {
     let spec = spec::read(text)?;
     let sink = FileSink::create(&path, &file_options(options)?).map_err(|e| output_error(&e))?;
-    let outcome = supervised(py, progress, Stop::Wait, until, move |options| simulate_into(&spec, sink, options))?;
+    let outcome =
+        supervised(py, progress, Stop::Wait, until, bounds, move |options| simulate_into(&spec, sink, options))?;
     Ok((outcome.output.path, outcome.warnings.iter().map(|w| w.message.clone()).collect()))
 }
 
@@ -202,6 +215,12 @@ impl PyScene {
         let n = stop.min(self.n_frames()).saturating_sub(start);
         let [height, width] = scene.canvas.fov;
         pixels_to_py(py, pixels, &[n, height, width])
+    }
+
+    /// The bounds of an ideal observer: an array each, by name.
+    fn bounds<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let bounds = py.detach(|| self.0.bounds()).map_err(|r| spec::invalid(&r))?;
+        arrays_to_py(py, bounds.into_arrays())
     }
 
     /// The ground truth's parts.

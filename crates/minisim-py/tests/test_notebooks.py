@@ -12,7 +12,7 @@ def test_list_and_copy(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["list"]) == 0
     assert capsys.readouterr().out.split() == names()
-    assert {"quickstart", "01_anatomy", "02_demixing", "03_metrics", "build_recording"} == set(names())
+    assert {"quickstart", "01_anatomy", "02_demixing", "03_metrics", "04_hard_films", "build_recording"} == set(names())
     assert main(["copy", "quickstart"]) == 0
     assert (tmp_path / "minisim-notebooks" / "quickstart" / "quickstart.ipynb").is_file()
     assert "jupyter lab" in capsys.readouterr().out

@@ -1,11 +1,24 @@
 """Small outputs in each pipeline's own form are read as they were."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 import minisim
-from minisim.pipelines import caiman_displacement, read, read_caiman, read_minian, read_suite2p, suite2p_displacement
-from minisim.testing import make_recording, score
+from minisim.pipelines import (
+    caiman_displacement,
+    caiman_patches,
+    read,
+    read_caiman,
+    read_caiman_motion,
+    read_minian,
+    read_suite2p,
+    suite2p_displacement,
+)
+from minisim.testing import Estimate, PatchDisplacement, make_recording, score
 
 H, W, T = 9, 12, 20
 
@@ -134,6 +147,10 @@ def test_suite2p_non_rigid(parts, tmp_path):
     inside = np.ix_(range(3), range(2), range(int(np.ceil(rows[0])), int(rows[-1]) + 1), range(int(np.ceil(cols[0])), int(cols[-1]) + 1))
     np.testing.assert_allclose(field[inside], ramp(range(H), range(W), 3)[inside], atol=1e-5)
     np.testing.assert_allclose(field[:, :, 0, 0], true[:3, :, 0, 0], atol=1e-5)
+    got = read(tmp_path)
+    np.testing.assert_allclose(got.displacement.shifts_px, true, atol=1e-5)
+    np.testing.assert_allclose([*got.displacement.rows_px, *got.displacement.cols_px], [*rows, *cols])
+    np.testing.assert_allclose(got.shifts, -rigid)
 
 
 def test_caiman_displacement():
@@ -148,3 +165,70 @@ def test_caiman_displacement():
     assert (error.mean_px, error.p95_um) == (pytest.approx(5.0), pytest.approx(10.0))
     assert minisim.endpoint_error(field + 1.0, field, pixel_um=2.0, align=True).mean_px == pytest.approx(0.0, abs=1e-9)
     assert minisim.axial_correlation([0.0, 1.0, 3.0], [1.0, -1.0, -5.0]) == pytest.approx(1.0)
+
+
+def test_caiman_motion(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    shape, grid = (40, 50), {"strides": (12, 16), "overlaps": (6, 4)}
+    rows, cols = [s + 8.5 for s in (0, 12, 22)], [s + 9.5 for s in (0, 16, 30)]
+    els = -ramp(rows, cols, 2).reshape(2, 2, 9)
+    np.savez(tmp_path / "els.npz", x_shifts_els=els[:, 0], y_shifts_els=els[:, 1], shifts_rig=[[1.0, 2.0]] * 2)
+    with h5py.File(tmp_path / "mc.h5", "w") as file:
+        file["estimates/x_shifts_els"], file["estimates/y_shifts_els"] = els[:, 0], els[:, 1]
+    want = caiman_patches(els[:, 0], els[:, 1], shape, **grid)
+    for name in ("els.npz", "mc.h5"):
+        got = read_caiman_motion(tmp_path / name, shape, **grid)
+        np.testing.assert_array_equal(got.shifts_px, want.shifts_px)
+        np.testing.assert_array_equal([*got.rows_px, *got.cols_px], [*rows, *cols])
+    np.testing.assert_allclose(got.shifts_px, ramp(rows, cols, 2))
+    with pytest.raises(ValueError, match="strides"):
+        read_caiman_motion(tmp_path / "els.npz", shape)
+    np.savez(tmp_path / "rig.npz", shifts_rig=[(1.0, -2.0), (0.5, 0.25)])
+    np.testing.assert_array_equal(read_caiman_motion(tmp_path / "rig.npz", shape), [[1.0, -2.0], [0.5, 0.25]])
+    np.savez(tmp_path / "none.npz", A=[1.0])
+    with pytest.raises(ValueError, match=r"numpy\.savez"):
+        read_caiman_motion(tmp_path / "none.npz", shape)
+
+
+def test_motion_that_is_not_rigid_is_scored(tmp_path):
+    motion = minisim.BrainMotion(motion_amplitude_um=4, max_shift_um=6)
+    steps = [motion, minisim.TissueDeformation(spatial_sigma_um=80), minisim.AxialMotion()]
+    rec = make_recording(n_px=160, extra_steps=steps)
+    gt = rec.ground_truth
+    whole = np.stack([gt.displacement(t) for t in range(len(rec.observed))])
+    places = np.arange(4, 160, 8)
+    patches = PatchDisplacement(whole[:, :, places][:, :, :, places], places, places)
+    np.testing.assert_allclose(patches.field((160, 160))[:, :, 4:150, 4:150], whole[:, :, 4:150, 4:150], atol=0.1)
+    A = gt.A_observed
+    rigid = score(Estimate(A=A, shifts=-gt.shifts), gt)
+    assert rigid.shift_rmse == pytest.approx(0.0, abs=1e-9) and rigid.endpoint_mean_px > 0.3 and rigid.axial_corr is None
+    estimate = Estimate(A=A, shifts=-gt.shifts, displacement=patches, z=3 - gt.axial_shift_um)
+    report = score(estimate, gt)
+    assert report.endpoint_mean_px < 0.05 < rigid.endpoint_mean_px and report.endpoint_p95_px >= report.endpoint_mean_px
+    assert report.axial_corr == pytest.approx(1.0) and "axial_corr=1.00" in report.summary()
+    assert report.details["endpoint_by_frame_px"].shape == (len(whole),)
+    assert "share of frames in focus" in report.details["recall_by"]
+    assert score(Estimate(A=A, displacement=whole), gt).endpoint_mean_px == pytest.approx(0.0, abs=1e-9)
+
+    rec.save(tmp_path / "truth.zarr")
+    estimate.save(tmp_path / "estimate.npz")
+    done = subprocess.run(
+        [sys.executable, "-m", "minisim._cli", "score", tmp_path / "estimate.npz", tmp_path / "truth.zarr", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = json.loads(done.stdout)
+    for name in ("f1", "shift_rmse", "endpoint_mean_px", "endpoint_p95_px", "axial_corr"):
+        assert told[name] == pytest.approx(getattr(report, name), abs=1e-6)
+    for wrong, words in [
+        (dict(displacement=whole[:3]), "3 frames"),
+        (dict(z=gt.axial_shift_um[:3]), "3 frames"),
+        (dict(displacement=whole[:, 0]), "4 axes"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            score(Estimate(A=A, **wrong), gt)
+    with pytest.raises(ValueError, match="rows and columns"):
+        PatchDisplacement(whole, places, places)
+    with pytest.raises(TypeError, match="dense"):
+        Estimate(A=list(gt.planted)).save(tmp_path / "sparse.npz")

@@ -187,6 +187,7 @@ def test_a_recording_is_shown_in_a_line_or_two():
     assert "3 cells" in repr(recording) and "128 × 128" in repr(recording)
     page = recording._repr_html_()
     assert "data:image/png;base64," in page and "shifts" in page and recording.spec.cache_key() in page
+    assert re.search(r"brain motion</td><td[^>]*>99 % within [0-9.]+ µm<", page)
     assert "Displacement" in recording.ground_truth._repr_html_()
     assert pickle.loads(pickle.dumps(recording)).spec == recording.spec
 

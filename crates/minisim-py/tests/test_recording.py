@@ -310,3 +310,43 @@ def test_an_array_that_the_package_does_not_know_is_not_dropped():
     parts = {**recording.ground_truth._parts(), "pulsation": np.zeros(3)}
     with pytest.raises(RuntimeError, match="pulsation"):
         minisim.GroundTruth._of(parts)
+
+
+def test_lost_frames_are_told(spec, tmp_path):
+    faults = minisim.AcquisitionFaults(lost_rate=0.2, burst_frames=2, repeated_rate=0, torn_rate=0, broken_rate=0, jitter_ms=3)
+    faulty = spec.model_copy(update={"steps": [*spec.steps, faults]})
+    whole, some = simulate(spec), simulate(faulty)
+    truth = some.ground_truth
+    n = len(some.observed)
+    shown = truth.exposure_index.astype(int)
+    assert n < len(whole.observed) and truth.C.shape[1] == n == len(truth.timestamps_s)
+    np.testing.assert_array_equal(some.observed, whole.observed[shown])
+    np.testing.assert_array_equal(truth.C, whole.ground_truth.C[:, shown])
+    assert sorted([*shown, *truth.lost_exposures.astype(int)]) == list(range(len(whole.observed)))
+    scene = Scene(faulty)
+    assert scene.n_frames == n and "acquisition_faults" in scene.stages
+    np.testing.assert_array_equal(scene.render(slice(n - 1, n)), some.observed[n - 1 :])
+    assert len(simulate(faulty, until="composite").observed) == len(whole.observed), "not delivered yet"
+    np.testing.assert_array_equal(some.to_xarray().time_s.values, truth.timestamps_s)
+    some.save(tmp_path / "some.zarr")
+    same(Recording.load(tmp_path / "some.zarr").ground_truth, truth)
+
+
+def test_bounds_are_there_if_asked_for(spec, recording, tmp_path):
+    assert recording.ground_truth.demixing_snr is None
+    asked = simulate(spec, bounds=True)
+    held, computed, of_scene = asked.bounds(), recording.bounds(), Scene(spec).bounds()
+    for name in minisim.Bounds.__dataclass_fields__:
+        value = getattr(held, name)
+        np.testing.assert_array_equal(value, getattr(computed, name), err_msg=name)
+        np.testing.assert_array_equal(value, getattr(of_scene, name), err_msg=name)
+        np.testing.assert_array_equal(value, getattr(asked.ground_truth, name), err_msg=name)
+    n = asked.ground_truth.n_units
+    assert held.trace_sd_bound.shape == (n,) and held.shift_sd_bound_px.shape == (2,)
+    assert (held.trace_sd_bound > 0).all() and (held.crosstalk >= 1 - 1e-9).all()
+    asked.save(tmp_path / "asked.zarr")
+    np.testing.assert_array_equal(Recording.load(tmp_path / "asked.zarr").bounds().crosstalk, held.crosstalk)
+    assert len(held.to_pandas()) == n
+    without = spec.model_copy(update={"steps": [step for step in spec.steps if step.kind != "sensor"]})
+    with pytest.raises(ValueError, match="sensor"):
+        Scene(without).bounds()

@@ -222,3 +222,21 @@ def test_formulas():
     spot = minisim.Footprint((20, 20), np.ones((1, 1), np.float32), (41, 41))
     seen = steps.degrade_footprint(spot, 2.0, 0.5)
     assert seen.patch.sum() == pytest.approx(0.5, rel=1e-5)
+
+
+def test_ignored_gaps_have_a_price():
+    faults = minisim.AcquisitionFaults(lost_rate=0.1, burst_frames=4, jitter_ms=3)
+    recording = make_recording(n_px=64, soma_radius_um=3, duration_s=60, extra_steps=[faults])
+    truth = recording.ground_truth
+    report = score(Estimate(A=truth.A_observed, C=truth.C, S=truth.S), truth)
+    gaps = report.details["gaps"]
+    assert report.trace_corr > 0.999 and gaps["trace_corr_ignored"] < 0.8
+    assert gaps["n_lost"] == len(truth.lost_exposures) and gaps["n_exposures"] == gaps["n_lost"] + truth.C.shape[1]
+    assert gaps["spike_error_s"] < 5e-3 < 0.1 < gaps["spike_error_ignored_s"]
+    assert "gaps: " in report.summary()
+    # An estimate over all exposures, as of somebody who has filled the gaps.
+    filled = np.zeros((truth.n_units, gaps["n_exposures"]))
+    filled[:, truth.daq_frame.astype(int)] = truth.C
+    assert score(Estimate(A=truth.A_observed, C=filled), truth).trace_corr > 0.999
+    plain = make_recording(n_px=64, soma_radius_um=3, duration_s=2).ground_truth
+    assert score(Estimate(A=plain.A_observed), plain, restrict_to_detectable=False).details["gaps"] is None

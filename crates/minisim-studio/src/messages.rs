@@ -53,6 +53,9 @@ pub(crate) struct View {
     /// Whether single frames are wanted besides the projection.
     #[serde(default)]
     pub frames: bool,
+    /// Whether it is wanted how well the best method could tell the cells apart.
+    #[serde(default)]
+    pub bounds: bool,
 }
 
 /// Where to write a recording, and how.
@@ -83,6 +86,8 @@ pub(crate) enum Answer {
     Invalid(Invalid),
     /// Cells, readouts and the side view.
     Scene(SceneFacts),
+    /// How well the best method could tell the cells of that scene apart.
+    Bounds(BoundsFacts),
     /// The activity panel.
     Activity(ActivityFacts),
     /// The cell that was asked for.
@@ -300,9 +305,48 @@ pub(crate) struct SceneFacts {
     pub vessel_edge: Option<Vec<u16>>,
     /// Shifts of the film shown: down, right, down, right, … (px).
     pub path_px: Option<Vec<f64>>,
+    /// How the tissue is displaced during the film shown; none if it is at rest.
+    pub displacement: Option<DisplacementFacts>,
+    /// What changes over time for all cells alike.
+    pub courses: Vec<CourseFacts>,
     pub stages: Vec<String>,
     pub cells: Vec<Cell>,
     pub warnings: Vec<SpecFinding>,
+}
+
+/// Displacements of some places of the picture during the film shown: to where they are seen from where they lie at rest.
+#[derive(Debug, Serialize)]
+pub(crate) struct DisplacementFacts {
+    /// The places: row, column, row, column, … (px)
+    pub at_px: Vec<f32>,
+    /// The displacement of the picture as a whole, frame by frame: down, right, down, right, … (px)
+    pub whole_px: Vec<f32>,
+    /// What each place is displaced by beyond that, place by place within each frame: down, right, … (px); none where that is nothing.
+    pub beyond_px: Option<Vec<f32>>,
+}
+
+/// Something that changes over time, during the film shown.
+#[derive(Debug, Serialize)]
+pub(crate) struct CourseFacts {
+    pub label: String,
+    /// Empty for a number without one.
+    pub unit: String,
+    /// A sentence about it.
+    pub about: String,
+    /// One or several curves, of one value a frame each.
+    pub curves: Vec<Vec<f32>>,
+}
+
+/// How well the best method could tell the cells apart, in the first minute.
+#[derive(Debug, Serialize)]
+pub(crate) struct BoundsFacts {
+    pub seq: u64,
+    /// Cell by cell, its largest transient over the least error that its trace can have in a frame.
+    pub demixing_snr: Vec<f64>,
+    /// From here on a cell can be told from its neighbours.
+    pub snr_needed: f64,
+    /// How many can.
+    pub demixable: usize,
 }
 
 /// A cell in the picture.

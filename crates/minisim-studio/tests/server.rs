@@ -178,6 +178,27 @@ fn bad_messages_get_an_error_and_change_nothing() {
 }
 
 #[test]
+fn what_can_be_told_of_each_cell_comes_if_it_is_asked_for() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let Some(studio) = studio(dir.path()) else { return };
+    let mut socket = page(&studio);
+    let mut request = show(1, &spec_json(&small()));
+    request["view"]["bounds"] = json!(true);
+    say(&mut socket, &request);
+    let scene = wait(&mut socket, "scene");
+    let told = wait(&mut socket, "bounds");
+    let bounds = Scene::new(&small()).expect("a scene").bounds().expect("a sensor");
+    let shown: Vec<f64> = serde_json::from_value(told["demixing_snr"].clone()).expect("numbers");
+    assert_eq!(scene["placed"], shown.len());
+    assert!(shown.iter().zip(&bounds.demixing_snr).all(|(a, b)| (a - b).abs() <= 0.005 + 1e-9), "{shown:?}");
+    assert_eq!(told["demixable"], bounds.demixing_snr.iter().filter(|snr| **snr >= 3.0).count());
+    let mut request = show(2, &spec_json(&small().without_step("sensor").expect("valid").spec));
+    request["view"]["bounds"] = json!(true);
+    say(&mut socket, &request);
+    assert!(wait(&mut socket, "error")["message"].as_str().is_some_and(|m| m.contains("steps.sensor")));
+}
+
+#[test]
 fn the_newest_request_wins() {
     let dir = tempfile::tempdir().expect("a folder");
     let Some(studio) = studio(dir.path()) else { return };

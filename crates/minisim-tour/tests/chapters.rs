@@ -126,6 +126,26 @@ fn a_warm_lamp_has_lost_its_share_and_whole_periods_leave_no_flicker() {
 }
 
 #[test]
+fn every_lost_frame_costs_its_time_for_good() {
+    let cable = |lost: f64, burst: f64| {
+        figure("cable", &[("Lost frames", lost), ("Length of a burst", burst), ("Torn frames", 5.0)])
+    };
+    let early = "Too early at the end by counting";
+    let alike = "Correlation of the cell's trace with itself by counting";
+    let whole = cable(0.0, 1.0);
+    assert!(number(&whole, early) == 0.0 && (number(&whole, alike) - 1.0).abs() < 1e-9);
+    for burst in [1.0, 5.0] {
+        let some = cable(10.0, burst);
+        let lost = number(&some, "Lost frames");
+        // All frames but those lost after the last stored one are counted.
+        assert!((60.0..200.0).contains(&lost) && number(&some, early) <= lost / 20.0 + 1e-9);
+        assert!(number(&some, early) > (lost - 40.0) / 20.0 && number(&some, alike) < 0.95);
+    }
+    assert!((number(&whole, "Error of the time stamps, RMS") - 3.0).abs() < 0.4);
+    assert!((20.0..110.0).contains(&number(&whole, "Torn frames")));
+}
+
+#[test]
 fn blood_takes_light_in_proportion_and_the_heart_aliases() {
     let blood = |depth: f64, dilation: f64| {
         figure("blood", &[("Depth in the capillary bed", depth), ("Dilation of the vessels", dilation)])
@@ -270,4 +290,19 @@ fn oracle_demixing_beats_the_region() {
         );
         assert!(demixed > region && demixed > 0.9, "{density}: {region} {demixed}");
     }
+}
+
+#[test]
+fn a_crowd_costs_what_light_does_not_bring_back() {
+    let at = |density: f64, photons: f64| {
+        figure("best", &[("Density of cells", density), ("Photons per fluorescence unit", photons)])
+    };
+    let (sparse, crowded, bright) = (at(1000.0, 200.0), at(20_000.0, 200.0), at(20_000.0, 2000.0));
+    let cost = |figure: &Figure| number(figure, "Errors made larger by neighbours, median");
+    assert!(cost(&sparse) < 1.5 && cost(&crowded) > 1.5 * cost(&sparse), "{} {}", cost(&sparse), cost(&crowded));
+    assert!((cost(&bright) / cost(&crowded) - 1.0).abs() < 0.3, "{} {}", cost(&bright), cost(&crowded));
+    let share = |figure: &Figure| number(figure, "Cells that can be demixed") / number(figure, "Cells in all");
+    assert!(share(&sparse) > share(&crowded) && share(&bright) > share(&crowded));
+    let known = |figure: &Figure| number(figure, "Displacement known to, at best");
+    assert!(known(&bright) < 0.6 * known(&crowded));
 }

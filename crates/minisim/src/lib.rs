@@ -8,8 +8,11 @@
 //! any [`Sink`] as they are rendered; a [`Scene`] gives random access to the frames of any stage with [`render()`].
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "only the library itself must be pure"))]
 
+pub mod benchmark;
+pub mod bounds;
 pub mod building;
 pub mod cells;
+pub mod effects;
 pub mod emva;
 mod fields;
 pub mod footprint;
@@ -35,6 +38,7 @@ pub mod sweep;
 pub mod timeline;
 pub mod truth;
 
+pub use bounds::Bounds;
 #[doc(hidden)]
 pub use level::{Loops, at_best_level, at_every_level};
 pub use physics::detection::DETECT_SNR_THRESHOLD;

@@ -7,7 +7,8 @@ use crate::{
     steps::{Part, Sensor},
 };
 
-/// The spec without haze, vessels, stray light and noise. Everything else, every draw and the focus stay those of the recording:
+/// The spec without haze, vessels, stray light, noise and damaged frames; frames are lost and repeated as in the recording, so that
+/// the two go together frame by frame. Everything else, every draw and the focus stay those of the recording:
 /// `focal_depth_um` is what its ground truth says.
 ///
 /// # Errors
@@ -15,7 +16,15 @@ use crate::{
 pub fn clean_twin(spec: &Spec, focal_depth_um: Option<f64>) -> Result<Spec, Report> {
     let mut twin = spec.clone();
     for step in spec.steps.iter().filter(|step| matches!(step.part(), Part::Background | Part::Noise)) {
-        twin = twin.without_step(step.kind())?.spec;
+        match step.undamaged() {
+            None => twin = twin.without_step(step.kind())?.spec,
+            // In place: both recordings have the same frames.
+            Some(step) => {
+                if let Some(place) = twin.steps.iter_mut().find(|other| other.kind() == step.kind()) {
+                    *place = step;
+                }
+            }
+        }
     }
     let mut changes = Vec::new();
     if let Some(depth) = focal_depth_um {
@@ -42,6 +51,23 @@ pub fn white_level(spec: &Spec) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::{Scene, presets::preset};
+
+    #[test]
+    fn the_twin_of_a_faulty_recording_has_its_frames() {
+        let spec = preset("v4-cortex-l23").expect("a preset");
+        let spec = spec.with_step("acquisition_faults").expect("a step").spec;
+        let rates = [("lost_rate", 0.2), ("torn_rate", 0.3), ("broken_rate", 0.2), ("clip_step", 0.1)];
+        let mut changes = vec![("acquisition.duration_s".to_owned(), json!(3.0))];
+        changes.extend(rates.map(|(name, value)| (format!("steps.acquisition_faults.{name}"), json!(value))));
+        let spec =
+            spec.set_all(changes.iter().map(|(path, value)| (path.as_str(), value.clone()))).expect("valid").spec;
+        let (all, clean) = (Scene::new(&spec).expect("small"), clean_twin(&spec, Some(150.0)).expect("valid"));
+        let clean = Scene::new(&clean).expect("small");
+        let delivered = |scene: &Scene| scene.plan.delivery.clone().expect("delivered");
+        assert!(all.n_frames < 60 && !delivered(&all).faults.is_empty());
+        assert_eq!(delivered(&all).exposures, delivered(&clean).exposures);
+        assert!(delivered(&clean).faults.is_empty() && delivered(&clean).factors.iter().all(|f| *f == 1.0));
+    }
 
     #[test]
     fn the_twin_has_the_same_cells_traces_and_footprints() {

@@ -6,9 +6,9 @@ use crate::{
         Output, Positive, PositiveFraction, Real, Report, Spec, Tissue,
     },
     steps::{
-        AnyStep, AxialMotion, Bleaching, BrainMotion, CellActivity, CellOptics, Composite, Haemodynamics,
-        IlluminationProfile, Leakage, LeakageProfile, Led, Morphology, NeuronPopulation, Neuropil, PlaceNeurons,
-        Sensor, TissueDeformation, Vasculature, VesselLayer, Vignette, cell_activity::Indicator,
+        AcquisitionFaults, AnyStep, AxialMotion, Bleaching, BrainMotion, CellActivity, CellOptics, Composite,
+        Haemodynamics, IlluminationProfile, Leakage, LeakageProfile, Led, Morphology, NeuronPopulation, Neuropil,
+        PlaceNeurons, Sensor, TissueDeformation, Vasculature, VesselLayer, Vignette, cell_activity::Indicator,
     },
 };
 
@@ -309,7 +309,7 @@ pub struct Preset {
 }
 
 /// What a freely moving mouse and a lamp that is switched on at the start add, each at its usual strength: motion along all axes,
-/// deformation, blood, bleaching, a warming lamp, GCaMP6f and cells that fire together.
+/// deformation, blood, bleaching, a warming lamp, GCaMP6f and cells that fire together, frames lost in the cable.
 fn freely_moving() -> PresetOptions {
     let activity = CellActivity {
         indicator: Indicator::Gcamp6f,
@@ -333,6 +333,7 @@ fn freely_moving() -> PresetOptions {
             BrainMotion::default().into(),
             TissueDeformation::default().into(),
             lamp.into(),
+            AcquisitionFaults::default().into(),
         ],
         ..PresetOptions::default()
     }
@@ -384,7 +385,7 @@ pub const PRESETS: &[Preset] = &[
     },
     Preset {
         name: "v4-ca1-freely-moving",
-        description: "v4-ca1 as hard as a real film: motion in all directions, deformation, blood, bleaching, a lamp that warms up, its real camera",
+        description: "v4-ca1 as hard as a real film: motion in all directions, deformation, blood, bleaching, a lamp that warms up, lost frames, its real camera",
         scope: miniscope_v4_camera,
         region: ca1,
         options: freely_moving,

@@ -163,6 +163,17 @@ impl Pixels {
         std::mem::replace(self, empty)
     }
 
+    /// The buffer without its pixels.
+    pub(crate) fn emptied(mut self) -> Self {
+        match &mut self {
+            Self::U8(v) => v.clear(),
+            Self::U16(v) => v.clear(),
+            Self::F32(v) => v.clear(),
+            Self::F64(v) => v.clear(),
+        }
+        self
+    }
+
     /// Appends pixels, converting them to this buffer's container.
     pub fn extend(&mut self, more: &Self) {
         self.extend_from(more, 0..more.len());

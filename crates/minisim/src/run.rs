@@ -42,6 +42,8 @@ pub enum RunError {
 pub struct Options<'a> {
     /// Stop after this stage (a stage name or a step's kind); everything if `None`.
     pub until: Option<&'a str>,
+    /// Add the bounds of an ideal observer to the ground truth ([`Scene::bounds`]).
+    pub bounds: bool,
     /// Refuse a spec whose scene takes more memory than this (bytes); the movie is streamed and not part of it.
     pub memory_limit_bytes: Option<f64>,
     /// Stops the run from elsewhere.
@@ -88,6 +90,8 @@ pub struct Facts {
     pub n_cells: usize,
     /// Those of them that stand out of the noise.
     pub n_detectable: usize,
+    /// Those of them that an ideal observer could tell from their neighbours, if bounds were asked for.
+    pub n_demixable: Option<usize>,
     /// Depth of the focal plane, if the optics ran (µm).
     pub focal_depth_um: Option<f64>,
 }
@@ -116,8 +120,12 @@ pub fn simulate_into<S: Sink>(
     if let Some(limit) = options.memory_limit_bytes {
         spec.cost().check(limit)?;
     }
-    let mut scene = Scene::new(spec)?;
+    let mut scene = Scene::of_run(spec, until)?;
     options.check()?;
+    if options.bounds {
+        scene.record_bounds(until)?;
+        options.check()?;
+    }
     let n_stages = scene.plan.stages.iter().filter(|s| until.is_none_or(|u| s.rank <= u)).count();
     let n_frames = if n_stages == 0 { 0 } else { scene.n_frames };
     options.tell(Event::Built { n_frames });
@@ -130,6 +138,7 @@ pub fn simulate_into<S: Sink>(
         n_frames,
         n_cells: truth.n_units(),
         n_detectable: truth.detectable().iter().filter(|d| **d).count(),
+        n_demixable: truth.n_demixable(),
         focal_depth_um: truth.focal_depth_um,
     };
     let output = sink.finish(truth).map_err(RunError::Sink)?;
@@ -190,7 +199,9 @@ fn render_into<S: Sink>(
     let renderer = Renderer::new(scene, n_stages, snapshots);
     let tracks = renderer.tracks();
     let digitised = scene.plan.reached(n_stages).exposed;
-    let counts_alone = matches!(tracks.as_slice(), [track] if digitised && track.rendered == SampleType::U8);
+    // What is delivered may differ from what is exposed, so it has no place before it is rendered.
+    let direct = digitised && scene.plan.delivery.is_none();
+    let counts_alone = matches!(tracks.as_slice(), [track] if direct && track.rendered == SampleType::U8);
     let header = Header {
         spec: scene.spec.clone(),
         n_frames: frames.len(),

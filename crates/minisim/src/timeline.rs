@@ -50,6 +50,10 @@ pub trait Activity: fmt::Debug + Send + Sync {
         c: &mut [f64],
         s: &mut [u32],
     ) -> Checkpoint;
+
+    /// What a lone spike of `unit` adds to its clean trace (fluorescence units) in the frame of the spike and those that follow: a
+    /// response for each place within an exposure that a spike may have. They lie evenly, the first at its beginning.
+    fn spike_responses(&self, unit: usize) -> Vec<Vec<f64>>;
 }
 
 /// The sum of the clean traces of `units` in the first `n_frames` frames (fluorescence units), added in the order of the units.

@@ -10,7 +10,10 @@ use rayon::prelude::*;
 
 use crate::{
     footprint::{FootprintStack, Patch},
-    physics::blur::{Ellipse, degrade_footprint_along},
+    physics::{
+        blur::{Ellipse, degrade_footprint_along},
+        detection::DETECT_SNR_THRESHOLD,
+    },
 };
 pub(crate) use values::Constant;
 pub use values::{Rows, Values};
@@ -40,6 +43,10 @@ pub enum Dim {
     Zyx,
     /// The two coordinates (y, x).
     Yx,
+    /// Where something begins and where it ends: the first, and the one after the last.
+    Span,
+    /// Exposures of which nothing is stored.
+    Lost,
 }
 
 impl Dim {
@@ -48,9 +55,9 @@ impl Dim {
     pub fn fixed(self) -> Option<usize> {
         match self {
             Self::Zyx => Some(3),
-            Self::Yx => Some(2),
+            Self::Yx | Self::Span => Some(2),
             Self::Unit | Self::Frame | Self::Height | Self::Width | Self::Component | Self::Blood => None,
-            Self::Mode | Self::GridRow | Self::GridCol => None,
+            Self::Mode | Self::GridRow | Self::GridCol | Self::Lost => None,
         }
     }
 
@@ -69,6 +76,8 @@ impl Dim {
             Self::GridCol => "gridcol",
             Self::Zyx => "zyx",
             Self::Yx => "yx",
+            Self::Span => "span",
+            Self::Lost => "lost",
         }
     }
 }
@@ -220,6 +229,52 @@ pub const COMMON: &[Declared] = &[
     },
 ];
 
+/// Arrays that are there if they were asked for: what an ideal observer could make of the film. See [`crate::bounds`].
+pub const BOUNDS: &[Declared] = &[
+    Declared {
+        name: "trace_sd_bound",
+        dims: &[Dim::Unit],
+        unit: "fluorescence units",
+        doc: "Least standard deviation that any estimate of the cell's trace from single frames can have, neighbours unknown.",
+        stored: Stored::Extra,
+    },
+    Declared {
+        name: "demixing_snr",
+        dims: &[Dim::Unit],
+        unit: "",
+        doc: "The cell's largest transient divided by trace_sd_bound.",
+        stored: Stored::Extra,
+    },
+    Declared {
+        name: "crosstalk",
+        dims: &[Dim::Unit],
+        unit: "",
+        doc: "How many times larger trace_sd_bound is than if the traces of all other cells were known; 1 for a cell that overlaps none.",
+        stored: Stored::Extra,
+    },
+    Declared {
+        name: "spike_amplitude_bound",
+        dims: &[Dim::Unit],
+        unit: "spikes",
+        doc: "Least standard deviation of the size of a lone spike whose time is not known either.",
+        stored: Stored::Extra,
+    },
+    Declared {
+        name: "spike_time_sd_bound_s",
+        dims: &[Dim::Unit],
+        unit: "s",
+        doc: "Least standard deviation of the time of a lone spike whose size is not known either.",
+        stored: Stored::Extra,
+    },
+    Declared {
+        name: "shift_sd_bound_px",
+        dims: &[Dim::Yx],
+        unit: "px",
+        doc: "Least standard deviation of the brain's displacement in a frame if all else is known.",
+        stored: Stored::Extra,
+    },
+];
+
 /// Everything that is exactly known about a recording. Arrays whose step did not run are absent.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct GroundTruth {
@@ -307,6 +362,13 @@ impl GroundTruth {
         self.flags("detectable").unwrap_or_default()
     }
 
+    /// How many cells an ideal observer could tell from their neighbours: those whose `demixing_snr` is at least
+    /// [`DETECT_SNR_THRESHOLD`]. `None` where bounds were not asked for.
+    #[must_use]
+    pub fn n_demixable(&self) -> Option<usize> {
+        Some(self.f64s("demixing_snr")?.iter().filter(|snr| **snr >= DETECT_SNR_THRESHOLD).count())
+    }
+
     /// Whether each cell lies within the depth of field, `(unit,)`.
     #[must_use]
     pub fn in_focus(&self) -> &[bool] {
@@ -345,6 +407,24 @@ impl TruthArray {
                 TruthData::U32(v) => TruthData::U32(v.picked(stride, keep)),
                 TruthData::Bool(v) => TruthData::Bool(Values::from(v).picked(stride, keep).into_vec()),
             }
+        };
+        Self { declared: self.declared, shape, data }
+    }
+}
+
+impl TruthArray {
+    /// The array with these frames, ascending, some of them left out or several times there; arrays without a frame axis stay as
+    /// they are.
+    #[must_use]
+    pub fn with_frames(self, frames: &Arc<Vec<u32>>) -> Self {
+        let Some(axis) = self.declared.dims.iter().position(|dim| *dim == Dim::Frame) else { return self };
+        let stride = self.shape[axis + 1..].iter().product();
+        let mut shape = self.shape;
+        let n_frames = std::mem::replace(&mut shape[axis], frames.len());
+        let data = match self.data {
+            TruthData::F64(v) => TruthData::F64(v.with_columns(n_frames, stride, frames)),
+            TruthData::U32(v) => TruthData::U32(v.with_columns(n_frames, stride, frames)),
+            TruthData::Bool(v) => TruthData::Bool(Values::from(v).with_columns(n_frames, stride, frames).into_vec()),
         };
         Self { declared: self.declared, shape, data }
     }

@@ -116,6 +116,17 @@ fn cases() -> Vec<(&'static str, Spec)> {
             { "kind": "sensor", "photons_per_unit": 600.0 },
         ],
     });
+    let faulty = json!({
+        "acquisition": { "fps": 20.0, "duration_s": 1.5, "image_sensor": sensor(31, 45, 16.0, 8) },
+        "seed": 17,
+        "steps": [
+            { "kind": "place_neurons", "density_per_mm3": 60000.0, "soma_radius_um": 5.0 },
+            { "kind": "cell_activity" }, { "kind": "composite" }, { "kind": "leakage" },
+            { "kind": "sensor", "photons_per_unit": 600.0 },
+            { "kind": "acquisition_faults", "lost_rate": 0.1, "burst_frames": 2.0, "repeated_rate": 0.1, "torn_rate": 0.15,
+              "broken_rate": 0.2, "broken_rows": 8, "clip_frames": 9, "clip_step": 0.1 },
+        ],
+    });
     let camera = json!({
         "acquisition": {
             "fps": 20.0, "duration_s": 1.0, "optics": { "na": 0.35 },
@@ -143,6 +154,7 @@ fn cases() -> Vec<(&'static str, Spec)> {
         ("in_depth", in_depth),
         ("indicators", indicators),
         ("bending", bending),
+        ("faulty", faulty),
         ("camera", camera),
     ]
     .map(|(name, spec)| (name, common::spec(&spec)))

@@ -5,11 +5,15 @@ mod common;
 
 use std::collections::HashMap;
 
-use minisim::metrics::{
-    Footprints, Rows, Shift, Similarity, activity_similarity, footprint_mask, footprint_roi_trace,
-    global_shift_from_trajectories, hungarian_match, shift_rmse, trace_pearson,
+use minisim::{
+    Scene, Spec,
+    metrics::{
+        Estimate, Footprints, PatchShifts, Rows, ScoreOptions, Shift, Similarity, activity_similarity, endpoint_error,
+        footprint_mask, footprint_roi_trace, global_shift_from_trajectories, hungarian_match, score, shift_rmse,
+        trace_pearson,
+    },
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 type Arrays = HashMap<String, (Vec<usize>, Vec<f64>)>;
 
@@ -139,4 +143,83 @@ fn sparse_and_dense_footprints_are_the_same() {
     assert!(Footprints::from_csr([2, 2], &[0, 1], &[4], &[1.0]).is_err());
     assert!(Footprints::from_csr([2, 2], &[0, 2], &[0], &[1.0]).is_err());
     assert!(Footprints::from_csr([2, 2], &[], &[], &[]).is_err());
+}
+
+/// A truth that bends, turns and moves in depth, without the film.
+fn bending() -> minisim::GroundTruth {
+    let spec = json!({
+        "acquisition": {
+            "fps": 20.0, "duration_s": 3.0,
+            "image_sensor": { "n_px_height": 120, "n_px_width": 90, "pixel_pitch_um": 4.0 },
+            "optics": { "magnification": 2.0 }
+        },
+        "seed": 3,
+        "steps": [
+            { "kind": "place_neurons", "density_per_mm3": 20000.0, "depth_range_um": [80.0, 120.0] },
+            { "kind": "cell_activity" },
+            { "kind": "optics" },
+            { "kind": "axial_motion" },
+            { "kind": "composite" },
+            { "kind": "brain_motion", "motion_amplitude_um": 4.0, "max_shift_um": 6.0 },
+            { "kind": "tissue_deformation", "amplitude_um": 2.0, "spatial_sigma_um": 110.0 },
+            { "kind": "sensor" },
+        ]
+    });
+    let spec = Spec::from_json(&spec.to_string()).expect("valid").spec;
+    Scene::new(&spec).expect("it can be built").into_ground_truth(None)
+}
+
+#[test]
+fn motion_that_is_not_rigid_is_scored() {
+    let truth = bending();
+    let [height, width] = truth.planted.fov_shape;
+    let n_frames = 60;
+    let whole: Vec<f64> = (0..n_frames).flat_map(|t| truth.displacement(t).expect("a frame")).collect();
+    let [rows, cols] = [height, width].map(|n| (0..n).map(|px| px as f64).collect::<Vec<f64>>());
+    let z: Vec<f64> =
+        truth.f64s("axial_shift_um").expect("it moves in depth").iter().map(|um| 5.0 - 2.0 * um).collect();
+    let shifts: Vec<f64> = truth.f64s("shifts").expect("it moves").iter().map(|px| -px).collect();
+    let bare = Estimate {
+        footprints: Footprints::of_truth(&truth.observed_footprints()),
+        traces: None,
+        activity: None,
+        shifts: None,
+        displacement: None,
+        axial: None,
+    };
+    let of = |estimate: &Estimate<'_>| score(estimate, &truth, &ScoreOptions::default()).expect("it fits");
+
+    // The true field, from another place, at every pixel.
+    let moved: Vec<f64> = whole.iter().map(|px| px + 3.0).collect();
+    let field = PatchShifts { rows_px: &rows, cols_px: &cols, shifts_px: &moved };
+    let perfect = of(&Estimate { displacement: Some(field), axial: Some(&z), shifts: Some(&shifts), ..bare.clone() });
+    let error = perfect.endpoints.expect("both are there");
+    assert!(error.mean_px < 1e-9 && error.p95_px < 1e-9 && error.by_frame_px.len() == n_frames, "{error:?}");
+    assert!((perfect.axial_corr.expect("both are there") - 1.0).abs() < 1e-12);
+    assert_eq!(perfect.details.recall_by.iter().filter(|by| by.name == "share of frames in focus").count(), 1);
+
+    // A perfect rigid registration misses the deformation: as much on the lattice as at every pixel.
+    let rigid = of(&Estimate { shifts: Some(&shifts), ..bare.clone() });
+    let error = rigid.endpoints.expect("both are there");
+    let as_field: Vec<f64> = shifts.iter().flat_map(|px| std::iter::repeat_n(-px, height * width)).collect();
+    let every = endpoint_error(&as_field, &whole, height * width, 1.0, true).expect("it fits");
+    assert!(rigid.shift_rmse.expect("both are there") < 1e-12 && error.mean_px > 0.3, "{error:?}");
+    assert!((error.mean_px / every.mean_px - 1.0).abs() < 0.02, "{error:?}, {every:?}");
+    assert!((error.p95_px / every.p95_px - 1.0).abs() < 0.03, "{error:?}, {every:?}");
+    let mean = error.by_frame_px.iter().sum::<f64>() / n_frames as f64;
+    assert!((mean - error.mean_px).abs() < 1e-12);
+
+    // Nothing is said of what is not there.
+    let silent = of(&bare);
+    assert_eq!((silent.endpoints, silent.axial_corr), (None, None));
+    let n = height * width;
+    let short = PatchShifts { shifts_px: &whole[..2 * n], ..field };
+    for (estimate, word) in [
+        (Estimate { displacement: Some(short), ..bare.clone() }, "1 frames, the truth 60"),
+        (Estimate { displacement: Some(PatchShifts { rows_px: &rows[1..], ..field }), ..bare.clone() }, "do not fit"),
+        (Estimate { axial: Some(&z[1..]), ..bare.clone() }, "59 frames, the truth 60"),
+    ] {
+        let text = score(&estimate, &truth, &ScoreOptions::default()).expect_err("it does not fit").to_string();
+        assert!(text.contains(word), "{text}");
+    }
 }

@@ -72,10 +72,11 @@ const ROOMS: &[&[&str]] = &[
     &["recording"],
     &["kernels"],
     &["scene"],
+    &["bounds"],
     &["sink"],
     &["render"],
     &["run"],
-    &["emva", "metrics", "pair", "presets", "sweep"],
+    &["effects", "emva", "metrics", "pair", "presets", "sweep", "benchmark"],
 ];
 
 #[test]

@@ -39,7 +39,7 @@ impl Axes {
 
     /// Ticks on the left, with faint lines across, and what runs up above them.
     pub(super) fn y_ticks(&self, canvas: &mut Canvas, label: &str) {
-        let (marks, decimals) = ticks(self.y.low, self.y.high, (self.area.h / 45.0) as usize);
+        let (marks, decimals) = ticks(self.y.low, self.y.high, (self.area.h / 36.0) as usize);
         for mark in marks {
             let [_, y] = self.at(self.x.low, mark);
             canvas.segments(&[[[self.area.x, y], [self.area.x + self.area.w, y]]], GRID, 1.0, 1.0);

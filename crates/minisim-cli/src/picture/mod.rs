@@ -10,7 +10,7 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 
-use minisim::{GroundTruth, Scene, Spec, recording::Content, render};
+use minisim::{GroundTruth, Scene, Spec, plan::Warp, recording::Content, render};
 use minisim_io::Reader;
 use rayon::prelude::*;
 use serde_json::json;
@@ -23,6 +23,8 @@ use crate::{exit::Failure, input, talk::Talk};
 const MAX_FRAMES: usize = 120;
 /// Pixel values kept for the histogram.
 const MAX_VALUES: usize = 2_000_000;
+/// Arrows of a deformation along the longer side of the field of view.
+const ARROWS: usize = 13;
 
 /// Arguments of `minisim picture`.
 #[derive(Debug, clap::Args)]
@@ -32,7 +34,8 @@ Examples:
   minisim picture mine.json -o preview.png       what the spec would give; no recording is written
 
 The sheet shows a frame, the maximum projection with the outlines of the true cells, the traces of the most active cells with
-their spikes, the path of the brain, the static fields and a histogram of the pixel values. The projection and the histogram
+their spikes, the path of the brain, its deformation as arrows over the frame that is deformed most, the static fields, what changes
+over time for all cells alike, and a histogram of the pixel values. The projection and the histogram
 are made from up to 120 frames, evenly over the film.")]
 pub(crate) struct Args {
     /// A recording (.zarr) or a spec (.json, .toml, .yaml).
@@ -110,6 +113,18 @@ pub(crate) struct SheetFilm {
     max_count: Option<u64>,
     /// Spikes of each cell.
     n_spikes: Vec<u32>,
+    /// The frame in which the tissue is deformed most, of those looked at; `None` where it is not deformed.
+    bent: Option<Bent>,
+}
+
+/// A frame, and how it is deformed.
+#[derive(Debug)]
+struct Bent {
+    /// Its number.
+    t: usize,
+    pixels: Vec<f32>,
+    /// Places (y, x) and what each is displaced by beyond the frame as a whole (dy, dx), px.
+    arrows: Vec<[[f64; 2]; 2]>,
 }
 
 impl SheetFilm {
@@ -169,6 +184,8 @@ pub(crate) struct Looking {
     values: Vec<f32>,
     stride: usize,
     n_spikes: Vec<u32>,
+    /// The frame that is deformed most, how, and its pixels once they are known.
+    bent: Option<Bent>,
 }
 
 impl Looking {
@@ -184,6 +201,7 @@ impl Looking {
             shape,
             liveliest: (0..n_seen).max_by(|a, b| light[*a].total_cmp(&light[*b])).map(|i| seen[i]),
             n_spikes,
+            bent: most_bent(truth, &seen),
             shifts_px: seen.iter().map(|t| [shift(*t, 0), shift(*t, 1)]).collect(),
             seen,
             frame: None,
@@ -209,6 +227,9 @@ impl Looking {
         }
         // Another offset in every frame, so that no column is favoured.
         self.values.extend(pixels.iter().skip(t % self.stride).step_by(self.stride));
+        if let Some(bent) = self.bent.as_mut().filter(|bent| bent.t == t) {
+            bent.pixels.clone_from(&pixels);
+        }
         if Some(t) == self.liveliest {
             self.frame = Some((t, pixels));
         }
@@ -227,6 +248,7 @@ impl Looking {
             values: self.values,
             max_count: content.max_count,
             n_spikes: self.n_spikes,
+            bent: self.bent.filter(|bent| !bent.pixels.is_empty()),
         }
     }
 }
@@ -235,6 +257,27 @@ impl Looking {
 fn frames_to_look_at([n_frames, ..]: [usize; 3]) -> Vec<usize> {
     let n_seen = n_frames.min(MAX_FRAMES);
     (0..n_seen).map(|i| (2 * i + 1) * n_frames / (2 * n_seen)).collect()
+}
+
+/// Of some frames, the one in which the tissue is deformed most, and how.
+fn most_bent(truth: &GroundTruth, frames: &[usize]) -> Option<Bent> {
+    let Some(Warp::NonRigid(deformation)) = truth.warp() else { return None };
+    let fov = truth.planted.fov_shape;
+    let spacing = fov[0].max(fov[1]) as f64 / ARROWS as f64;
+    let axis = |n: usize| {
+        let places = (n as f64 / spacing).round().max(1.0);
+        (0..places as usize).map(move |i| (i as f64 + 0.5) * n as f64 / places - 0.5)
+    };
+    let places: Vec<[f64; 2]> = axis(fov[0]).flat_map(|y| axis(fov[1]).map(move |x| [y, x])).collect();
+    let arrows = |t: usize| -> Vec<[[f64; 2]; 2]> {
+        let frame = deformation.frame(fov, t);
+        places.iter().map(|place| [*place, frame.local_px(place[0], place[1])]).collect()
+    };
+    let square = |arrows: &[[[f64; 2]; 2]]| arrows.iter().map(|[_, [dy, dx]]| dy * dy + dx * dx).sum::<f64>();
+    let known = frames.iter().filter(|t| **t < deformation.rotation_rad.len());
+    let of = |t: &usize| (*t, arrows(*t));
+    let (t, arrows) = known.map(of).max_by(|(_, a), (_, b)| square(a).total_cmp(&square(b)))?;
+    Some(Bent { t, pixels: Vec::new(), arrows })
 }
 
 /// Sum of the traces of the detectable cells in some frames, and the spikes of each cell. A long recording's traces are computed

@@ -1,13 +1,15 @@
 //! The contact sheet: which panels there are, and what each draws.
 
 use minisim::{
+    DETECT_SNR_THRESHOLD,
+    effects::{TimeCourse, time_courses},
     footprint::OUTLINE_SHARE,
     steps::{AnyStep, Part},
-    truth::{Dim, TruthArray},
+    truth::Dim,
 };
 
 use super::{
-    SheetFilm,
+    Bent, SheetFilm,
     axes::{Axes, LABEL},
     contour::{self, Line},
     draw::{
@@ -44,7 +46,7 @@ pub(super) fn draw(film: &SheetFilm) -> Result<Vec<u8>, String> {
     let second = top + IMAGE + 92.0;
     let third = second + TRACES_HEIGHT + 62.0;
     let fields_shown = static_fields(film);
-    let courses_shown = courses(film);
+    let courses_shown = time_courses(&film.truth);
     // What the recording does not have gets no panel.
     let fourth = if fields_shown.is_empty() { third } else { third + FIELDS_HEIGHT + 62.0 };
     let height = match (fields_shown.is_empty(), courses_shown.is_empty()) {
@@ -65,12 +67,20 @@ pub(super) fn draw(film: &SheetFilm) -> Result<Vec<u8>, String> {
     facts(&mut canvas, film, Area::new(right, top, column, 300.0));
     histogram(&mut canvas, film, Area::new(right, top + 330.0, column, IMAGE - 330.0 + 30.0));
 
+    // From the right: how the tissue moves, as far as it does; the traces take what is left.
     let path = path_um(film);
-    let path_left = if path.is_empty() { WIDTH - MARGIN + GAP } else { WIDTH - MARGIN - TRACES_HEIGHT - 60.0 };
-    traces(&mut canvas, film, &active, Area::new(MARGIN, second, path_left - GAP - MARGIN, TRACES_HEIGHT));
+    let mut left = WIDTH - MARGIN + GAP;
+    let mut place = |width: f32| {
+        left -= width + GAP;
+        Area::new(left, second, width, TRACES_HEIGHT)
+    };
     if !path.is_empty() {
-        motion(&mut canvas, film, &path, Area::new(path_left, second, WIDTH - MARGIN - path_left, TRACES_HEIGHT));
+        motion(&mut canvas, film, &path, place(TRACES_HEIGHT + 60.0));
     }
+    if let Some(bent) = &film.bent {
+        deformation(&mut canvas, film, bent, place(TRACES_HEIGHT - 26.0));
+    }
+    traces(&mut canvas, film, &active, Area::new(MARGIN, second, left - GAP - MARGIN, TRACES_HEIGHT));
     fields(&mut canvas, film, &fields_shown, Area::new(MARGIN, third, WIDTH - 2.0 * MARGIN, FIELDS_HEIGHT));
     over_time(&mut canvas, film, &courses_shown, Area::new(MARGIN, fourth, WIDTH - 2.0 * MARGIN, COURSES_HEIGHT));
     canvas.png()
@@ -175,7 +185,11 @@ fn most_active(film: &SheetFilm) -> Vec<usize> {
 
 fn projection(canvas: &mut Canvas, film: &SheetFilm, active: &[usize], area: Area) {
     let [_, height, width] = film.shape;
-    let moved = if film.truth.array("shifts").is_some() { ", motion undone" } else { "" };
+    let moved = match (film.truth.array("shifts"), &film.bent) {
+        (None, _) => "",
+        (Some(_), None) => ", motion undone",
+        (Some(_), Some(_)) => ", rigid motion undone",
+    };
     let remark = format!("of {} frames{moved}, with the true cells", film.n_seen);
     let area = panel(canvas, area, "Maximum projection", &remark);
     if film.n_seen == 0 {
@@ -234,6 +248,9 @@ fn facts(canvas: &mut Canvas, film: &SheetFilm, area: Area) {
         ("length", format!("{} s at {} fps", short(a.duration_s.get()), short(a.fps.get()))),
         ("cells", format!("{}, {} detectable", truth.n_units(), count(truth.detectable()))),
     ];
+    if let Some(n) = truth.n_demixable() {
+        rows.push(("at best", format!("{n} cells demixed (demixing SNR ≥ {DETECT_SNR_THRESHOLD})")));
+    }
     let depths = truth.depth_um();
     if !depths.is_empty() {
         let range = Window::range(depths.iter().copied());
@@ -424,6 +441,60 @@ fn motion(canvas: &mut Canvas, film: &SheetFilm, path: &[[f64; 2]], area: Area) 
     canvas.text("down", note_x, area.y + 32.0, LABEL, FAINT_INK, Align::Left);
 }
 
+/// How far an arrow that is as long as the distance between two of them may reach, as a share of that.
+const LONGEST_ARROW: f32 = 1.2;
+
+/// The frame that is deformed most, and arrows of how: from where the tissue lies at rest to where it is seen, enlarged.
+fn deformation(canvas: &mut Canvas, film: &SheetFilm, bent: &Bent, area: Area) {
+    let [_, height, width] = film.shape;
+    let px_um = film.spec.acquisition.pixel_size_um();
+    let time = bent.t as f64 / film.spec.acquisition.fps.get();
+    let longest = bent.arrows.iter().map(|[_, [dy, dx]]| dy.hypot(*dx)).fold(0.0, f64::max);
+    let remark = format!("at {time:.2} s, up to {} µm", short(longest * px_um));
+    let area = panel(canvas, area, "Deformation", &remark);
+    let place = image_area(film, Area::new(area.x, area.y, area.w, area.h - 24.0));
+    let Some(mut inset) = Canvas::new(place.w as u32, place.h as u32) else { return };
+    let whole = Area::new(0.0, 0.0, place.w, place.h);
+    let window = Window::percentiles(&bent.pixels, STRETCH[0], STRETCH[1]);
+    inset.image(&bent.pixels, [height, width], whole, window, Colors::Grey);
+    inset.shade(whole, BLACK, 0.35);
+    let zoom = place.w / width as f32;
+    let room = LONGEST_ARROW * place.w.max(place.h) / super::ARROWS as f32;
+    // A round factor, so that an eye can undo it.
+    let times = if longest > 0.0 { round_length(f64::from(room / zoom) / longest).max(1.0) } else { 1.0 };
+    let mut shafts = Vec::new();
+    for [[y, x], [dy, dx]] in &bent.arrows {
+        let from = [(*x + 0.5) as f32 * zoom, (*y + 0.5) as f32 * zoom];
+        shafts.extend(arrow(from, [(times * dx) as f32 * zoom, (times * dy) as f32 * zoom]));
+    }
+    inset.segments(&shafts, BLACK, 4.0, 0.5);
+    inset.segments(&shafts, ORANGE, 1.8, 1.0);
+    canvas.paste(&inset, place.x, place.y);
+    // The arrows' scale, below the picture.
+    let um = round_length(longest * px_um).max(px_um * 0.01);
+    let length = (um / px_um * times) as f32 * zoom;
+    let y = place.y + place.h + 18.0;
+    canvas.segments(&arrow([place.x + 2.0, y - 5.0], [length, 0.0]), ORANGE, 2.2, 1.0);
+    let label = format!("{} µm, {} times as long as in the picture", short(um), short(times));
+    canvas.text(&label, place.x + length + 14.0, y, LABEL, INK, Align::Left);
+}
+
+/// The strokes of an arrow.
+fn arrow([x, y]: [f32; 2], [dx, dy]: [f32; 2]) -> Vec<[[f32; 2]; 2]> {
+    let length = dx.hypot(dy);
+    let end = [x + dx, y + dy];
+    let mut strokes = vec![[[x, y], end]];
+    if length > 3.0 {
+        // Two barbs, at 30° to the shaft.
+        let barb = (0.35 * length).min(7.0) / length;
+        for side in [0.5_f32, -0.5] {
+            let back = [0.866 * dx - side * dy, 0.866 * dy + side * dx];
+            strokes.push([end, [end[0] - barb * back[0], end[1] - barb * back[1]]]);
+        }
+    }
+    strokes
+}
+
 /// A field that does not change with time: its label, unit and values.
 type StaticField<'a> = (String, &'static str, &'a [f64]);
 
@@ -474,31 +545,14 @@ fn fields(canvas: &mut Canvas, film: &SheetFilm, found: &[StaticField<'_>], area
     }
 }
 
-/// What changes over time for all cells alike: its label, unit, and one or several time courses.
-type SharedCourses<'a> = (String, &'static str, Vec<&'a [f64]>);
-
-/// Those that the recording has.
-fn courses(film: &SheetFilm) -> Vec<SharedCourses<'_>> {
-    let shared = |array: &'_ TruthArray| match array.declared.dims {
-        [Dim::Frame] => true,
-        [first, Dim::Frame] => *first != Dim::Unit,
-        _ => false,
-    };
-    let found = film.truth.arrays.iter().filter(|array| shared(array)).filter_map(|array| {
-        let n_frames = array.shape.last().copied().filter(|n| *n > 0)?;
-        let values = film.truth.f64s(array.declared.name)?;
-        Some((array.declared.name.replace('_', " "), array.declared.unit, values.chunks_exact(n_frames).collect()))
-    });
-    found.collect()
-}
-
 /// Time courses, each kind in a plot of its own.
-fn over_time(canvas: &mut Canvas, film: &SheetFilm, found: &[SharedCourses<'_>], area: Area) {
+fn over_time(canvas: &mut Canvas, film: &SheetFilm, found: &[TimeCourse<'_>], area: Area) {
     const COLORS: [Rgb; 5] = [BLUE, VERMILLION, ORANGE, SKY, INK];
     let slot = (area.w + GAP) / found.len().max(4) as f32;
     let fps = film.spec.acquisition.fps.get();
-    for (k, (label, unit, courses)) in found.iter().enumerate() {
+    for (k, TimeCourse { label, unit, curves: courses, .. }) in found.iter().enumerate() {
         let place = Area::new(area.x + k as f32 * slot, area.y, slot - GAP, area.h);
+        let unit = if unit.is_empty() { "no unit" } else { unit };
         let place = panel(canvas, place, label, unit).inset(48.0, 4.0, 8.0, 44.0);
         let range = Window::range(courses.iter().flat_map(|course| course.iter().copied()));
         let room = (0.05 * (range.high - range.low)).max(1e-6 * range.high.abs()).max(1e-9);

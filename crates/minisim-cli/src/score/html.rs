@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use minisim::{
     GroundTruth,
     footprint::{OUTLINE_SHARE, Patch},
-    metrics::{Estimate, Footprint, Score, ScoreOptions},
+    metrics::{self, Estimate, Footprint, Score, ScoreOptions},
 };
 
 use super::{Args, number, rows, trace_of};
@@ -62,11 +62,12 @@ pub(super) fn page(case: &Case<'_>) -> Result<String, Failure> {
     }
     out += "</div>\n";
     traces(&mut out, case);
+    motion(&mut out, case);
     out += "</body></html>\n";
     Ok(out)
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -102,7 +103,7 @@ fn cells(out: &mut String, case: &Case<'_>) -> Result<(), Failure> {
 }
 
 /// A footprint's pixels on the smallest rectangle that holds them.
-fn patch(footprint: &Footprint, width: usize) -> Option<Patch> {
+pub(crate) fn patch(footprint: &Footprint, width: usize) -> Option<Patch> {
     let at = |i: u32| (i as usize / width, i as usize % width);
     let rows = || footprint.pixels().iter().map(|(i, _)| at(*i).0);
     let cols = || footprint.pixels().iter().map(|(i, _)| at(*i).1);
@@ -116,7 +117,7 @@ fn patch(footprint: &Footprint, width: usize) -> Option<Patch> {
     Some(Patch { row: top as i32, col: left as i32, height, width: wide, data })
 }
 
-fn outlines(out: &mut String, patches: &[Patch], color: &str) {
+pub(crate) fn outlines(out: &mut String, patches: &[Patch], color: &str) {
     let mut path = String::new();
     for line in patches.iter().flat_map(|p| contour::outline(p, OUTLINE_SHARE)) {
         for (i, [x, y]) in line.points.iter().enumerate() {
@@ -237,31 +238,63 @@ fn traces(out: &mut String, case: &Case<'_>) {
     );
     let mut shown: Vec<usize> = [0, n / 4, n / 2, 3 * n / 4, n - 1].iter().map(|k| order[*k]).collect();
     shown.dedup();
-    let (w, h) = (1100.0, 90.0);
     for k in shown {
         let (i, j) = case.score.matching.pairing[k];
         let unit = case.score.true_units[j];
-        let line = |values: &[f64]| {
-            let (low, high) = values.iter().fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
-            let span = if high > low { high - low } else { 1.0 };
-            let points: Vec<String> = values
-                .iter()
-                .enumerate()
-                .map(|(t, v)| {
-                    let x = (t as f64 + 0.5) / values.len() as f64 * w;
-                    format!("{x:.1},{:.1}", h - 6.0 - (v - low) / span * (h - 12.0))
-                })
-                .collect();
-            points.join(" ")
-        };
-        let _ = writeln!(
+        let caption = format!("cell {unit}, estimate {i}: r = {}", number(corr[k]));
+        over_time(out, &[(trace_of(case.truth, unit), INK), (estimated.row(i), MISSED)], &caption);
+    }
+}
+
+/// How far the estimated motion is from the true one, frame by frame.
+fn motion(out: &mut String, case: &Case<'_>) {
+    let depths = case.estimate.axial.zip(case.truth.f64s("axial_shift_um"));
+    if case.score.endpoints.is_none() && depths.is_none() {
+        return;
+    }
+    out.push_str("<h2>Motion</h2>\n");
+    if let Some(error) = &case.score.endpoints {
+        let most = error.by_frame_px.iter().copied().fold(0.0, f64::max);
+        let caption = format!(
+            "endpoint error of the displacement in each frame: mean over the field of view, up to {} px; {} px over all frames",
+            number(most),
+            number(error.mean_px)
+        );
+        over_time(out, &[(&error.by_frame_px, LINE)], &caption);
+    }
+    if let Some((estimated, known)) = depths {
+        // A depth that is found upside down is as good.
+        let flipped: Vec<f64> = estimated.iter().map(|z| -z).collect();
+        let upright = metrics::pearson(estimated, known) >= 0.0;
+        let estimated = if upright { estimated } else { &flipped };
+        let caption = format!(
+            "depth in focus, true (dark) and estimated (orange), each on its own scale: |r| = {}",
+            number(case.score.axial_corr.unwrap_or(f64::NAN))
+        );
+        over_time(out, &[(known, INK), (estimated, MISSED)], &caption);
+    }
+}
+
+/// Lines over the film's frames, each on its own scale.
+fn over_time(out: &mut String, lines: &[(&[f64], &str)], caption: &str) {
+    let (w, h) = (1100.0, 90.0);
+    let _ = write!(out, "<figure><svg width=\"{w}\" height=\"{h}\">");
+    for (values, color) in lines {
+        let (low, high) = values.iter().fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
+        let span = if high > low { high - low } else { 1.0 };
+        let points: Vec<String> = values
+            .iter()
+            .enumerate()
+            .map(|(t, v)| {
+                let x = (t as f64 + 0.5) / values.len() as f64 * w;
+                format!("{x:.1},{:.1}", h - 6.0 - (v - low) / span * (h - 12.0))
+            })
+            .collect();
+        let _ = write!(
             out,
-            "<figure><svg width=\"{w}\" height=\"{h}\"><polyline points=\"{}\" fill=\"none\" stroke=\"{INK}\"/>\
-             <polyline points=\"{}\" fill=\"none\" stroke=\"{MISSED}\" stroke-opacity=\"0.85\"/></svg>\
-             <figcaption>cell {unit}, estimate {i}: r = {}</figcaption></figure>",
-            line(trace_of(case.truth, unit)),
-            line(estimated.row(i)),
-            number(corr[k])
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{color}\" stroke-opacity=\"0.85\"/>",
+            points.join(" ")
         );
     }
+    let _ = writeln!(out, "</svg><figcaption>{}</figcaption></figure>", escaped(caption));
 }

@@ -1,12 +1,12 @@
 //! `minisim score`: what an analysis found, against the truth.
 
-mod html;
+pub(crate) mod html;
 
 use std::path::PathBuf;
 
 use minisim::{
-    GroundTruth,
-    metrics::{self, Footprints, Rows, Score, ScoreOptions, Shift, Similarity},
+    DETECT_SNR_THRESHOLD, GroundTruth,
+    metrics::{self, Footprints, PatchShifts, Rows, Score, ScoreOptions, Shift, Similarity},
 };
 use minisim_io::{EstimateFile, Numbers, Reader, read_estimate};
 use serde_json::{Value, json};
@@ -22,8 +22,11 @@ Examples:
   minisim score estimate.npz v4-ca1.zarr --json > scores.json
 
 The estimate is a numpy archive (numpy.savez(\"estimate.npz\", A=A, C=C, S=S, shifts=shifts)) or a zarr group with arrays A
-(unit, height, width), C and S (unit, frame), and shifts (frame, 2): the motion correction. Only A is needed. In Python,
-minisim.pipelines reads what suite2p, minian and CaImAn leave on disk.")]
+(unit, height, width), C and S (unit, frame), and shifts (frame, 2): the motion correction. Only A is needed.
+Motion that is not rigid: displacement (frame, 2, patch row, patch column), (dy, dx) px of the content, with the middles of
+the patches in displacement_rows and displacement_cols (px); without these, one patch a pixel. Motion in depth: z (frame), in
+any unit.
+In Python, minisim.pipelines reads what suite2p, minian and CaImAn leave on disk, and Estimate.save writes such an archive.")]
 pub(crate) struct Args {
     /// What the analysis found: .npz or .zarr.
     estimate: PathBuf,
@@ -92,6 +95,12 @@ pub(crate) fn estimate(file: &EstimateFile) -> Result<metrics::Estimate<'_>, met
         traces: file.traces.as_ref().map(rows).transpose()?,
         activity: file.activity.as_ref().map(rows).transpose()?,
         shifts: file.shifts.as_ref().map(|n| n.values.as_slice()),
+        displacement: file.displacement.as_ref().map(|d| PatchShifts {
+            rows_px: &d.rows,
+            cols_px: &d.cols,
+            shifts_px: &d.shifts.values,
+        }),
+        axial: file.z.as_ref().map(|n| n.values.as_slice()),
     })
 }
 
@@ -121,12 +130,27 @@ fn rows(score: &Score, options: &ScoreOptions) -> Vec<(String, String)> {
                 options.match_threshold
             ),
         ),
+    ];
+    if let Some(b) = &score.bounds {
+        let found = format!(
+            "{} of the {} that the best method could demix (demixing SNR ≥ {DETECT_SNR_THRESHOLD})",
+            number(b.recall_demixable),
+            b.n_demixable
+        );
+        rows.push(("recall, of what is possible".to_owned(), found));
+    }
+    rows.extend([
         ("average precision".to_owned(), number(d.precision_recall.average_precision)),
         ("mean overlap of pairs".to_owned(), number(score.mean_overlap)),
         ("merges, splits".to_owned(), format!("{}, {}", d.merges_and_splits.merges, d.merges_and_splits.splits)),
-    ];
+    ]);
     if score.trace_corr.is_finite() {
-        rows.push(("traces, median r".to_owned(), number(score.trace_corr)));
+        let best = score.bounds.map_or_else(String::new, |b| format!("; {} at best", number(b.trace_corr_bound)));
+        rows.push(("traces, median r".to_owned(), number(score.trace_corr) + &best));
+        if let Some(b) = score.bounds {
+            let error = format!("{} × the least possible from single frames (median)", number(b.trace_error_ratio));
+            rows.push(("trace error".to_owned(), error));
+        }
     }
     if score.activity_corr.is_finite() {
         rows.push((
@@ -149,8 +173,43 @@ fn rows(score: &Score, options: &ScoreOptions) -> Vec<(String, String)> {
             ),
         ));
     }
+    if let Some(b) = score.bounds.filter(|_| d.events.is_some()) {
+        let best = format!(
+            "size to ± {} spikes, time to ± {:.3} s (medians)",
+            number(b.spike_amplitude_bound),
+            b.spike_time_sd_bound_s
+        );
+        rows.push(("a lone spike, at best".to_owned(), best));
+    }
     if let Some(rmse) = score.shift_rmse {
-        rows.push(("motion, RMS error".to_owned(), format!("{} px", number(rmse))));
+        let best = score.bounds.map_or_else(String::new, |b| format!("; {:.3} px at best", b.shift_rmse_bound));
+        rows.push(("motion, RMS error".to_owned(), format!("{} px{best}", number(rmse))));
+    }
+    if let Some(error) = &score.endpoints {
+        rows.push((
+            "displacement, endpoint error".to_owned(),
+            format!("mean {} px, 95th percentile {} px", number(error.mean_px), number(error.p95_px)),
+        ));
+    }
+    if let Some(r) = score.axial_corr {
+        rows.push(("motion in depth, |r|".to_owned(), number(r)));
+    }
+    if let Some(gaps) = d.gaps {
+        let lost = format!("{} of {} exposures", gaps.n_lost, gaps.n_exposures);
+        rows.push(("lost frames".to_owned(), lost));
+        if score.trace_corr.is_finite() {
+            rows.push((
+                "traces, gaps ignored".to_owned(),
+                format!("median r {} instead of {}", number(gaps.trace_corr_ignored), number(score.trace_corr)),
+            ));
+        }
+        if gaps.spike_error_s.is_finite() {
+            let ms = |s: f64| format!("{:.1} ms", 1e3 * s);
+            rows.push((
+                "spikes, gaps ignored".to_owned(),
+                format!("{} off instead of {} by time stamps", ms(gaps.spike_error_ignored_s), ms(gaps.spike_error_s)),
+            ));
+        }
     }
     if score.footprint_shift != [0, 0] {
         let [dy, dx] = score.footprint_shift;
@@ -229,10 +288,22 @@ pub(crate) fn as_json(score: &Score) -> Value {
         "activity_variance_explained": score.activity_variance_explained,
         "activity_scale": score.activity_scale,
         "shift_rmse": score.shift_rmse,
+        "endpoint_mean_px": score.endpoints.as_ref().map(|e| e.mean_px),
+        "endpoint_p95_px": score.endpoints.as_ref().map(|e| e.p95_px),
+        "axial_corr": score.axial_corr,
         "n_requested": score.n_requested,
         "n_detectable": score.n_detectable,
         "match_metric": score.match_metric.name(),
         "footprint_shift": score.footprint_shift,
+        "bounds": score.bounds.map(|b| json!({
+            "n_demixable": b.n_demixable,
+            "recall_demixable": b.recall_demixable,
+            "trace_error_ratio": b.trace_error_ratio,
+            "trace_corr_bound": b.trace_corr_bound,
+            "spike_amplitude_bound": b.spike_amplitude_bound,
+            "spike_time_sd_bound_s": b.spike_time_sd_bound_s,
+            "shift_rmse_bound": b.shift_rmse_bound,
+        })),
         "details": {
             "average_precision": curve.average_precision,
             "precision_recall": {
@@ -243,6 +314,13 @@ pub(crate) fn as_json(score: &Score) -> Value {
             "events": d.events.map(|e| json!({ "recall": e.recall, "precision": e.precision, "f1": e.f1 })),
             "binned_activity_corr": d.binned_activity_corr,
             "recall_by": by,
+            "gaps": d.gaps.map(|g| json!({
+                "n_exposures": g.n_exposures,
+                "n_lost": g.n_lost,
+                "trace_corr_ignored": g.trace_corr_ignored,
+                "spike_error_ignored_s": g.spike_error_ignored_s,
+                "spike_error_s": g.spike_error_s,
+            })),
             "caiman": threshold(&d.caiman),
             "neurofinder": {
                 "found": threshold(&d.neurofinder.found),

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ._exports import MODELS
 
 if TYPE_CHECKING:
+    from ._bounds import Bounds as Bounds
     from ._core import DETECT_SNR_THRESHOLD as DETECT_SNR_THRESHOLD, __version__ as __version__
+    from ._live import LiveFrame as LiveFrame, live as live
     from ._metrics import (
         ActivityScore as ActivityScore,
         EndpointError as EndpointError,
@@ -60,7 +62,9 @@ if TYPE_CHECKING:
     from .steps import detection_snr as detection_snr, sample_field_at as sample_field_at
 
 _WHERE = {
+    "_bounds": ["Bounds"],
     "_core": ["DETECT_SNR_THRESHOLD", "__version__"],
+    "_live": ["LiveFrame", "live"],
     "_metrics": [
         "ActivityScore",
         "EndpointError",
@@ -101,6 +105,7 @@ _WHERE = {
 }
 _HOME = {name: module for module, names in _WHERE.items() for name in names}
 _MODULES = {
+    "benchmark",
     "cache",
     "dask",
     "footprint",

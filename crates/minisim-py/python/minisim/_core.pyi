@@ -53,6 +53,7 @@ __all__ = [
     "spike_activity_params",
     "stages",
     "starting_spec",
+    "strengths",
     "tau_from_kernel_timing",
     "trace_pearson",
     "vessels_to_mask",
@@ -75,14 +76,16 @@ def export(parts: dict[str, Any], path: str, options: dict[str, Any]) -> Path: .
 def convert(recording: str, path: str, options: dict[str, Any]) -> Path: ...
 def write_film(observed: NDArray[Any], spec: str, path: str, options: dict[str, Any]) -> None: ...
 def displacement(truth: dict[str, Any], frame: int) -> NDArray[np.float64]: ...
+def strengths(text: str, truth: dict[str, Any]) -> list[tuple[str, str]]: ...
 def dense_footprints(truth: dict[str, Any], observed: bool) -> NDArray[np.float64]: ...
 def simulate(
-    text: str, until: Optional[str], progress: Optional[Callable[[int, int], Any]]
+    text: str, until: Optional[str], bounds: bool, progress: Optional[Callable[[int, int], Any]]
 ) -> tuple[dict[str, Any], list[str]]: ...
 def simulate_to_file(
     text: str,
     path: str,
     until: Optional[str],
+    bounds: bool,
     options: dict[str, Any],
     progress: Optional[Callable[[int, int], Any]],
 ) -> tuple[Path, list[str]]: ...
@@ -97,7 +100,14 @@ class Scene:
     @property
     def stages(self) -> list[str]: ...
     def render(self, start: int, stop: int, stage: Optional[str]) -> NDArray[Any]: ...
+    def bounds(self) -> dict[str, Any]: ...
     def truth(self) -> dict[str, Any]: ...
+
+@final
+class Live:
+    def __new__(cls, text: str, stage: Optional[str], realtime: bool, repeat: bool) -> Live: ...
+    def next(self) -> Optional[tuple[NDArray[Any], int, float]]: ...
+    def close(self) -> None: ...
 
 @final
 class Footprints:
@@ -112,6 +122,8 @@ class Footprints:
     def field(self) -> tuple[int, int]: ...
 
 _Shift = Union[str, tuple[float, float], None]
+#: Rows and columns of patches (px), and their shifts, flat.
+_Patches = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 _Pairs = list[tuple[int, int]]
 
 def hungarian_match(
@@ -127,9 +139,7 @@ def endpoint_error(
     estimate: NDArray[np.float64], truth: NDArray[np.float64], pixel_um: float, align: bool
 ) -> tuple[float, float, float, float]: ...
 def axial_correlation(estimate: NDArray[np.float64], truth: NDArray[np.float64]) -> float: ...
-def patch_field(
-    rows_px: NDArray[np.float64], cols_px: NDArray[np.float64], shifts_px: NDArray[np.float64], shape: tuple[int, int]
-) -> NDArray[np.float64]: ...
+def patch_field(patches: _Patches, shape: tuple[int, int]) -> NDArray[np.float64]: ...
 def shift_rmse(
     estimate: NDArray[np.float64], truth: NDArray[np.float64], correction: bool, align: bool
 ) -> float: ...
@@ -141,6 +151,8 @@ def score(
     traces: Optional[NDArray[np.float64]],
     activity: Optional[NDArray[np.float64]],
     shifts: Optional[NDArray[np.float64]],
+    displacement: Optional[_Patches],
+    axial: Optional[NDArray[np.float64]],
     truth: dict[str, Any],
     metric: str,
     threshold: float,

@@ -3,6 +3,7 @@
 
 MODELS: tuple[str, ...] = (
     "Acquisition",
+    "AcquisitionFaults",
     "AnyStep",
     "AxialMotion",
     "Bleaching",
@@ -10,6 +11,7 @@ MODELS: tuple[str, ...] = (
     "CellActivity",
     "CellOptics",
     "Composite",
+    "FieldAberration",
     "Haemodynamics",
     "IlluminationProfile",
     "ImageSensor",
@@ -20,6 +22,7 @@ MODELS: tuple[str, ...] = (
     "Optics",
     "Output",
     "PlaceNeurons",
+    "RelayEdge",
     "Sensor",
     "Spec",
     "Tissue",

@@ -614,6 +614,49 @@ class CellOptics(_ext.StepBase):
     kind: Literal["optics"] = "optics"
 
 
+class FieldAberration(_ext.StepBase):
+    """Smears cells off the optical axis, more along the radius than across it.
+
+    Fields:
+        radial_sigma_um [µm]: σ along the radius at the edge. Default 6.0.
+        tangential_sigma_um [µm]: σ across the radius at the edge. Default 3.0.
+        exponent: How abruptly it grows: 1 = coma, 2 = astigmatism. Default 2.0.
+        edge_um [µm]: Distance of the edge from the optical axis; null = half the shorter side of the field of view. Default None.
+
+    """
+
+    kind: Literal["field_aberration"] = "field_aberration"
+
+    radial_sigma_um: float = Field(
+        default=6.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="σ along the radius at the edge. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    tangential_sigma_um: float = Field(
+        default=3.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="σ across the radius at the edge. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    exponent: float = Field(
+        default=2.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="How abruptly it grows: 1 = coma, 2 = astigmatism.",
+    )
+
+    edge_um: Optional[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default=None,
+        description="Distance of the edge from the optical axis; null = half the shorter side of the field of view. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+
 class AxialMotion(_ext.StepBase):
     """Moves the brain along the optical axis, into and out of focus.
 
@@ -1182,6 +1225,48 @@ class Vignette(_ext.StepBase):
     )
 
 
+class RelayEdge(_ext.StepBase):
+    """Cuts the image at the rim of a relay lens.
+
+    Fields:
+        radius_um [µm]: Radius of the lens; null = nine tenths of half the shorter side of the field of view. Default None.
+        outside: Share of light that is left beyond the rim. Default 0.0.
+        width_um [µm]: Width of the rim. Default 5.0.
+        center_offset_um [µm]: Centre of the lens (y, x) from the optical axis. Default (0.0, 0.0,).
+
+    """
+
+    kind: Literal["relay_edge"] = "relay_edge"
+
+    radius_um: Optional[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default=None,
+        description="Radius of the lens; null = nine tenths of half the shorter side of the field of view. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    outside: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of light that is left beyond the rim.",
+    )
+
+    width_um: float = Field(
+        default=5.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Width of the rim. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    center_offset_um: tuple[float, float] = Field(
+        default=(0.0, 0.0,),
+        description="Centre of the lens (y, x) from the optical axis. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+
 class Leakage(_ext.StepBase):
     """Adds a constant glow of the scope itself.
 
@@ -1290,6 +1375,104 @@ class Sensor(_ext.StepBase):
         allow_inf_nan=False,
         description="Photons per fluorescence unit, pixel and frame: exposure and excitation power in one number. [photons]",
         json_schema_extra={"unit": "photons"},
+    )
+
+
+class AcquisitionFaults(_ext.StepBase):
+    """Loses, repeats and damages frames on their way to the disk, and stamps them with the recording computer's clock.
+
+    Fields:
+        lost_rate: Share of exposures of which no frame is stored. Default 0.003.
+        burst_frames [frame]: Mean length of a run of lost frames. Default 1.3.
+        repeated_rate: Share of stored frames that show again what the frame before showed. Default 0.0005.
+        torn_rate: Share of stored frames whose lower rows are of the exposure before. Default 0.0005.
+        broken_rate: Share of stored frames with a block of rows that is displaced or zero. Default 0.0002.
+        broken_rows [px]: Most rows of a broken block. Default 32.
+        clip_frames [frame]: Stored frames of a clip. Default 1000.
+        clip_step: Standard deviation of the logarithm of a clip's brightness; the first clip keeps its own. Default 0.0.
+        jitter_ms [ms]: Standard deviation of a time stamp. Default 1.0.
+        clock_drift_ppm [ppm]: How much faster than the camera's the recording computer's clock runs. Default 20.0.
+
+    """
+
+    kind: Literal["acquisition_faults"] = "acquisition_faults"
+
+    lost_rate: float = Field(
+        default=0.003,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of exposures of which no frame is stored.",
+    )
+
+    burst_frames: float = Field(
+        default=1.3,
+        gt=0,
+        allow_inf_nan=False,
+        description="Mean length of a run of lost frames. [frame]",
+        json_schema_extra={"unit": "frame"},
+    )
+
+    repeated_rate: float = Field(
+        default=0.0005,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of stored frames that show again what the frame before showed.",
+    )
+
+    torn_rate: float = Field(
+        default=0.0005,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of stored frames whose lower rows are of the exposure before.",
+    )
+
+    broken_rate: float = Field(
+        default=0.0002,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of stored frames with a block of rows that is displaced or zero.",
+    )
+
+    broken_rows: int = Field(
+        default=32,
+        ge=1,
+        le=4294967295,
+        description="Most rows of a broken block. [px]",
+        json_schema_extra={"unit": "px"},
+    )
+
+    clip_frames: int = Field(
+        default=1000,
+        ge=1,
+        le=4294967295,
+        description="Stored frames of a clip. [frame]",
+        json_schema_extra={"unit": "frame"},
+    )
+
+    clip_step: float = Field(
+        default=0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Standard deviation of the logarithm of a clip's brightness; the first clip keeps its own.",
+    )
+
+    jitter_ms: float = Field(
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Standard deviation of a time stamp. [ms]",
+        json_schema_extra={"unit": "ms"},
+    )
+
+    clock_drift_ppm: float = Field(
+        default=20.0,
+        allow_inf_nan=False,
+        description="How much faster than the camera's the recording computer's clock runs. [ppm]",
+        json_schema_extra={"unit": "ppm"},
     )
 
 
@@ -1489,6 +1672,7 @@ AnyStep = Annotated[
         CellActivity,
         Bleaching,
         CellOptics,
+        FieldAberration,
         AxialMotion,
         Composite,
         Neuropil,
@@ -1498,15 +1682,17 @@ AnyStep = Annotated[
         TissueDeformation,
         IlluminationProfile,
         Vignette,
+        RelayEdge,
         Leakage,
         Led,
         Sensor,
+        AcquisitionFaults,
     ],
     Field(discriminator="kind"),
 ]
 
 #: Kinds of step, in the order of light.
-KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "axial_motion", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "tissue_deformation", "illumination_profile", "vignette", "leakage", "led", "sensor",)
+KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "field_aberration", "axial_motion", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "tissue_deformation", "illumination_profile", "vignette", "relay_edge", "leakage", "led", "sensor", "acquisition_faults",)
 
 
 class Spec(_ext.SpecExt):
@@ -1544,6 +1730,7 @@ class Spec(_ext.SpecExt):
 
 __all__ = [
     "Acquisition",
+    "AcquisitionFaults",
     "AnyStep",
     "AxialMotion",
     "Bleaching",
@@ -1551,6 +1738,7 @@ __all__ = [
     "CellActivity",
     "CellOptics",
     "Composite",
+    "FieldAberration",
     "Haemodynamics",
     "IlluminationProfile",
     "ImageSensor",
@@ -1561,6 +1749,7 @@ __all__ = [
     "Optics",
     "Output",
     "PlaceNeurons",
+    "RelayEdge",
     "Sensor",
     "Spec",
     "Tissue",

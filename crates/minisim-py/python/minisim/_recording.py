@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core, _show
+from ._bounds import BOUNDS, Bounds
 from ._models import Spec
 from ._models_ext import SpecWarning
 from ._truth import ABSENT, ARRAYS, Flags as Flags, Floats as Floats, TruthArrays
@@ -191,7 +192,7 @@ class Recording:
         return _show.recording_html(self)
 
     def to_xarray(self) -> Dataset:
-        """The film and its truth as an xarray Dataset: ``time_s`` along frames, ``y_um`` and ``x_um`` (from the optical axis) along
+        """The film and its truth as an xarray Dataset: ``time_s`` (time stamps where the acquisition has faults) along frames, ``y_um`` and ``x_um`` (from the optical axis) along
         rows and columns, ``depth_um`` along cells; each array with its ``units`` and meaning."""
         try:
             import xarray
@@ -211,8 +212,9 @@ class Recording:
             value = getattr(truth, name, None)
             if value is not None and name != "centers_um":
                 variables[name] = (dims, value, {"units": unit, "long_name": doc})
+        stamps = truth.timestamps_s
         coordinates = {
-            "time_s": ("frame", np.arange(n_frames) / acquisition.fps, {"units": "s"}),
+            "time_s": ("frame", np.arange(n_frames) / acquisition.fps if stamps is None else stamps, {"units": "s"}),
             "y_um": ("height", centred(height), {"units": "µm"}),
             "x_um": ("width", centred(width), {"units": "µm"}),
             "depth_um": ("unit", truth.depth_um, {"units": "µm"}),
@@ -221,6 +223,14 @@ class Recording:
         }
         attributes = {"spec": self.spec._text(), "spec_cache_key": self.spec.cache_key(), "pixel_size_um": pixel_um}
         return xarray.Dataset(variables, coordinates, attributes)
+
+    def bounds(self) -> Bounds:
+        """What an ideal observer could make of the film: from the ground truth if it was asked for there, else computed from the
+        spec. ``ValueError`` where there is no sensor, so that no noise sets bounds."""
+        held = {name: getattr(self.ground_truth, name) for name in BOUNDS}
+        if all(values is not None for values in held.values()):
+            return Bounds(**held)
+        return Bounds(**_core.Scene(self.spec._text()).bounds())
 
     def frame(self, t: int) -> NDArray[Any]:
         """Frame ``t`` of the film, (height, width)."""

@@ -55,6 +55,9 @@ def recording_html(recording: Recording) -> str:
     ]
     if truth.focal_depth_um is not None:
         facts.append(("focus", f"{truth.focal_depth_um:.1f} µm below the surface"))
+    # Effects are no cell's own, so the cells' arrays need not be copied.
+    shared = truth.subset(np.zeros(truth.n_units, dtype=bool))._parts()
+    facts.extend((title.lower(), words) for title, words in _core.strengths(recording.spec._text(), shared))
     facts.append(("steps", ", ".join(step.kind for step in recording.spec.steps)))
     facts.append(("cache key", recording.spec.cache_key()))
     picture = ""
@@ -62,10 +65,11 @@ def recording_html(recording: Recording) -> str:
         t = _liveliest(truth, n)
         png = base64.b64encode(_grey_png(np.asarray(recording.observed[t], dtype=np.float64))).decode()
         scale = _SIDE / max(height, width)
+        at_s = t / acquisition.fps if truth.timestamps_s is None else truth.timestamps_s[t]
         picture = (
             f'<figure style="margin:0"><img alt="frame {t}" width="{width * scale:.0f}" height="{height * scale:.0f}" '
             f'style="image-rendering:auto" src="data:image/png;base64,{png}">'
-            f"<figcaption>frame {t}, at {t / acquisition.fps:.2f} s</figcaption></figure>"
+            f"<figcaption>frame {t}, at {at_s:.2f} s</figcaption></figure>"
         )
     table = _table([[html.escape(a), html.escape(b)] for a, b in facts])
     return (

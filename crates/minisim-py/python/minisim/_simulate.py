@@ -11,6 +11,7 @@ from typing import Any, Callable, Optional, Union
 from numpy.typing import NDArray
 
 from . import _core
+from ._bounds import Bounds
 from ._models import Spec
 from ._models_ext import SpecWarning
 from ._perf import PerfTracker
@@ -62,17 +63,19 @@ def simulate(
     spec: Spec,
     *,
     until: Optional[str] = None,
+    bounds: bool = False,
     perf: Optional[PerfTracker] = None,
     progress: ProgressOption = False,
 ) -> Recording:
     """Simulates a recording in memory.
 
-    ``until`` stops after a stage or a step's kind (``"leakage"`` for the film without noise). ``progress`` is ``True`` for a bar,
+    ``until`` stops after a stage or a step's kind (``"leakage"`` for the film without noise). ``bounds`` adds those of an ideal
+    observer to the ground truth (see `Bounds`). ``progress`` is ``True`` for a bar,
     or a function of (frames done, frames). Ctrl-C stops it. Other Python threads run meanwhile.
     """
     reporter = _Reporter(progress)
     try:
-        parts, notes = _core.simulate(spec._text(), until, reporter)
+        parts, notes = _core.simulate(spec._text(), until, bounds, reporter)
     finally:
         reporter.close(perf)
     _warn(notes)
@@ -110,7 +113,7 @@ def simulate_video(
     reporter = _Reporter(progress)
     options = file_options(codec=codec, fps=fps, vmin=vmin, vmax=vmax)
     try:
-        _, notes = _core.simulate_to_file(spec._text(), str(target), None, options, reporter)
+        _, notes = _core.simulate_to_file(spec._text(), str(target), None, False, options, reporter)
     except OSError as error:
         if vmax is None and "vmax" in str(error):
             raise ValueError(str(error)) from None
@@ -127,6 +130,7 @@ def simulate_to(
     *,
     format: Optional[str] = None,
     until: Optional[str] = None,
+    bounds: bool = False,
     codec: Optional[str] = None,
     clip: Optional[int] = None,
     fps: Optional[float] = None,
@@ -136,13 +140,13 @@ def simulate_to(
     progress: ProgressOption = False,
 ) -> Path:
     """Simulates straight into a file of any format (see `Recording.export`), frame by frame; memory does not grow with the film.
-    Returns where it is."""
+    ``bounds`` adds those of an ideal observer to the ground truth (see `Bounds`). Returns where it is."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     options = file_options(format=format, codec=codec, clip=clip, fps=fps, vmin=vmin, vmax=vmax, overwrite=overwrite)
     reporter = _Reporter(progress)
     try:
-        written, notes = _core.simulate_to_file(spec._text(), str(target), until, options, reporter)
+        written, notes = _core.simulate_to_file(spec._text(), str(target), until, bounds, options, reporter)
     finally:
         reporter.close(None)
     _warn(notes)
@@ -193,7 +197,7 @@ def simulate_cached(spec: Spec, *, root: Optional[StrPath] = None) -> Recording:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _warn(_core.simulate_to_file(spec._text(), str(path), None, file_options(overwrite=False), None)[1])
+            _warn(_core.simulate_to_file(spec._text(), str(path), None, False, file_options(overwrite=False), None)[1])
         except FileExistsError:
             # Another process was faster; its recording is the same.
             pass
@@ -222,6 +226,10 @@ class Scene:
     def ground_truth(self) -> GroundTruth:
         """What is true about the recording."""
         return GroundTruth._of(self._scene.truth())
+
+    def bounds(self) -> Bounds:
+        """What an ideal observer could make of the film."""
+        return Bounds(**self._scene.bounds())
 
     def render(self, frames: Union[int, slice] = slice(None), *, stage: Optional[str] = None) -> NDArray[Any]:
         """Frames of the film after ``stage`` (the observed film if ``None``) on the field of view: (frame, height, width), or

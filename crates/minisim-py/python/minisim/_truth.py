@@ -51,6 +51,12 @@ class TruthArrays:
     """Standard deviation of the blur of each cell's footprint. Shape (unit,), in px. ``None`` without a step optics."""
     observed_gain: Optional[Floats] = None
     """Factor on each cell's blurred footprint: attenuation by the tissue times NA². Shape (unit,). ``None`` without a step optics."""
+    aberration_radial_px: Optional[Floats] = None
+    """σ of each cell's aberration along the radius from the optical axis. Shape (unit,), in px. ``None`` without a step field_aberration."""
+    aberration_tangential_px: Optional[Floats] = None
+    """σ of each cell's aberration across the radius. Shape (unit,), in px. ``None`` without a step field_aberration."""
+    aberration_angle_rad: Optional[Floats] = None
+    """Direction of the radius at each cell: 0 = along rows, to the right; π/2 = down. Shape (unit,), in rad. ``None`` without a step field_aberration."""
     axial_shift_um: Optional[Floats] = None
     """How much deeper than at rest the focal surface lies in the tissue in each frame. Shape (frame,), in µm. ``None`` without a step axial_motion."""
     in_focus_fraction: Optional[Floats] = None
@@ -87,6 +93,8 @@ class TruthArrays:
     """Excitation at each pixel, relative to the brightest place. Shape (height, width). ``None`` without a step illumination_profile."""
     vignette: Optional[Floats] = None
     """Share of light that the lens passes to each pixel, relative to the best place. Shape (height, width). ``None`` without a step vignette."""
+    relay_edge: Optional[Floats] = None
+    """Share of light that the relay lens passes to each pixel. Shape (height, width). ``None`` without a step relay_edge."""
     leakage: Optional[Floats] = None
     """Light added to each pixel in every frame. Shape (height, width), in fluorescence units. ``None`` without a step leakage."""
     led_power: Optional[Floats] = None
@@ -99,8 +107,36 @@ class TruthArrays:
     """Electrons of dark current that each pixel collects in a frame on average. Shape (height, width), in e. ``None`` without a step sensor."""
     defects: Optional[Floats] = None
     """Defect of each pixel: 0 = none, 1 = hot, 2 = dead. Shape (height, width). ``None`` without a step sensor."""
+    exposure_index: Optional[Floats] = None
+    """The exposure that each stored frame shows, counted from 0: its frame in the film without faults. Shape (frame,). ``None`` without a step acquisition_faults."""
+    daq_frame: Optional[Floats] = None
+    """Number that the acquisition box gives each stored frame: it counts exposures, so it jumps where frames are lost. Shape (frame,). ``None`` without a step acquisition_faults."""
+    timestamps_s: Optional[Floats] = None
+    """Time stamp of each stored frame, by the recording computer's clock. Shape (frame,), in s. ``None`` without a step acquisition_faults."""
+    fault: Optional[Floats] = None
+    """What is wrong with each stored frame: 0 nothing, 1 repeated, 2 torn, 3 a block of rows displaced, 4 a block of rows zero. Shape (frame,). ``None`` without a step acquisition_faults."""
+    fault_rows: Optional[Floats] = None
+    """The damaged rows of each stored frame: the first, and the one after the last; 0, 0 for none. Shape (frame, span), in px. ``None`` without a step acquisition_faults."""
+    fault_shift_px: Optional[Floats] = None
+    """Columns that the damaged rows of each stored frame are rolled to the right by. Shape (frame,), in px. ``None`` without a step acquisition_faults."""
+    brightness_factor: Optional[Floats] = None
+    """Factor on the values of each stored frame, that of its clip. Shape (frame,). ``None`` without a step acquisition_faults."""
+    lost_exposures: Optional[Floats] = None
+    """The exposures of which no frame is stored, counted from 0. Shape (lost,). ``None`` without a step acquisition_faults."""
     peak_snr: Optional[Floats] = None
     """Detection SNR of the cell's largest transient; absent without a sensor step. Shape (unit,). May be ``None``."""
+    trace_sd_bound: Optional[Floats] = None
+    """Least standard deviation that any estimate of the cell's trace from single frames can have, neighbours unknown. Shape (unit,), in fluorescence units. ``None`` unless bounds were asked for."""
+    demixing_snr: Optional[Floats] = None
+    """The cell's largest transient divided by trace_sd_bound. Shape (unit,). ``None`` unless bounds were asked for."""
+    crosstalk: Optional[Floats] = None
+    """How many times larger trace_sd_bound is than if the traces of all other cells were known; 1 for a cell that overlaps none. Shape (unit,). ``None`` unless bounds were asked for."""
+    spike_amplitude_bound: Optional[Floats] = None
+    """Least standard deviation of the size of a lone spike whose time is not known either. Shape (unit,), in spikes. ``None`` unless bounds were asked for."""
+    spike_time_sd_bound_s: Optional[Floats] = None
+    """Least standard deviation of the time of a lone spike whose size is not known either. Shape (unit,), in s. ``None`` unless bounds were asked for."""
+    shift_sd_bound_px: Optional[Floats] = None
+    """Least standard deviation of the brain's displacement in a frame if all else is known. Shape (yx,), in px. ``None`` unless bounds were asked for."""
 
 
 #: The arrays and their axes.
@@ -115,6 +151,9 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "bleaching": ("unit", "frame"),
     "observed_sigma_px": ("unit",),
     "observed_gain": ("unit",),
+    "aberration_radial_px": ("unit",),
+    "aberration_tangential_px": ("unit",),
+    "aberration_angle_rad": ("unit",),
     "axial_shift_um": ("frame",),
     "in_focus_fraction": ("unit",),
     "neuropil_temporal": ("component", "frame"),
@@ -133,15 +172,30 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "rotation_rad": ("frame",),
     "illumination": ("height", "width"),
     "vignette": ("height", "width"),
+    "relay_edge": ("height", "width"),
     "leakage": ("height", "width"),
     "led_power": ("frame",),
     "prnu": ("height", "width"),
     "dsnu_e": ("height", "width"),
     "dark_e": ("height", "width"),
     "defects": ("height", "width"),
+    "exposure_index": ("frame",),
+    "daq_frame": ("frame",),
+    "timestamps_s": ("frame",),
+    "fault": ("frame",),
+    "fault_rows": ("frame", "span"),
+    "fault_shift_px": ("frame",),
+    "brightness_factor": ("frame",),
+    "lost_exposures": ("lost",),
     "in_focus": ("unit",),
     "detectable": ("unit",),
     "peak_snr": ("unit",),
+    "trace_sd_bound": ("unit",),
+    "demixing_snr": ("unit",),
+    "crosstalk": ("unit",),
+    "spike_amplitude_bound": ("unit",),
+    "spike_time_sd_bound_s": ("unit",),
+    "shift_sd_bound_px": ("yx",),
 }
 
 #: The value of the elements of arrays that every recording has, where no step recorded them.

@@ -13,8 +13,7 @@ from typing import Any, Optional, Union
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _core
-from .testing import Estimate
+from .testing import Estimate, PatchDisplacement
 
 StrPath = Union[str, "PathLike[str]"]
 
@@ -73,7 +72,8 @@ def read_suite2p(path: StrPath, *, cells_only: bool = True) -> Estimate:
         # yoff and xoff are what a frame is rolled back by (suite2p/registration: roll by -dy, -dx), so the content's
         # displacement; an Estimate takes the correction.
         shifts = -np.stack([settings["yoff"], settings["xoff"]], axis=1).astype(np.float64)
-    return Estimate(A=A, C=traces, S=rows("spks.npy"), shifts=shifts)
+    displacement = None if settings.get("yoff1") is None else _suite2p_patches(settings)
+    return Estimate(A=A, C=traces, S=rows("spks.npy"), shifts=shifts, displacement=displacement)
 
 
 def _suite2p_settings(folder: Path) -> dict[str, Any]:
@@ -104,17 +104,21 @@ def suite2p_displacement(path: StrPath, frames: Optional[slice] = None) -> NDArr
     settings = _suite2p_settings(folder)
     if settings.get("yoff") is None:
         raise ValueError(f"{folder} holds no yoff and xoff: suite2p did not register this recording")
-    chosen = frames if frames is not None else slice(None)
     shape = int(settings["Ly"]), int(settings["Lx"])
-    rigid = np.stack([settings["yoff"], settings["xoff"]], axis=1).astype(np.float64)[chosen]
+    return _suite2p_patches(settings, frames if frames is not None else slice(None)).field(shape)
+
+
+def _suite2p_patches(settings: dict[str, Any], frames: slice = slice(None)) -> PatchDisplacement:
+    """The blocks' displacements with the rigid ones; one block where the registration was rigid."""
+    rigid = np.stack([settings["yoff"], settings["xoff"]], axis=1).astype(np.float64)[frames]
     if settings.get("yoff1") is None:
-        return _patch_field([shape[0] / 2], [shape[1] / 2], rigid[:, :, None, None], shape)
+        return PatchDisplacement(rigid[:, :, None, None], [0.0], [0.0])
     n_rows, n_cols = (int(n) for n in settings["nblocks"])
     # Blocks are counted along rows; each is [first, end).
     rows = [float(np.mean(settings["yblock"][i * n_cols])) - 0.5 for i in range(n_rows)]
     cols = [float(np.mean(settings["xblock"][j])) - 0.5 for j in range(n_cols)]
-    local = np.stack([settings["yoff1"], settings["xoff1"]], axis=1).astype(np.float64)[chosen]
-    return _patch_field(rows, cols, local.reshape(-1, 2, n_rows, n_cols) + rigid[:, :, None, None], shape)
+    local = np.stack([settings["yoff1"], settings["xoff1"]], axis=1).astype(np.float64)[frames]
+    return PatchDisplacement(local.reshape(-1, 2, n_rows, n_cols) + rigid[:, :, None, None], rows, cols)
 
 
 def caiman_displacement(
@@ -125,9 +129,21 @@ def caiman_displacement(
     strides: tuple[int, int],
     overlaps: tuple[int, int],
 ) -> NDArray[np.float64]:
-    """The displacement field, (frame, yx, height, width) in px, of CaImAn's piecewise-rigid ``MotionCorrect``: its
-    ``x_shifts_els`` and ``y_shifts_els``, (frame, patch), for frames of ``shape`` (height, width) and the ``strides`` and ``overlaps``
-    that it was given; linear between the patches' centres. CaImAn's x are rows, and its shifts are corrections."""
+    """`caiman_patches` for every pixel, (frame, yx, height, width) in px; linear between the patches' centres."""
+    return caiman_patches(x_shifts_els, y_shifts_els, shape, strides=strides, overlaps=overlaps).field(shape)
+
+
+def caiman_patches(
+    x_shifts_els: Any,
+    y_shifts_els: Any,
+    shape: tuple[int, int],
+    *,
+    strides: tuple[int, int],
+    overlaps: tuple[int, int],
+) -> PatchDisplacement:
+    """The displacement that CaImAn's piecewise-rigid ``MotionCorrect`` found: its ``x_shifts_els`` and ``y_shifts_els``, (frame, patch),
+    for frames of ``shape`` (height, width) and the ``strides`` and ``overlaps`` that it was given. CaImAn's x are rows, and its
+    shifts are corrections."""
     starts = []
     for length, stride, overlap in zip(shape, strides, overlaps):
         last = length - stride - overlap
@@ -140,16 +156,45 @@ def caiman_displacement(
         raise ValueError(
             f"shifts of shape {shifts.shape[:1] + shifts.shape[2:]} do not fit {len(rows)} × {len(cols)} patches: check strides and overlaps"
         )
-    return _patch_field(rows, cols, shifts.reshape(-1, 2, len(rows), len(cols)), shape)
+    return PatchDisplacement(shifts.reshape(-1, 2, len(rows), len(cols)), rows, cols)
 
 
-def _patch_field(
-    rows_px: list[float], cols_px: list[float], shifts_px: NDArray[np.float64], shape: tuple[int, int]
-) -> NDArray[np.float64]:
-    """Shifts (frame, yx, patch row, patch column) for every pixel."""
-    flat = np.ascontiguousarray(shifts_px, dtype=np.float64).ravel()
-    field = _core.patch_field(np.array(rows_px, float), np.array(cols_px, float), flat, shape)
-    return field.reshape(len(shifts_px), 2, *shape)
+def read_caiman_motion(
+    path: StrPath,
+    shape: tuple[int, int],
+    *,
+    strides: Optional[tuple[int, int]] = None,
+    overlaps: Optional[tuple[int, int]] = None,
+) -> Union[NDArray[np.float64], PatchDisplacement]:
+    """The motion of CaImAn's ``MotionCorrect`` from a numpy archive or an HDF5 file (as ``cnm.save(…)`` writes it, or your own) with its
+    ``x_shifts_els`` and ``y_shifts_els``, or with ``shifts_rig``.
+
+    The first two give the `PatchDisplacement` for ``Estimate(displacement=…)``, and need the ``strides`` and ``overlaps`` that CaImAn
+    had; the last gives the correction (frame, 2) for ``Estimate(shifts=…)``. Frames are of ``shape`` (height, width).
+    """
+    place = Path(path)
+    names = ("x_shifts_els", "y_shifts_els", "shifts_rig")
+    if place.suffix.lower() in (".hdf5", ".h5"):
+        try:
+            import h5py  # type: ignore[import-untyped,unused-ignore]
+        except ImportError as error:
+            raise ImportError("reading CaImAn's output needs h5py: pip install h5py") from error
+        with h5py.File(str(place), "r") as file:
+            groups = [file, *(file[name] for name in ("estimates",) if name in file)]
+            found = {name: group[name][:] for group in groups for name in names if name in group and group[name].shape}
+    else:
+        with np.load(place) as archive:
+            found = {name: archive[name] for name in names if name in archive}
+    if "x_shifts_els" in found and "y_shifts_els" in found:
+        if strides is None or overlaps is None:
+            raise ValueError(f"{place} holds shifts of patches; give strides=… and overlaps=… as CaImAn had them")
+        return caiman_patches(found["x_shifts_els"], found["y_shifts_els"], shape, strides=strides, overlaps=overlaps)
+    if "shifts_rig" in found:
+        return np.asarray(found["shifts_rig"], float)
+    raise ValueError(
+        f"{place} holds neither x_shifts_els and y_shifts_els nor shifts_rig; save MotionCorrect's with "
+        "numpy.savez(path, x_shifts_els=mc.x_shifts_els, y_shifts_els=mc.y_shifts_els)"
+    )
 
 
 def _minian_array(path: Path, name: str) -> Optional[Any]:
@@ -191,7 +236,7 @@ def read_minian(path: StrPath) -> Estimate:
 
 def read_caiman(path: StrPath) -> Estimate:
     """Reads what CaImAn's ``cnm.save(…)`` writes: footprints, traces and activity of the accepted components, or of all where
-    none were chosen. Its motion is saved elsewhere: set ``shifts`` yourself."""
+    none were chosen. Its motion is saved elsewhere: see `read_caiman_motion`."""
     try:
         import h5py  # type: ignore[import-untyped,unused-ignore]
     except ImportError as error:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from typing import Any, Literal, Optional, Union
 
 import numpy as np
 
 from . import _core
-from ._metrics import Match, Shift, _field_of, _floats, as_footprints
+from ._metrics import Floats, Match, Shift, _field_of, _floats, as_footprints
 from ._models import (
     Acquisition,
     AnyStep,
@@ -119,15 +120,40 @@ def _grid(n: int, side_um: float, depth_um: float, seed: int) -> list[tuple[floa
     return places
 
 
+class PatchDisplacement:
+    """How far the content of a film is displaced, as piecewise-rigid registration finds it: ``PatchDisplacement(shifts, rows, cols)``.
+
+    ``shifts``: displacement (dy, dx) of the content in px, rigid motion included, (frame, yx, patch row, patch column). ``rows`` and
+    ``cols``: the rows and columns that the patches are centred on (px), rising. numpy, xarray or lists.
+    """
+
+    __slots__ = ("shifts_px", "rows_px", "cols_px")
+
+    def __init__(self, shifts: Any, rows: Any, cols: Any) -> None:
+        self.shifts_px = _floats(shifts, "shifts", 4)
+        self.rows_px, self.cols_px = _floats(rows, "rows", 1), _floats(cols, "cols", 1)
+        n = (2, len(self.rows_px), len(self.cols_px))
+        if self.shifts_px.shape[1:] != n:
+            raise ValueError(f"shifts has the shape {self.shifts_px.shape}; for these rows and columns give (frame, {n[0]}, {n[1]}, {n[2]})")
+
+    def _parts(self) -> tuple[Floats, Floats, Floats]:
+        return self.rows_px, self.cols_px, self.shifts_px.ravel()
+
+    def field(self, shape: tuple[int, int]) -> Floats:
+        """The displacement of every pixel, (frame, yx, height, width), linear between the middles of the patches."""
+        return _core.patch_field(self._parts(), shape).reshape(len(self.shifts_px), 2, *shape)
+
+
 class Estimate:
     """What an analysis found: ``Estimate(A=A, C=C, S=S, shifts=shifts)``; only the footprints are needed.
 
     ``A`` (or ``footprints``): (n, height, width) arrays, scipy sparse (n, height*width), or patches. ``C`` (``traces``) and ``S``
     (``activity``): (n, frame). ``shifts``: the motion *correction* of each frame, (frame, 2) as (dy, dx): the negative of the
-    displacement. numpy or xarray.
+    displacement. ``displacement``: motion that differs over the field of view, as `PatchDisplacement`, or of every pixel as
+    (frame, yx, height, width). ``z``: the depth that is in focus in each frame, in any unit and of either sign. numpy or xarray.
     """
 
-    __slots__ = ("A", "C", "S", "shifts")
+    __slots__ = ("A", "C", "S", "shifts", "displacement", "z")
 
     def __init__(
         self,
@@ -136,6 +162,8 @@ class Estimate:
         S: Any = None,
         shifts: Any = None,
         *,
+        displacement: Any = None,
+        z: Any = None,
         footprints: Any = _NOT_GIVEN,
         traces: Any = None,
         activity: Any = None,
@@ -151,6 +179,25 @@ class Estimate:
         self.C = traces if C is None else C
         self.S = activity if S is None else S
         self.shifts = shifts
+        if displacement is not None and not isinstance(displacement, PatchDisplacement):
+            field = _floats(displacement, "displacement", 4)
+            displacement = PatchDisplacement(field, np.arange(field.shape[2]), np.arange(field.shape[3]))
+        self.displacement: Optional[PatchDisplacement] = displacement
+        self.z = z
+
+    def save(self, path: Union[str, PathLike[str]]) -> None:
+        """Writes a numpy archive (``.npz``) that ``minisim score`` reads."""
+        A = self.A
+        if hasattr(A, "toarray") or not hasattr(getattr(A, "values", A), "shape"):
+            raise TypeError("only dense footprints, (n, height, width), can be saved; make an array of them first")
+        parts = {"A": A, "C": self.C, "S": self.S, "shifts": self.shifts, "z": self.z}
+        if self.displacement is not None:
+            parts["displacement"] = self.displacement.shifts_px
+            parts["displacement_rows"] = self.displacement.rows_px
+            parts["displacement_cols"] = self.displacement.cols_px
+        # What is read by columns, such as a transposed array, would be stored so.
+        arrays: dict[str, Any] = {k: np.ascontiguousarray(getattr(v, "values", v)) for k, v in parts.items() if v is not None}
+        np.savez_compressed(str(path), **arrays)
 
     @property
     def footprints(self) -> Any:
@@ -200,13 +247,21 @@ class Report:
     """Cells in the recording."""
     n_detectable: int
     """Of those, detectable ones."""
+    endpoint_mean_px: Optional[float] = None
+    """Mean error of the displacement (px) after a constant offset, over frames and the field of view: of the estimated field, or of
+    the rigid motion where there is no field."""
+    endpoint_p95_px: Optional[float] = None
+    """95th percentile of that error (px)."""
+    axial_corr: Optional[float] = None
+    """Correlation of the estimated depth with ``axial_shift_um``, without regard to sign."""
     match_metric: str = "iou"
     """How likeness was measured."""
     footprint_shift: tuple[int, int] = (0, 0)
     """Pixels that the estimates were moved by."""
     details: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """Everything beyond the scorecard: the precision–recall curve and average precision, merges and splits, events, recall by
-    depth, SNR, neighbours and vessels with 95 % intervals, CaImAn's and Neurofinder's scores, the match."""
+    depth, SNR, neighbours and vessels with 95 % intervals, CaImAn's and Neurofinder's scores, the match, and what it costs to ignore
+    lost frames (``gaps``)."""
 
     def summary(self) -> str:
         """The scorecard in a few lines."""
@@ -226,6 +281,16 @@ class Report:
             )
         if self.shift_rmse is not None:
             lines.append(f"motion: shift_rmse={self.shift_rmse:.2f} px")
+        if self.endpoint_mean_px is not None:
+            lines.append(f"displacement: endpoint_mean_px={self.endpoint_mean_px:.2f} endpoint_p95_px={self.endpoint_p95_px:.2f}")
+        if self.axial_corr is not None:
+            lines.append(f"depth: axial_corr={self.axial_corr:.2f}")
+        gaps = self.details.get("gaps")
+        if gaps is not None and gaps["n_lost"]:
+            lines.append(
+                f"gaps: {gaps['n_lost']} of {gaps['n_exposures']} exposures lost; ignored, trace_corr={gaps['trace_corr_ignored']:.2f} and "
+                f"spikes are off by {1e3 * gaps['spike_error_ignored_s']:.1f} ms instead of {1e3 * gaps['spike_error_s']:.1f} ms"
+            )
         return "\n".join(lines)
 
 
@@ -241,7 +306,8 @@ def score(
     """Scores an estimate against the truth.
 
     Footprints are compared with those that the sensor sees (``A_observed``). Only detectable cells are asked for, unless
-    ``restrict_to_detectable`` is False. ``footprint_shift`` undoes a constant offset: ``"auto"`` reads it off the motion where both
+    ``restrict_to_detectable`` is False. Where frames were lost, traces, activity and shifts have a column for each stored frame, or one
+    for each exposure, lost ones included; ``details["gaps"]`` says what it costs to ignore the gaps. ``footprint_shift`` undoes a constant offset: ``"auto"`` reads it off the motion where both
     sides have one and finds it in the footprints where not; (dy, dx) gives it; ``None`` leaves it.
     """
     field_shape = _field_of(estimate.A) or ground_truth.fov_shape
@@ -255,6 +321,8 @@ def score(
         traces,
         activity,
         shifts,
+        None if estimate.displacement is None else estimate.displacement._parts(),
+        None if estimate.z is None else _floats(estimate.z, "z", 1),
         ground_truth._parts(),
         match_metric,
         float(match_threshold),

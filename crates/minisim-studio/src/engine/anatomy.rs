@@ -2,20 +2,24 @@
 
 use minisim::{
     Scene,
+    effects::{TimeCourse, time_courses},
     footprint::{FootprintStack, OUTLINE_SHARE, Patch},
     physics::optics::OpticalModel,
+    plan::Warp,
     spec::Spec,
     steps::{BrainMotion, PlaceNeurons, Vasculature},
 };
 use rayon::prelude::*;
 
 use super::film::StageFilm;
-use crate::messages::{Cell, SceneFacts};
+use crate::messages::{Cell, CourseFacts, DisplacementFacts, SceneFacts};
 
 /// Directions in which a cell's outline is measured.
 const DIRECTIONS: usize = 24;
 /// Points of the curves in the side view.
 const CURVE: usize = 41;
+/// Places along the longer side of the picture whose displacement is shown.
+const ARROWS: usize = 11;
 
 /// Cells, readouts and the side view of a scene, and the motion during the film that is shown.
 pub(super) fn facts(scene: &Scene, spec: &Spec, film: &StageFilm, seq: u64) -> SceneFacts {
@@ -74,10 +78,58 @@ pub(super) fn facts(scene: &Scene, spec: &Spec, film: &StageFilm, seq: u64) -> S
             .collect(),
         vessel_edge: truth.f64s("vasculature_mask").map(|mask| vessel_edge(mask, scene.canvas.fov)),
         path_px: film.path_px().filter(|_| moves).map(|px| px.iter().map(|v| round(*v, 2)).collect()),
+        displacement: displacement(film),
+        courses: courses(film),
         stages: scene.plan.stages.iter().map(|s| s.name.to_owned()).collect(),
         cells,
         warnings: scene.warnings.iter().map(Into::into).collect(),
     }
+}
+
+/// How the tissue is displaced during the film; none if it is at rest.
+fn displacement(film: &StageFilm) -> Option<DisplacementFacts> {
+    let truth = film.truth();
+    let warp = truth.warp()?;
+    if matches!(warp, Warp::Still) {
+        return None;
+    }
+    let fov = truth.planted.fov_shape;
+    let spacing = fov[0].max(fov[1]) as f64 / ARROWS as f64;
+    let axis = |n: usize| {
+        let places = (n as f64 / spacing).round().max(1.0);
+        (0..places as usize).map(move |i| (i as f64 + 0.5) * n as f64 / places - 0.5)
+    };
+    let places: Vec<[f64; 2]> = axis(fov[0]).flat_map(|y| axis(fov[1]).map(move |x| [y, x])).collect();
+    let hundredths = |px: f64| ((px * 100.0).round() / 100.0) as f32;
+    let beyond = match &warp {
+        Warp::NonRigid(deformation) => Some(
+            film.frames()
+                .flat_map(|t| {
+                    let frame = deformation.frame(fov, t);
+                    places.iter().flat_map(move |place| frame.local_px(place[0], place[1])).collect::<Vec<_>>()
+                })
+                .map(hundredths)
+                .collect(),
+        ),
+        Warp::Still | Warp::Rigid(_) => None,
+    };
+    Some(DisplacementFacts {
+        at_px: places.iter().flatten().copied().map(hundredths).collect(),
+        whole_px: film.frames().flat_map(|t| warp.shift_px(t)).map(hundredths).collect(),
+        beyond_px: beyond,
+    })
+}
+
+/// What changes over time for all cells alike, during the film.
+fn courses(film: &StageFilm) -> Vec<CourseFacts> {
+    let shown = |curve: &&[f64]| curve.get(film.frames()).map(|values| values.iter().map(|v| *v as f32).collect());
+    let facts = |course: TimeCourse<'_>| CourseFacts {
+        label: course.label,
+        unit: course.unit.to_owned(),
+        about: course.about.to_owned(),
+        curves: course.curves.iter().filter_map(shown).collect(),
+    };
+    time_courses(film.truth()).into_iter().map(facts).collect()
 }
 
 /// Distance of a cell's outline from its centre in tenths of a pixel, direction by direction from the right, clockwise on

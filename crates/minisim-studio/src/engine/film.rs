@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc, time::Instant};
 
-use minisim::{RunError, Scene, recording::Pixels, spec::Spec};
+use minisim::{GroundTruth, RunError, Scene, recording::Pixels, spec::Spec};
 use rayon::prelude::*;
 
 use super::Pending;
@@ -24,6 +24,15 @@ pub(super) fn stretch(spec: &Spec, view: &View) -> Range<usize> {
     let n = ((view.seconds.clamp(0.0, MAX_SECONDS) * fps).round() as usize).clamp(1, MAX_FRAMES).min(n_frames);
     // The conversion makes frame 0 of a negative time; a time too late shows the recording's end.
     let first = ((view.from_s * fps).round() as usize).min(n_frames - n);
+    first..first + n
+}
+
+/// The stored frames that show a stretch of the exposures, as many if there are.
+pub(super) fn stored(scene: &Scene, exposures: Range<usize>) -> Range<usize> {
+    let Some(delivery) = &scene.plan.delivery else { return exposures };
+    let n = exposures.len().min(scene.n_frames);
+    let first = delivery.exposures.partition_point(|exposure| (*exposure as usize) < exposures.start);
+    let first = first.min(scene.n_frames - n);
     first..first + n
 }
 
@@ -112,11 +121,11 @@ impl StageFilm {
     fn send_projection(&self, n: usize, scene_ms: f64, request: &Pending<'_>) -> bool {
         let scene = &self.scene;
         let sensor = &scene.spec.acquisition.image_sensor;
-        let is_counts = scene
-            .plan
-            .stages
-            .last()
-            .is_some_and(|s| s.name == "sensor" && self.stage.as_deref().is_none_or(|name| name == s.name));
+        let shown = match self.stage.as_deref() {
+            None => scene.plan.stages.last(),
+            Some(name) => scene.plan.stages.iter().find(|stage| stage.name == name),
+        };
+        let is_counts = shown.is_some_and(|stage| stage.reached.exposed);
         let max_count = is_counts.then(|| sensor.max_count());
         let n_values = (self.n_frames * self.projection.len()).max(1);
         let header = PictureHeader::Projection(ProjectionHeader {
@@ -153,8 +162,18 @@ impl StageFilm {
 
     /// Shifts of the brain during the film (down, right) px, one after the other; none without motion.
     pub(super) fn path_px(&self) -> Option<&[f64]> {
-        let shifts = self.scene.recorded().f64s("shifts")?;
-        shifts.get(2 * self.first_frame..2 * (self.first_frame + self.n_frames))
+        let frames = self.frames();
+        self.truth().f64s("shifts")?.get(2 * frames.start..2 * frames.end)
+    }
+
+    /// The frames of the recording that are shown.
+    pub(super) fn frames(&self) -> Range<usize> {
+        self.first_frame..self.first_frame + self.n_frames
+    }
+
+    /// What is true of a recording that holds these frames.
+    pub(super) fn truth(&self) -> &GroundTruth {
+        self.scene.recorded()
     }
 
     fn new(scene: &Arc<Scene>, stage: Option<&str>, first_frame: usize, keep: bool) -> Self {

@@ -6,13 +6,14 @@
 
 mod activity;
 mod anatomy;
+mod bounds;
 mod cell;
 mod film;
 
 use std::{sync::Arc, time::Instant};
 
 use minisim::{
-    Scene,
+    Bounds, Scene,
     memo::Memo,
     spec::{Report, Spec},
 };
@@ -37,6 +38,8 @@ pub(crate) struct Engine {
     later: Option<(Memo, Option<Arc<Scene>>)>,
     /// The film that is shown.
     film: Option<StageFilm>,
+    /// The scene whose bounds are known, and these.
+    bounds: Option<(Arc<Scene>, Bounds)>,
 }
 
 /// A request that is being answered.
@@ -90,6 +93,7 @@ impl Engine {
         if (request.stale)() {
             return Ok(());
         }
+        let stretch = film::stored(&film_scene, stretch);
         let kept = self.film.take();
         let Some(film) = StageFilm::show(kept, &film_scene, view, stretch, scene_ms, request) else { return Ok(()) };
         let film = self.film.insert(film);
@@ -97,7 +101,13 @@ impl Engine {
             return Ok(());
         }
         let facts = anatomy::facts(&scene, spec, film, request.seq);
-        if request.text(&Answer::Scene(facts)) && view.frames {
+        if !request.text(&Answer::Scene(facts)) {
+            return Ok(());
+        }
+        if view.bounds && !(request.stale)() {
+            request.text(&bounds::facts(&scene, &mut self.bounds, request.seq));
+        }
+        if view.frames {
             film.send_frames(request);
         }
         Ok(())

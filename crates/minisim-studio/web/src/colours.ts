@@ -28,3 +28,11 @@ export function depthColour(depth: number, low: number, high: number): string {
   const c = DEPTH[Math.round(Math.min(Math.max(t, 0), 1) * 255)]!;
   return `rgb(${c & 255} ${(c >> 8) & 255} ${(c >> 16) & 255})`;
 }
+
+/** Colour of a cell's largest transient over the noise that the best method leaves on its trace, on a logarithmic scale. */
+export function snrColour(snr: number): string {
+  const c = COLOUR_MAPS.viridis![Math.round((255 * Math.log1p(Math.min(Math.max(snr, 0), SNR_BRIGHTEST))) / Math.log1p(SNR_BRIGHTEST))]!;
+  return `rgb(${c & 255} ${(c >> 8) & 255} ${(c >> 16) & 255})`;
+}
+/** From here on all are of the brightest colour. */
+export const SNR_BRIGHTEST = 30;

@@ -1,7 +1,7 @@
 // Controls of any field, made from its schema.
 
 import { isNarrow } from "./screen";
-import { For, Index, Show, createMemo, createSignal, createUniqueId, type JSX } from "solid-js";
+import { For, Index, Show, createEffect, createMemo, createSignal, createUniqueId, type JSX } from "solid-js";
 import { get, initial, label, optional, place, type Group } from "./schema";
 import { OFF, state } from "./state";
 import type { Dict, Json, Path, Schema } from "./types";
@@ -61,6 +61,12 @@ export function NumberControl(props: {
   const hint = () => props.schema["x-ui"] ?? {};
   const whole = () => props.schema.type === "integer";
   const step = () => hint().step ?? (whole() ? 1 : 0.01);
+  let slider: HTMLInputElement | undefined;
+  // A slider cuts its value to its bounds; when these change, too, it gets the value again.
+  createEffect(() => {
+    hint();
+    if (slider) slider.value = String(props.value);
+  });
   /** What is being typed; answers of the engine do not disturb it. */
   const [draft, setDraft] = createSignal<string>();
   const take = (input: HTMLInputElement) => {
@@ -74,6 +80,7 @@ export function NumberControl(props: {
     <div class="number" classList={{ typed: hint().min === undefined }}>
       <Show when={hint().min !== undefined}>
         <input
+          ref={slider}
           type="range"
           id={props.id}
           aria-label={props.label}

@@ -31,6 +31,8 @@ export interface View {
   panel: string;
   /** Whether single frames are wanted besides the projection. */
   frames: boolean;
+  /** Whether it is wanted how well the best method could tell the cells apart. */
+  bounds: boolean;
 }
 
 /** Where to write a recording, and how. */
@@ -55,6 +57,8 @@ export type Answer =
   | ({ type: "invalid" } & Invalid)
   /** Cells, readouts and the side view. */
   | ({ type: "scene" } & SceneFacts)
+  /** How well the best method could tell the cells of that scene apart. */
+  | ({ type: "bounds" } & BoundsFacts)
   /** The activity panel. */
   | ({ type: "activity" } & ActivityFacts)
   /** The cell that was asked for. */
@@ -254,9 +258,45 @@ export interface SceneFacts {
   vessel_edge: number[] | null;
   /** Shifts of the film shown: down, right, down, right, … (px). */
   path_px: number[] | null;
+  /** How the tissue is displaced during the film shown; none if it is at rest. */
+  displacement: DisplacementFacts | null;
+  /** What changes over time for all cells alike. */
+  courses: CourseFacts[];
   stages: string[];
   cells: Cell[];
   warnings: SpecFinding[];
+}
+
+/** Displacements of some places of the picture during the film shown: to where they are seen from where they lie at rest. */
+export interface DisplacementFacts {
+  /** The places: row, column, row, column, … (px) */
+  at_px: number[];
+  /** The displacement of the picture as a whole, frame by frame: down, right, down, right, … (px) */
+  whole_px: number[];
+  /** What each place is displaced by beyond that, place by place within each frame: down, right, … (px); none where that is nothing. */
+  beyond_px: number[] | null;
+}
+
+/** Something that changes over time, during the film shown. */
+export interface CourseFacts {
+  label: string;
+  /** Empty for a number without one. */
+  unit: string;
+  /** A sentence about it. */
+  about: string;
+  /** One or several curves, of one value a frame each. */
+  curves: number[][];
+}
+
+/** How well the best method could tell the cells apart, in the first minute. */
+export interface BoundsFacts {
+  seq: number;
+  /** Cell by cell, its largest transient over the least error that its trace can have in a frame. */
+  demixing_snr: number[];
+  /** From here on a cell can be told from its neighbours. */
+  snr_needed: number;
+  /** How many can. */
+  demixable: number;
 }
 
 /** A cell in the picture. */

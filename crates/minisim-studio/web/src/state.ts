@@ -4,7 +4,7 @@ import { batch, createEffect, createMemo, createRoot, createSignal, on } from "s
 import { fromLink, toLink } from "./link";
 import { get, groups, initial, pathText, place, resolver, set, type Group } from "./schema";
 import { connect } from "./server";
-import type { ActivityFacts, CellFacts, Hello, JobFacts, RecordingCost, SceneFacts, SpecFinding, View } from "./messages";
+import type { ActivityFacts, BoundsFacts, CellFacts, Hello, JobFacts, RecordingCost, SceneFacts, SpecFinding, View } from "./messages";
 import type { Dict, Figure, Frame, Json, Path, Projection } from "./types";
 
 /** Changes of one field within this time are one step of undo (ms). */
@@ -21,13 +21,14 @@ export interface Pinned {
 export const state = createRoot(() => {
   const [hello, setHello] = createSignal<Hello>();
   const [spec, setSpec] = createSignal<Dict>({ steps: [] });
-  const [view, setView] = createSignal<View>({ stage: null, from_s: 0, seconds: 3, panel: new URLSearchParams(location.search).get("panel") ?? "anatomy", frames: false });
+  const [view, setView] = createSignal<View>({ stage: null, from_s: 0, seconds: 3, panel: new URLSearchParams(location.search).get("panel") ?? "anatomy", frames: false, bounds: false });
   const [connected, setConnected] = createSignal(true);
   const [findings, setFindings] = createSignal<SpecFinding[]>([]);
   const [warnings, setWarnings] = createSignal<SpecFinding[]>([]);
   const [cost, setCost] = createSignal<RecordingCost>();
   const [projection, setProjection] = createSignal<Projection>();
   const [scene, setScene] = createSignal<SceneFacts>();
+  const [bounds, setBounds] = createSignal<BoundsFacts>();
   const [activity, setActivity] = createSignal<ActivityFacts>();
   const [cell, setCell] = createSignal<CellFacts>();
   const [selected, setSelected] = createSignal<number>();
@@ -95,6 +96,7 @@ export const state = createRoot(() => {
       if (unit !== undefined && unit < s.placed) engine.ask({ type: "cell", unit });
       else if (unit !== undefined) select(undefined);
     },
+    bounds: (b) => b.seq === seq && setBounds(b),
     activity: (a) => a.seq === seq && setActivity(a),
     cell: (c) => c.unit === selected() && setCell(c),
     kinetics: ({ values }) => kineticsWanted?.(values),
@@ -184,7 +186,7 @@ export const state = createRoot(() => {
   );
 
   return {
-    engine, figure, hello, spec, view, setView, connected, findings, warnings, cost, projection, scene, activity, cell, selected, select,
+    engine, figure, hello, spec, view, setView, connected, findings, warnings, cost, projection, scene, bounds, activity, cell, selected, select,
     jobs, message, setMessage, pinned, setPinned, busy, latency, frames, frameCount, resolve, allGroups, schema,
     change,
     canUndo: () => past().length > 0,

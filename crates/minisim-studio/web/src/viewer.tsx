@@ -1,7 +1,9 @@
 // The picture: projection or film, overlays, contrast, and a pinned copy beside it.
 
 import { For, Show, batch, createEffect, createMemo, createSignal, on, onCleanup } from "solid-js";
-import { COLOUR_MAPS, depthColour } from "./colours";
+import { drawArrows, enlargement, type Arrows } from "./arrows";
+import { COLOUR_MAPS, SNR_BRIGHTEST, depthColour, snrColour } from "./colours";
+import { Courses } from "./courses";
 import { screen, watchSize } from "./screen";
 import { state } from "./state";
 import type { Cell } from "./messages";
@@ -13,6 +15,9 @@ const [colours, setColours] = createSignal("GCaMP");
 const [percentiles, setPercentiles] = createSignal<[number, number]>([2, 99.7]);
 const [adc, setAdc] = createSignal(false);
 const [overlays, setOverlays] = createSignal({ outlines: false, vessels: false, path: false });
+const [arrows, setArrows] = createSignal<Arrows>("off");
+/** Whether cells are coloured by how well the best method could tell them apart, not by their depth. */
+const [demixing, setDemixing] = createSignal(false);
 const [film, setFilm] = createSignal(false);
 const [playing, setPlaying] = createSignal(false);
 const [time, setTime] = createSignal(0);
@@ -36,6 +41,15 @@ function show(from_s: number) {
   batch(() => {
     setTime(0);
     state.setView((v) => ({ ...v, from_s: within }));
+  });
+}
+
+/** Shows one frame of the film. */
+function seek(t: number) {
+  batch(() => {
+    setPlaying(false);
+    setFilm(true);
+    setTime(t);
   });
 }
 
@@ -72,6 +86,9 @@ function range(p: Projection): [number, number] {
   return high > low ? [low, high] : [low, low + 1];
 }
 
+/** Values whose colours make the legend, evenly along its logarithmic scale. */
+const LEGEND = Array.from({ length: 12 }, (_, i) => Math.expm1((Math.log1p(SNR_BRIGHTEST) * i) / 11));
+
 export function Viewer() {
   let base!: HTMLCanvasElement;
   let over!: HTMLCanvasElement;
@@ -102,6 +119,14 @@ export function Viewer() {
     paint(pinnedCanvas, p.shape, (i) => p.data[i]!, low, high);
   });
 
+  // The bounds take a moment, so they come only if they are looked at.
+  createEffect(on(demixing, (yes) => state.setView((v) => ({ ...v, bounds: yes })), { defer: true }));
+  /** The bounds of the scene that is shown, once they have come. */
+  const told = () => {
+    const [b, s] = [state.bounds(), state.scene()];
+    return demixing() && b && s && b.seq === s.seq ? b : undefined;
+  };
+
   // Film on asks for frames; the projection alone does not.
   createEffect(on(film, (yes) => state.setView((v) => ({ ...v, frames: yes })), { defer: true }));
 
@@ -114,6 +139,10 @@ export function Viewer() {
   });
   onCleanup(() => clearInterval(timer));
 
+  const enlarged = createMemo(() => {
+    const d = state.scene()?.displacement;
+    return d && arrows() !== "off" ? enlargement(d, arrows()) : undefined;
+  });
   const drawOver = () => {
     const on = screen(over);
     const s = state.scene();
@@ -137,13 +166,15 @@ export function Viewer() {
       g.closePath();
     };
     if (outlines) {
-      for (const c of s.cells) {
+      const b = told();
+      s.cells.forEach((c, unit) => {
+        const snr = b?.demixing_snr[unit];
         g.lineWidth = c.in_focus ? 1.4 : 0.9;
-        g.setLineDash(c.detectable ? [] : [2, 3]);
-        g.strokeStyle = depthColour(c.depth_um, low, high);
+        g.setLineDash((snr === undefined ? c.detectable : snr >= b!.snr_needed) ? [] : [2, 3]);
+        g.strokeStyle = snr === undefined ? depthColour(c.depth_um, low, high) : snrColour(snr);
         ring(c);
         g.stroke();
-      }
+      });
       g.setLineDash([]);
     }
     const marked = [state.selected(), hover()?.unit];
@@ -172,6 +203,7 @@ export function Viewer() {
         g.fill();
       }
     }
+    if (enlarged() && s.displacement) drawArrows(on, s.displacement, arrows(), enlarged()!, time(), scale, s.pixel_um);
     // A scale bar of a round length, about a sixth of the picture.
     const lengths = [10, 20, 50, 100, 200, 500, 1000, 2000];
     const wanted = (shape()[1] * s.pixel_um) / 6;
@@ -245,6 +277,28 @@ export function Viewer() {
               </label>
             )}
           </For>
+          <Show when={state.scene()?.displacement}>
+            {(d) => (
+              <select aria-label="Arrows of the displacement" title="How the tissue is displaced in the frame shown, enlarged" value={arrows()} onChange={(e) => setArrows(e.currentTarget.value as Arrows)}>
+                <option value="off">No arrows</option>
+                <option value="all">Displacement</option>
+                <Show when={d().beyond_px}>
+                  <option value="beyond">Bending only</option>
+                </Show>
+              </select>
+            )}
+          </Show>
+          <label title="Colour the cells by what the best method could tell of each: its largest transient over the least error of its trace among its neighbours">
+            <input
+              type="checkbox"
+              checked={demixing()}
+              onChange={(e) => {
+                setDemixing(e.currentTarget.checked);
+                if (e.currentTarget.checked) setOverlays((o) => ({ ...o, outlines: true }));
+              }}
+            />
+            Demixing SNR
+          </label>
         </fieldset>
         <span class="spring" />
         <button type="button" class="quiet" disabled={!state.projection()} title="Keep this picture to compare with" onClick={() => (state.setPinned({ projection: state.projection()!, spec: state.spec() }), setCompare("beside"))}>
@@ -297,11 +351,24 @@ export function Viewer() {
                   cell {h().unit} · {h().c.depth_um.toFixed(0)} µm deep
                   <Show when={h().c.snr !== null}> · SNR {h().c.snr!.toFixed(1)}</Show>
                   <br />
+                  <Show when={told()?.demixing_snr[h().unit] !== undefined}>
+                    demixing SNR {told()!.demixing_snr[h().unit]!.toFixed(1)}
+                    <br />
+                  </Show>
                   {h().c.detectable ? "detectable" : "not detectable"}, {h().c.in_focus ? "in focus" : "out of focus"}
                 </div>
               )}
             </Show>
           </div>
+          <Show when={told()}>
+            {(b) => (
+              <figcaption class="legend">
+                demixing SNR 0
+                <span class="ramp" style={{ background: `linear-gradient(90deg, ${LEGEND.map((snr) => snrColour(snr)).join(", ")})` }} />
+                {SNR_BRIGHTEST} and more; {b().demixable} of {b().demixing_snr.length} cells reach {b().snr_needed}, the others are dashed
+              </figcaption>
+            )}
+          </Show>
           <Show when={compare() === "beside" && state.pinned()}>
             <figcaption>B, now</figcaption>
           </Show>
@@ -345,6 +412,7 @@ export function Viewer() {
           <input type="checkbox" checked={adc()} onChange={(e) => setAdc(e.currentTarget.checked)} /> true counts
         </label>
       </div>
+      <Courses time={time()} film={film()} seek={seek} />
     </section>
   );
 }

@@ -179,6 +179,10 @@ const steps = {
     }
     assert.match(await page.textContent(".inspector"), /(Detectable|Not detectable): its largest transient/);
     await page.click(".inspector >> text=Close");
+    await page.check(".toggles label:has-text('Demixing') input");
+    await page.waitForSelector("figcaption.legend");
+    assert.match(await page.textContent("figcaption.legend"), /demixing SNR 0.*\d+ of \d+ cells reach 3/);
+    await page.uncheck(".toggles label:has-text('Demixing') input");
     await page.uncheck(".toggles label:has-text('Cells') input");
   },
 
@@ -222,6 +226,55 @@ const steps = {
     await page.waitForTimeout(100);
     await settled(page);
     assert.equal(await pixels(page), before);
+  },
+
+  async "time courses under the film seek, and arrows tell how the tissue is displaced"(page) {
+    const groups = ["AxialMotion", "TissueDeformation", "Led", "Haemodynamics"];
+    for (const group of groups) {
+      await page.click(`[data-group=${group}] summary .switch`);
+      await page.waitForTimeout(100);
+      await settled(page);
+    }
+    for (const [label, unit] of [["Axial motion", "µm"], ["Rotation", "rad"], ["Lamp", ""], ["Blood", ""]]) {
+      await page.waitForSelector(`.courses figure:has(strong:text-is("${label}"))`);
+      assert.equal(await page.textContent(`.courses figure:has(strong:text-is("${label}")) figcaption span`), unit);
+    }
+    const depth = '.courses figure:has(strong:text-is("Axial motion"))';
+    const without = await pixels(page, `${depth} canvas`);
+    // A click shows the frame that it points at, beyond the labels at the left.
+    const box = await (await page.$(`${depth} canvas`)).boundingBox();
+    await page.mouse.click(box.x + 48 + 0.75 * (box.width - 50), box.y + 20);
+    await page.waitForSelector(".scrub");
+    const [frame, n] = await page.$eval(".scrub", (e) => [Number(e.value), Number(e.max) + 1]);
+    assert(Math.abs(frame - 0.75 * n) <= 2, `frame ${frame} of ${n}`);
+    assert.notEqual(await pixels(page, `${depth} canvas`), without, "the frame is marked");
+    assert.match(await page.textContent(`${depth} figcaption span`), /^-?[\d.]+ µm$/);
+    await page.focus(`${depth} canvas`);
+    await page.keyboard.press("ArrowLeft");
+    assert.equal(await page.$eval(".scrub", (e) => Number(e.value)), frame - 1);
+    assert.equal(await page.getAttribute(`${depth} canvas`, "aria-valuenow"), String(frame - 1));
+
+    const arrows = "select[aria-label='Arrows of the displacement']";
+    const seen = [await pixels(page, "canvas.over")];
+    for (const which of ["all", "beyond"]) {
+      await page.selectOption(arrows, which);
+      await page.waitForTimeout(100);
+      seen.push(await pixels(page, "canvas.over"));
+      await page.keyboard.press("Escape");
+    }
+    await page.focus(`${depth} canvas`);
+    await page.keyboard.press("Home");
+    await page.waitForTimeout(100);
+    seen.push(await pixels(page, "canvas.over"));
+    assert.equal(new Set(seen).size, 4, "arrows differ between settings, and move with the frame");
+    await page.selectOption(arrows, "off");
+    await page.click("text=Max projection");
+    for (const _ of groups) {
+      await page.click("text=Undo");
+      await page.waitForTimeout(100);
+      await settled(page);
+    }
+    await page.waitForFunction(() => !document.querySelector('.courses strong')?.textContent.includes("Axial"));
   },
 
   async "two settings side by side, and by wipe"(page) {
@@ -330,6 +383,9 @@ const steps = {
       await settledTour();
       assert((await page.$$(".panels figure")).length >= 2, titles[i]);
       assert((await page.$$(".numbers .fact")).length >= 3, titles[i]);
+      for (const [slider, number] of await page.$$eval(".knobs .number", (all) => all.map((e) => [...e.querySelectorAll("input")].map((input) => Number(input.value))))) {
+        assert(Math.abs(slider - number) < 1e-9, `${titles[i]}: a slider stands at ${slider}, not at ${number}`);
+      }
     }
     await page.click(".chapter >> nth=0");
     await settledTour();
@@ -348,6 +404,44 @@ const steps = {
     assert(await page.isVisible(".question p"));
   },
 };
+
+/** The virtual Miniscope: its page shows a film that goes on. */
+async function virtualScope() {
+  const scope = spawn(program, ["stream", "--loop", "--json"], { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    const about = await new Promise((found, lost) => {
+      let text = "";
+      scope.stdout.on("data", (data) => {
+        text += data;
+        if (text.trimEnd().endsWith("}")) found(JSON.parse(text));
+      });
+      scope.on("exit", () => lost(new Error(`the virtual Miniscope ended: ${text}`)));
+    });
+    for (const colorScheme of ["light", "dark"]) {
+      const page = await open({ colorScheme });
+      // A film never ends to load.
+      await page.goto(about.url, { waitUntil: "commit" });
+      await page.waitForFunction(() => document.querySelector("img")?.naturalWidth > 0);
+      assert.deepEqual(await page.$eval("img", (i) => [i.naturalHeight, i.naturalWidth]), [about.height, about.width]);
+      const shown = () => page.locator("img").screenshot();
+      const first = await shown();
+      let later = await shown();
+      for (let i = 0; i < 100 && later.equals(first); i++) {
+        await page.waitForTimeout(50);
+        later = await shown();
+      }
+      assert(!later.equals(first), "the film goes on");
+      assert((await page.textContent("pre >> nth=1")).includes(about.frames_url));
+      if (shots) {
+        mkdirSync(shots, { recursive: true });
+        await page.screenshot({ path: join(shots, `scope-${colorScheme}.png`) });
+      }
+      await page.close();
+    }
+  } finally {
+    scope.kill();
+  }
+}
 
 /** From a key press to the new picture, in both presets of the Miniscope V4 (ms). */
 async function latency() {
@@ -425,6 +519,16 @@ try {
     }
   }
   await page.close();
+  if (!onlyLatency) {
+    try {
+      await virtualScope();
+      passed += 1;
+      console.log("ok    the virtual Miniscope shows a film that goes on");
+    } catch (error) {
+      failed += 1;
+      console.log(`FAIL  the virtual Miniscope shows a film that goes on\n      ${error.message}`);
+    }
+  }
   if (complaints.length > 0) {
     failed += 1;
     console.log(`FAIL  the console is silent\n      ${complaints.join("\n      ")}`);

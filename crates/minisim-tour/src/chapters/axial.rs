@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     figure::{Chapter, Figure, Knob, Panel, Plot, Quantity, Series},
-    film::{FPS, SceneFilm, field},
+    film::{FPS, SceneFilm, field, over_time},
 };
 
 pub(super) const CHAPTER: Chapter = Chapter {
@@ -15,8 +15,8 @@ pub(super) const CHAPTER: Chapter = Chapter {
            No image registration sees it: cells stay where they are and come into focus and leave it. What dims a cell is its blur, so \
            a still cell seems to blink, and a sharp lens with a shallow focus makes it worse.",
     question: "Which cell suffers most from a shift of 5 µm: one in the focal plane, or one 30 µm below it?",
-    answer: "The one below, relative to its light: its blur grows with the distance squared, so its slope is steepest away from the plane, \
-             where shifts to either side brighten and dim it. In the plane the blur is at its minimum, and small shifts change it little.",
+    answer: "The one below. In the plane the blur is at its least, and a small shift to either side hardly changes it. Away from the plane \
+             every micrometre counts: a shift towards the cell sharpens and brightens it, one away from it blurs and dims it.",
     knobs: &[
         Knob { label: "Stride", unit: "µm", min: 0.0, max: 10.0, step: 0.5, start: 4.0 },
         Knob { label: "Steady drift", unit: "µm/min", min: -60.0, max: 60.0, step: 5.0, start: 0.0 },
@@ -27,6 +27,8 @@ pub(super) const CHAPTER: Chapter = Chapter {
 
 /// Depth of the focal plane at rest (µm).
 const FOCUS_UM: f64 = 60.0;
+/// Length of the film's beginning whose strides are shown (s).
+const CLOSE_S: f64 = 2.0;
 
 fn draw(knobs: &[f64]) -> Result<Figure, Report> {
     let &[stride, drift, below] = knobs else { return Ok(Figure::empty()) };
@@ -59,19 +61,20 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
     let left = still.image("At rest", sharp);
     let right =
         moving.image("In the frame of the largest shift", moving.frame(farthest, None)).between(left.low, left.high);
-    let over_time =
-        |values: &[f64]| -> Vec<[f64; 2]> { values.iter().enumerate().map(|(t, v)| [t as f64 / FPS, *v]).collect() };
+    // A few strides: more could not be told apart.
+    let close = ((CLOSE_S * FPS) as usize).min(shifts.len());
+    let first = |values: &[f64]| over_time(&values[..close.min(values.len())], FPS).collect::<Vec<_>>();
     Ok(Figure {
         panels: vec![
             Panel::Image(left),
             Panel::Image(right),
             Panel::Plot(Plot {
-                title: "Where the focus is, and what a steady cell seems to do".into(),
+                title: format!("Focus and a steady cell in the first {CLOSE_S:.0} s"),
                 x: "time (s)".into(),
-                y: "shift (µm), change of brightness (%)".into(),
+                y: "shift (µm), change (%)".into(),
                 series: vec![
-                    Series::new("focus, into the tissue", over_time(&shifts)),
-                    Series::new("brightest pixel", over_time(&change)),
+                    Series::new("focus, into the tissue (µm)", first(&shifts)),
+                    Series::new("brightest pixel (%)", first(&change)),
                 ],
             }),
         ],

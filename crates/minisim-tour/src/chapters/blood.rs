@@ -65,7 +65,9 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
     Ok(Figure {
         panels: vec![
             Panel::Image(film.image("The field, blood as on average", rest)),
-            Panel::Image(film.image("Light that the blood takes at its fullest (%)", at_fullest).between(0.0, top)),
+            Panel::Image(
+                film.image(format!("Light it takes at its fullest; white: {top:.1} %"), at_fullest).between(0.0, top),
+            ),
             Panel::Plot(Plot {
                 title: "Brightness of the field, and width of the vessels".into(),
                 x: "time (s)".into(),

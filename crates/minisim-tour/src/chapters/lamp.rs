@@ -15,8 +15,8 @@ pub(super) const CHAPTER: Chapter = Chapter {
     name: "lamp",
     title: "The lamp",
     text: "All light of the film begins with the LED. It dims while it warms up, and its supply may make it flicker. The camera adds \
-           up the light of each exposure, so fast flicker is averaged away, unless it is no multiple of the frame rate: then a rest of \
-           it comes back as a slow wave. Every cell follows, active or silent.",
+           up the light of each exposure, so flicker at a multiple of the frame rate is averaged away. Of any other fast flicker a rest \
+           is left, which looks slower than it is. Every cell follows, active or silent.",
     question: "A lamp at the mains flickers 100 times a second. At which frame rates do you see nothing of it? What does 30 frames a \
                second make of it?",
     answer: "At 20, 25 or 50 an exposure holds whole periods and nothing is left. At 30 it holds three and a third: a tenth of the \
@@ -31,9 +31,10 @@ pub(super) const CHAPTER: Chapter = Chapter {
     draw,
 };
 
-/// Length of the session (s), and of the part that is shown closely.
+/// Length of the session (s), of the beginning that shows the flicker, and of that in which a cell is seen.
 const SESSION_S: f64 = 300.0;
-const CLOSE_S: f64 = 5.0;
+const CLOSE_S: f64 = 2.0;
+const CELL_S: f64 = 5.0;
 
 fn draw(knobs: &[f64]) -> Result<Figure, Report> {
     let &[loss, tau_s, depth, flicker_hz, fps] = knobs else { return Ok(Figure::empty()) };
@@ -59,34 +60,37 @@ fn draw(knobs: &[f64]) -> Result<Figure, Report> {
     };
     let square = power.iter().zip(&steady).map(|(p, s)| (p / s - 1.0) * (p / s - 1.0)).sum::<f64>();
     let left = (2.0 * square / n.max(1) as f64).sqrt();
-    let close = ((CLOSE_S * fps) as usize).min(n);
     let calcium = if film.truth.n_units() > 0 { film.c(0) } else { &[] };
     let lit: Vec<f64> = calcium.iter().zip(power).map(|(c, p)| c * p).collect();
     let percent = |values: &[f64]| values.iter().map(|p| 100.0 * p).collect::<Vec<f64>>();
-    let stride = (n / 1200).max(1);
-    let minutes = percent(power).into_iter().enumerate().step_by(stride).map(|(t, p)| [t as f64 / fps / 60.0, p]);
-    let shown = |values: &[f64]| over_time(&values[..close.min(values.len())], fps).collect::<Vec<_>>();
+    // Drawn frame by frame, the flicker of a session would be a solid band.
+    let second = (fps as usize).max(1);
+    let means = power.chunks_exact(second).map(|p| 100.0 * p.iter().sum::<f64>() / second as f64);
+    let minutes = means.enumerate().map(|(i, p)| [(i as f64 + 0.5) * second as f64 / fps / 60.0, p]);
+    let first = |seconds: f64, values: &[f64]| {
+        over_time(&values[..((seconds * fps) as usize).min(values.len())], fps).collect::<Vec<_>>()
+    };
     Ok(Figure {
         panels: vec![
             Panel::Plot(Plot {
-                title: "Power of the lamp".into(),
+                title: "Power of the lamp over the session".into(),
                 x: "time (min)".into(),
                 y: "% of the start".into(),
-                series: vec![Series::new("power", minutes)],
+                series: vec![Series::new("mean of each second", minutes)],
             }),
             Panel::Plot(Plot {
                 title: format!("The first {CLOSE_S:.0} seconds"),
                 x: "time (s)".into(),
                 y: "% of the start".into(),
-                series: vec![Series::new("power", shown(&percent(power)))],
+                series: vec![Series::new("each exposure", first(CLOSE_S, &percent(power)))],
             }),
             Panel::Plot(Plot {
-                title: "A cell in these seconds".into(),
+                title: format!("A cell in the first {CELL_S:.0} seconds"),
                 x: "time (s)".into(),
                 y: "fluorescence units".into(),
                 series: vec![
-                    Series::new("its calcium", shown(calcium)),
-                    Series::new("the light it emits", shown(&lit)),
+                    Series::new("its calcium", first(CELL_S, calcium)),
+                    Series::new("the light it emits", first(CELL_S, &lit)),
                 ],
             }),
         ],

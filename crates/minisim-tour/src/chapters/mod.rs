@@ -3,8 +3,10 @@
 mod axial;
 mod background;
 mod bending;
+mod best;
 mod bleaching;
 mod blood;
+mod cable;
 mod crosstalk;
 mod delta_f;
 mod depth;
@@ -33,6 +35,8 @@ pub const CHAPTERS: &[Chapter] = &[
     lamp::CHAPTER,
     sensor::CHAPTER,
     pixel::CHAPTER,
+    cable::CHAPTER,
+    best::CHAPTER,
     together::CHAPTER,
     bleaching::CHAPTER,
     delta_f::CHAPTER,

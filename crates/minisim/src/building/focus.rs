@@ -97,7 +97,7 @@ impl Builder<'_> {
             let patches: Vec<Vec<Patch>> = spread.par_iter().zip(&cells).enumerate().map(blurred).collect();
             (Arc::clone(planted), Arc::new(patches.concat()))
         });
-        Some(Emitters::new(Arc::clone(&made.1), Arc::new(Refocused::new(timeline, shift_um, cells))))
+        Some(Emitters::refocused(Arc::clone(&made.1), Refocused::new(timeline, shift_um, cells)))
     }
 
     /// Fixes the focal plane, for all who ask later and for the ground truth.

@@ -2,8 +2,8 @@
 
 use super::arithmetic::between;
 use crate::{
-    level::{Ints, Kernel, Level, Wide},
-    plan::Displacement,
+    level::{Ints, Kernel, Level, Mask, Wide},
+    plan::{Curve, Displacement, Stretch},
 };
 
 /// Pixels that are worked on before any is stored; no level's vectors are wider.
@@ -43,54 +43,29 @@ impl<'a> Canvas<'a> {
         [self.pixel(row, col), self.pixel(row, right), self.pixel(below, col), self.pixel(below, right)]
     }
 
-    /// `N` pixels of as many rows as are asked for, from a place on; `None` unless all are on the canvas.
+    /// `n` pixels of three rows, from a place on; `None` unless all are on the canvas.
     #[inline(always)]
-    fn window<const ROWS: usize, const N: usize>(&self, row: i64, col: i64) -> Option<[&'a [f32; N]; ROWS]> {
-        let last = self.start(row.checked_add(ROWS as i64 - 1)?)?;
-        let (first, col) = (self.start(row)?, usize::try_from(col).ok()?);
-        if col + N > self.shape[1] || last + col + N > self.pixels.len() {
+    fn window(&self, row: i64, col: i64, n: usize) -> Option<[&'a [f32]; 3]> {
+        let (first, last) = (self.start(row)?, self.start(row.checked_add(2)?)?);
+        let col = usize::try_from(col).ok()?;
+        if col + n > self.shape[1] || last + col + n > self.pixels.len() {
             return None;
         }
-        let mut rows = [&[0.0; N]; ROWS];
-        for (r, line) in rows.iter_mut().enumerate() {
-            *line = self.pixels[first + r * self.stride + col..].first_chunk()?;
-        }
-        Some(rows)
+        let [above, middle, under] = [first + col, first + col + self.stride, last + col];
+        Some([&self.pixels[above..above + n], &self.pixels[middle..middle + n], &self.pixels[under..under + n]])
     }
 
-    /// The [`corners`](Self::corners) of the first `n` pixels of a group, which lie at `place` and one after the other, displaced
-    /// by `rows` and `cols`, which are signed numbers. Displacements hardly differ between neighbours, so that mostly all come
-    /// from three rows, and from where these are moved by at most one pixel more.
-    #[inline(always)]
-    fn group(&self, [row, col]: [i64; 2], rows: &[u32; PIXELS], cols: &[u32; PIXELS], n: usize) -> [[f32; PIXELS]; 4] {
-        let least = |words: &[u32; PIXELS]| words.iter().fold(i32::MAX, |least, word| least.min(*word as i32));
-        let most = |words: &[u32; PIXELS]| words.iter().fold(i32::MIN, |most, word| most.max(*word as i32));
-        let from = [least(rows), least(cols)];
-        let spread = [most(rows).wrapping_sub(from[0]), most(cols).wrapping_sub(from[1])];
+    /// The [`corners`](Self::corners) of pixels that lie at `place` and one after the other, displaced by `rows` and `cols`,
+    /// which are signed numbers.
+    #[inline(never)]
+    fn scattered(&self, [row, col]: [i64; 2], rows: &[u32], cols: &[u32]) -> [[f32; PIXELS]; 4] {
         let mut corners = [[0.0; PIXELS]; 4];
-        if (0..=1).contains(&spread[0]) && (0..=1).contains(&spread[1]) {
-            let place = [row.saturating_add(i64::from(from[0])), col.saturating_add(i64::from(from[1]))];
-            if let Some(window) = self.window::<3, { PIXELS + 2 }>(place[0], place[1]) {
-                for i in 0..PIXELS {
-                    let (lower, right) = (rows[i] as i32 != from[0], cols[i] as i32 != from[1]);
-                    let across = |line: &[f32; PIXELS + 2], k: usize| {
-                        let (here, next) = (line[i + k], line[i + k + 1]);
-                        if right { next } else { here }
-                    };
-                    let [a, b, c] = window.map(|line| [across(line, 0), across(line, 1)]);
-                    for k in 0..2 {
-                        corners[k][i] = if lower { b[k] } else { a[k] };
-                        corners[2 + k][i] = if lower { c[k] } else { b[k] };
-                    }
-                }
-                return corners;
+        for (i, (down, right)) in rows.iter().zip(cols).enumerate() {
+            let row = row.saturating_add(i64::from(*down as i32));
+            let col = col.saturating_add(i as i64 + i64::from(*right as i32));
+            for (corners, corner) in corners.iter_mut().zip(self.corners(row, col)) {
+                corners[i] = corner;
             }
-        }
-        for i in 0..n {
-            let row = row.saturating_add(i64::from(rows[i] as i32));
-            let col = col.saturating_add(i as i64 + i64::from(cols[i] as i32));
-            let [a, b, c, d] = self.corners(row, col);
-            (corners[0][i], corners[1][i], corners[2][i], corners[3][i]) = (a, b, c, d);
         }
         corners
     }
@@ -103,13 +78,19 @@ pub struct Bent {
     start: [i64; 2],
     part: [f32; 2],
     displacement: Displacement,
+    stretches: Vec<Stretch>,
     /// See [`Bent::rows`].
     rows: [i64; 2],
 }
 
-/// The displacements of a row of the field of view, (dy, dx) px.
+/// Scratch for the displacements of a row of the field of view.
 #[derive(Debug, Default)]
-pub struct RowDisplacements([Vec<f32>; 2]);
+pub struct RowDisplacements {
+    nodes: Vec<[f64; 2]>,
+    curves: Vec<[Curve; 2]>,
+    /// (dy, dx) px, with room for a register more than the row.
+    px: [Vec<f32>; 2],
+}
 
 impl Bent {
     /// The centred `fov` (height, width) of a `canvas` whose content is displaced.
@@ -124,7 +105,8 @@ impl Bent {
         // Pixels are displaced in single precision.
         let [least, most] = displacement.local_range_px().map(|[dy, _]| f64::from(below) - dy);
         let rows = [(most - 1e-3).floor(), (least + 1e-3).floor() + 1.0].map(|row| top.saturating_add(row as i64));
-        Self { start: [top, left], part: [below, right], displacement, rows }
+        let stretches = displacement.stretches(fov[1]);
+        Self { start: [top, left], part: [below, right], displacement, stretches, rows }
     }
 
     /// The first and the last canvas row that any pixel of row 0 of the field of view could come from; for row `r`, those `r`
@@ -147,8 +129,8 @@ impl Bent {
         displacements: &mut RowDisplacements,
         line: &mut [f32],
     ) {
-        for axis in &mut displacements.0 {
-            axis.resize(line.len().next_multiple_of(PIXELS), 0.0);
+        for axis in &mut displacements.px {
+            axis.resize(line.len().next_multiple_of(PIXELS) + PIXELS, 0.0);
         }
         level.run(Row { bent: self, r, canvas, displacements, line });
     }
@@ -167,34 +149,111 @@ impl Kernel for Row<'_> {
 
     #[inline(always)]
     fn run<V: Wide>(self, token: V::Token) {
-        let Self { bent, r, canvas, displacements: RowDisplacements([dy, dx]), line } = self;
-        let n = line.len();
-        bent.displacement.local_row(r as f64, [&mut dy[..n], &mut dx[..n]]);
-        let row = bent.start[0].saturating_add(r as i64);
-        let part = bent.part.map(|part| V::splat(token, part));
-        for (group, line) in line.chunks_mut(PIXELS).enumerate() {
-            let first = group * PIXELS;
-            let (mut rows, mut cols) = ([0_u32; PIXELS], [0_u32; PIXELS]);
-            let (mut below, mut right) = ([0.0; PIXELS], [0.0; PIXELS]);
-            for at in (0..PIXELS).step_by(V::LANES) {
-                let (whole, rest) = floor(part[0].sub(V::load(token, &dy[first + at..])));
-                whole.store(&mut rows[at..]);
-                rest.store(&mut below[at..]);
-                let (whole, rest) = floor(part[1].sub(V::load(token, &dx[first + at..])));
-                whole.store(&mut cols[at..]);
-                rest.store(&mut right[at..]);
+        let Self { bent, r, canvas, displacements: RowDisplacements { nodes, curves, px: [dy, dx] }, line } = self;
+        bent.displacement.curves(r as f64, &bent.stretches, nodes, curves);
+        displace::<V>(token, bent.displacement.cells_per_px(), &bent.stretches, curves, [&mut *dy, &mut *dx]);
+        let ([top, left], part) = (bent.start, bent.part);
+        let row = top.saturating_add(r as i64);
+        let part = [V::splat(token, part[0]), V::splat(token, part[1])];
+        let (n, mut first) = (line.len(), 0);
+        while first < n {
+            let (down, below) = floor(part[0].sub(V::load(token, &dy[first..])));
+            let (across, right) = floor(part[1].sub(V::load(token, &dx[first..])));
+            let place = [row, left.saturating_add(first as i64)];
+            let light = match canvas.near::<V>(token, place, [down, across], [below, right]) {
+                Some(light) => light,
+                None => {
+                    let (mut rows, mut cols) = ([0; PIXELS], [0; PIXELS]);
+                    down.store(&mut rows);
+                    across.store(&mut cols);
+                    let n = (n - first).min(V::LANES);
+                    let [a, b, c, d] = &canvas.scattered(place, &rows[..n], &cols[..n]);
+                    let left = between(V::load(token, a), V::load(token, c), below);
+                    between(left, between(V::load(token, b), V::load(token, d), below), right)
+                }
+            };
+            if first + V::LANES <= n {
+                light.store(&mut line[first..]);
+            } else {
+                let mut rest = [0.0; PIXELS];
+                light.store(&mut rest);
+                line[first..].copy_from_slice(&rest[..n - first]);
             }
-            let col = bent.start[1].saturating_add(first as i64);
-            let corners = canvas.group([row, col], &rows, &cols, line.len());
-            let mut light = [0.0; PIXELS];
-            for at in (0..PIXELS).step_by(V::LANES) {
-                let [a, b, c, d] = [0, 1, 2, 3].map(|k: usize| V::load(token, &corners[k][at..]));
-                let (below, right) = (V::load(token, &below[at..]), V::load(token, &right[at..]));
-                between(between(a, c, below), between(b, d, below), right).store(&mut light[at..]);
-            }
-            line.copy_from_slice(&light[..line.len()]);
+            first += V::LANES;
         }
     }
+}
+
+impl Canvas<'_> {
+    /// The light between the [`corners`](Self::corners) of pixels that lie at a place and one after the other, displaced by
+    /// `whole` and `part` of a pixel. Displacements hardly differ between neighbours, so that mostly all come from three rows, and
+    /// from where these are moved by at most one pixel more; `None` if these do not.
+    #[inline(always)]
+    fn near<V: Wide>(
+        &self,
+        token: V::Token,
+        [row, col]: [i64; 2],
+        whole: [V::Ints; 2],
+        [below, right]: [V; 2],
+    ) -> Option<V> {
+        let (down, lower) = one_more::<V>(token, whole[0])?;
+        let (across, farther) = one_more::<V>(token, whole[1])?;
+        let [above, middle, under] = self.window(row.saturating_add(down), col.saturating_add(across), V::LANES + 2)?;
+        let mut columns = [V::splat(token, 0.0); 3];
+        for (k, column) in columns.iter_mut().enumerate() {
+            let [a, b, c] = [V::load(token, &above[k..]), V::load(token, &middle[k..]), V::load(token, &under[k..])];
+            *column = between(b.select(lower, a), c.select(lower, b), below);
+        }
+        let [a, b, c] = columns;
+        Some(between(b.select(farther, a), c.select(farther, b), right))
+    }
+}
+
+/// If signed numbers are no more than one apart, the least of them, and where there is one more. (They change so smoothly that the
+/// first or the last one mostly is the least.)
+#[inline(always)]
+fn one_more<V: Wide>(token: V::Token, numbers: V::Ints) -> Option<(i64, <V::Ints as Ints>::Mask)> {
+    let mut words = [0; PIXELS];
+    numbers.store(&mut words);
+    let least = (words[0] as i32).min(words[V::LANES - 1] as i32);
+    let same = <V::Ints as Ints>::splat(token, least as u32);
+    let more = <V::Ints as Ints>::splat(token, least.wrapping_add(1) as u32);
+    let above = numbers.greater(same);
+    let far = numbers.greater(more).or(same.greater(numbers));
+    (!far.any()).then_some((i64::from(least), above))
+}
+
+/// Writes the displacements of a row, (dy, dx) px. A stretch's last register reaches into the next one, which is written after it.
+#[inline(always)]
+fn displace<V: Wide>(
+    token: V::Token,
+    cells_per_px: f32,
+    stretches: &[Stretch],
+    curves: &[[Curve; 2]],
+    [dy, dx]: [&mut [f32]; 2],
+) {
+    const COUNT: [f32; PIXELS] = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
+    let (count, cells_per_px) = (V::load(token, &COUNT), V::splat(token, cells_per_px));
+    for (stretch, [down, across]) in stretches.iter().zip(curves) {
+        let part = V::splat(token, stretch.part);
+        let mut first = stretch.cols.start;
+        while first < stretch.cols.end {
+            let px = V::splat(token, (first - stretch.origin) as i32 as f32).add(count).sub(part);
+            let v = px.mul(cells_per_px);
+            value(token, down, px, v).store(&mut dy[first..]);
+            value(token, across, px, v).store(&mut dx[first..]);
+            first += V::LANES;
+        }
+    }
+}
+
+/// A curve's value at `px`, or `v` cells, from the left.
+#[inline(always)]
+fn value<V: Wide>(token: V::Token, curve: &Curve, px: V, v: V) -> V {
+    let ([c0, c1, c2, c3], [start, step]) = (curve.cubic, curve.line);
+    let cubic = V::splat(token, c3).mul(v).add(V::splat(token, c2)).mul(v).add(V::splat(token, c1)).mul(v);
+    let line = px.mul(V::splat(token, step)).add(V::splat(token, start));
+    cubic.add(V::splat(token, c0)).add(line)
 }
 
 /// The greatest whole numbers not above some numbers, as signed words, and what is left of these.
@@ -273,6 +332,45 @@ mod tests {
         assert!(dark > 10 && lit > 1000, "{dark} dark, {lit} lit");
         for level in Level::available() {
             assert_eq!(rendered(level, &warp), baseline, "{level:?}");
+        }
+    }
+
+    #[test]
+    fn rows_are_displaced_pixel_by_pixel_at_every_level() {
+        struct Displace<'a>(&'a Bent, usize, &'a mut [Vec<f32>; 2]);
+
+        impl Kernel for Displace<'_> {
+            type Output = ();
+
+            #[inline(always)]
+            fn run<V: Wide>(self, token: V::Token) {
+                let Self(Bent { displacement, stretches, .. }, r, [dy, dx]) = self;
+                let (mut nodes, mut curves) = (Vec::new(), Vec::new());
+                displacement.curves(r as f64, stretches, &mut nodes, &mut curves);
+                displace::<V>(token, displacement.cells_per_px(), stretches, &curves, [dy, dx]);
+            }
+        }
+
+        let warp = deformation([1.5, -2.0], 0.02, |n| [((n * 7) % 5) as f64 * 0.4, ((n * 3) % 7) as f64 * 0.3 - 1.0]);
+        let frame = warp.frame(FOV, 0);
+        let bent = Bent::new(CANVAS, FOV, frame.clone());
+        for r in 0..FOV[0] {
+            let rows = |level: Level| {
+                let mut px = [0, 1].map(|_: usize| vec![f32::NAN; FOV[1] + 2 * PIXELS]);
+                level.run(Displace(&bent, r, &mut px));
+                px.map(|axis| axis[..FOV[1]].to_vec())
+            };
+            let baseline = rows(Level::Baseline);
+            for (x, (dy, dx)) in baseline[0].iter().zip(&baseline[1]).enumerate() {
+                let exact = frame.local_px(r as f64, x as f64);
+                for (made, exact) in [(dy, exact[0]), (dx, exact[1])] {
+                    let error = f64::from(*made) - exact;
+                    assert!(error.abs() < 2e-6, "pixel ({r}, {x}): off by {error} px");
+                }
+            }
+            for level in Level::available() {
+                assert_eq!(rows(level), baseline, "{level:?}, row {r}");
+            }
         }
     }
 

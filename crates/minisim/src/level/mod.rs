@@ -177,6 +177,8 @@ pub(crate) trait Wide: Vector {
     fn less(self, other: Self) -> <Self::Ints as Ints>::Mask;
     /// Its integer parts as signed numbers, rounded towards 0; beyond ±2³¹, words that differ between levels.
     fn truncated(self) -> Self::Ints;
+    /// `self` where the mask is set, else `other`.
+    fn select(self, mask: <Self::Ints as Ints>::Mask, other: Self) -> Self;
 }
 
 /// The token of words.

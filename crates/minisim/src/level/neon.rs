@@ -34,6 +34,7 @@ level! {
     fn at_most(a: float32x4_t, b: float32x4_t) -> float32x4_t { vbslq_f32(vcltq_f32(a, b), a, b) }
     fn less(a: float32x4_t, b: float32x4_t) -> uint32x4_t { vcltq_f32(a, b) }
     fn truncated(a: float32x4_t) -> uint32x4_t { vreinterpretq_u32_s32(vcvtq_s32_f32(a)) }
+    fn select_floats(yes: float32x4_t, mask: uint32x4_t, no: float32x4_t) -> float32x4_t { vbslq_f32(mask, yes, no) }
 
     fn splat_word(value: u32) -> uint32x4_t { vdupq_n_u32(value) }
     fn load_words(words: &[u32]) -> uint32x4_t {

@@ -165,6 +165,11 @@ impl Wide for [f32; 4] {
         // By way of i32, for which every machine has a conversion.
         each!(i => self[i] as i32 as u32)
     }
+
+    #[inline(always)]
+    fn select(self, mask: [bool; 4], other: Self) -> Self {
+        each!(i => if mask[i] { self[i] } else { other[i] })
+    }
 }
 
 impl Ints for [u32; 4] {

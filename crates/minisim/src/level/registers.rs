@@ -22,6 +22,7 @@ pub(super) trait Instructions: Copy {
     fn at_most(self, a: Self::Floats, b: Self::Floats) -> Self::Floats;
     fn less(self, a: Self::Floats, b: Self::Floats) -> Self::Answers;
     fn truncated(self, a: Self::Floats) -> Self::Words;
+    fn select_floats(self, yes: Self::Floats, mask: Self::Answers, no: Self::Floats) -> Self::Floats;
 
     fn splat_word(self, value: u32) -> Self::Words;
     fn load_words(self, words: &[u32]) -> Self::Words;
@@ -201,6 +202,11 @@ impl<T: Instructions> Wide for Floats<T> {
     #[inline(always)]
     fn truncated(self) -> Words<T> {
         Words(self.1.truncated(self.0), self.1)
+    }
+
+    #[inline(always)]
+    fn select(self, mask: Answers<T>, other: Self) -> Self {
+        Self(self.1.select_floats(self.0, mask.0, other.0), self.1)
     }
 }
 

@@ -38,6 +38,9 @@ level! {
     fn at_most(a: __m256, b: __m256) -> __m256 { _mm256_min_ps(a, b) }
     fn less(a: __m256, b: __m256) -> __m256i { _mm256_castps_si256(_mm256_cmp_ps::<_CMP_LT_OQ>(a, b)) }
     fn truncated(a: __m256) -> __m256i { _mm256_cvttps_epi32(a) }
+    fn select_floats(yes: __m256, mask: __m256i, no: __m256) -> __m256 {
+        _mm256_blendv_ps(no, yes, _mm256_castsi256_ps(mask))
+    }
 
     fn splat_word(value: u32) -> __m256i { _mm256_set1_epi32(value as i32) }
     fn load_words(words: &[u32]) -> __m256i {
@@ -102,6 +105,7 @@ level! {
     fn at_most(a: __m512, b: __m512) -> __m512 { _mm512_min_ps(a, b) }
     fn less(a: __m512, b: __m512) -> __mmask16 { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b) }
     fn truncated(a: __m512) -> __m512i { _mm512_cvttps_epi32(a) }
+    fn select_floats(yes: __m512, mask: __mmask16, no: __m512) -> __m512 { _mm512_mask_mov_ps(no, mask, yes) }
 
     fn splat_word(value: u32) -> __m512i { _mm512_set1_epi32(value as i32) }
     fn load_words(words: &[u32]) -> __m512i {

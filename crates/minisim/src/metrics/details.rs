@@ -3,6 +3,7 @@
 use super::{
     Estimate, MetricError, Rows, ScoreOptions,
     footprints::Footprints,
+    gaps::Gaps,
     matching::{Match, Shift, Similarity, common, hungarian_match, share},
     refuse,
     score::median,
@@ -35,7 +36,7 @@ pub struct Details {
     pub events: Option<EventScore>,
     /// Median correlation of activity counted in bins of this many frames: (frames, correlation).
     pub binned_activity_corr: Vec<(usize, f64)>,
-    /// Recall by depth, detection SNR, neighbours, shading by vessels and time in focus, where those are known.
+    /// Recall by depth, detection SNR, demixing SNR, neighbours, shading by vessels and time in focus, where those are known.
     pub recall_by: Vec<BinnedRecall>,
     /// Pairs with a Jaccard distance of at most 0.7, as CaImAn compares.
     pub caiman: ThresholdScore,
@@ -43,6 +44,8 @@ pub struct Details {
     pub neurofinder: CenterScore,
     /// Correlation of each pair's traces; empty without traces.
     pub trace_corr: Vec<f64>,
+    /// What it costs to ignore lost frames; `None` for recordings whose exposures are all stored as a matter of course.
+    pub gaps: Option<Gaps>,
 }
 
 /// A precision–recall curve.
@@ -268,6 +271,19 @@ pub fn recall_by(name: &str, values: &[f64], found: &[bool], n_bins: usize) -> B
     BinnedRecall { name: name.to_owned(), bins }
 }
 
+/// The median of some numbers and its 95 % interval, by bootstrap; numbers that are none are left out. `None` without any.
+#[must_use]
+pub fn median_interval(name: &str, values: &[f64]) -> Option<(f64, [f64; 2])> {
+    let values: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
+    let n = values.len() as u64;
+    let key = Key::new(0, "metrics", name);
+    let draw = |k: u64| -> Vec<f64> { (0..n).map(|i| values[key.below(k, i, n) as usize]).collect() };
+    let mut medians: Vec<f64> = (0..N_BOOTSTRAP).map(|k| median(&draw(k))).collect();
+    medians.sort_by(f64::total_cmp);
+    let quantile = |q: f64| medians[(q * (medians.len() - 1) as f64).round() as usize];
+    (n > 0).then(|| (median(&values), [quantile(0.025), quantile(0.975)]))
+}
+
 /// Precision and recall at one threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct ThresholdScore {
@@ -351,15 +367,6 @@ pub(super) fn details_of(
     for (_, j) in matching.matched_pairs(options.match_threshold) {
         found[j] = true;
     }
-    let mut by = vec![("depth (µm)", asked.depth_um())];
-    for (name, array) in [
-        ("detection SNR", "peak_snr"),
-        ("share of light lost to vessels", "vessel_overlap_fraction"),
-        ("share of frames in focus", "in_focus_fraction"),
-    ] {
-        by.extend(asked.f64s(array).map(|values| (name, values.to_vec())));
-    }
-    by.push(("neighbours within 30 µm", neighbours(asked)));
     let jaccard = hungarian_match(&moved, truth, Similarity::Iou, ENERGY_FRAC, Shift::None);
     let caiman = jaccard.map_or(0, |m| m.matched_pairs(1.0 - CAIMAN_DISTANCE).len());
     let activity = estimate.activity;
@@ -371,11 +378,28 @@ pub(super) fn details_of(
             let at = |n| binned_correlation(&a, &true_activity, &matching.pairing, n).ok().map(|c| (n, median(&c)));
             [2, 5, 10, 20].into_iter().filter_map(at).collect()
         }),
-        recall_by: by.iter().map(|(name, values)| recall_by(name, values, &found, N_BINS)).collect(),
+        recall_by: properties(asked).iter().map(|(name, values)| recall_by(name, values, &found, N_BINS)).collect(),
         caiman: ThresholdScore::new(caiman, truth.len(), moved.len()),
         neurofinder: center_score(&moved, truth, NEUROFINDER_DISTANCE_PX),
         trace_corr: traces.unwrap_or_default().to_vec(),
+        gaps: None,
     }
+}
+
+/// Properties of true cells by which recall may differ: name with unit, and a value for each cell.
+#[must_use]
+pub fn properties(truth: &GroundTruth) -> Vec<(&'static str, Vec<f64>)> {
+    let mut by = vec![("depth (µm)", truth.depth_um())];
+    for (name, array) in [
+        ("detection SNR", "peak_snr"),
+        ("demixing SNR", "demixing_snr"),
+        ("share of light lost to vessels", "vessel_overlap_fraction"),
+        ("share of frames in focus", "in_focus_fraction"),
+    ] {
+        by.extend(truth.f64s(array).map(|values| (name, values.to_vec())));
+    }
+    by.push(("neighbours within 30 µm", neighbours(truth)));
+    by
 }
 
 /// Other cells within 30 µm of each cell, measured across the field.
@@ -465,6 +489,16 @@ mod tests {
         }
         assert_eq!(recall_by("same", &[1.0; 7], &[true; 7], 5).bins.len(), 1);
         assert!(recall_by("none", &[], &[], 5).bins.is_empty());
+    }
+
+    #[test]
+    fn the_median_lies_in_its_interval() {
+        let values: Vec<f64> = (0..101).map(f64::from).chain([f64::NAN]).collect();
+        let (middle, [low, high]) = median_interval("test", &values).expect("there are numbers");
+        assert_eq!(middle, 50.0);
+        // The median of 101 evenly spread numbers is known to ± 1.96 × 101 / (2 √101) ≈ 10.
+        assert!((35.0..=45.0).contains(&low) && (55.0..=65.0).contains(&high), "{low} to {high}");
+        assert_eq!(median_interval("none", &[f64::NAN]), None);
     }
 
     #[test]

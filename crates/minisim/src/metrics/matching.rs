@@ -1,7 +1,13 @@
 //! Pairing estimated footprints with true ones.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
-use rustfft::{FftPlanner, num_complex::Complex};
+use rustfft::{
+    Fft, FftDirection,
+    algorithm::{BluesteinsAlgorithm, Radix4},
+    num_complex::Complex,
+};
 
 use super::{MetricError, assignment, footprints::Footprints, refuse};
 
@@ -292,9 +298,14 @@ fn phase_correlation(estimate: &Footprints, truth: &Footprints) -> [i64; 2] {
 }
 
 /// Fourier transform of a (height, width) image in place, without scaling.
+///
+/// By Bluestein's algorithm, whatever the length: rustfft's planner would choose another way on another processor, with
+/// other rounding, and brings so many of them that they take a tenth of this crate's compile time.
 fn transform(image: &mut [Complex<f64>], [height, width]: [usize; 2], inverse: bool) {
-    let mut planner = FftPlanner::new();
-    let mut plan = |n| if inverse { planner.plan_fft_inverse(n) } else { planner.plan_fft_forward(n) };
+    let plan = |n: usize| {
+        let direction = if inverse { FftDirection::Inverse } else { FftDirection::Forward };
+        BluesteinsAlgorithm::new(n, Arc::new(Radix4::new((2 * n).next_power_of_two(), direction)))
+    };
     plan(width).process(image);
     let down = plan(height);
     let mut column = vec![Complex::default(); height];

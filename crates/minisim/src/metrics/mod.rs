@@ -9,6 +9,8 @@
 mod assignment;
 mod details;
 mod footprints;
+mod gaps;
+mod ideal;
 mod matching;
 mod motion;
 mod score;
@@ -16,11 +18,14 @@ mod traces;
 
 pub use details::{
     Bin, BinnedRecall, CenterScore, Details, EventScore, MergeSplit, PrecisionRecall, ThresholdScore,
-    binned_correlation, center_score, event_score, merges_and_splits, precision_recall, recall_by,
+    binned_correlation, center_score, event_score, median_interval, merges_and_splits, precision_recall, properties,
+    recall_by,
 };
 pub use footprints::{Footprint, Footprints};
+pub use gaps::Gaps;
+pub use ideal::AgainstBounds;
 pub use matching::{Match, Shift, Similarity, hungarian_match};
-pub use motion::{EndpointError, PatchShifts, axial_correlation, endpoint_error};
+pub use motion::{EndpointError, Endpoints, PatchShifts, axial_correlation, endpoint_error, recording_endpoints};
 pub use score::{Estimate, Score, ScoreOptions, score};
 pub use traces::{
     ActivityScore, Rows, activity_similarity, field_pearson, footprint_mask, footprint_roi_trace,

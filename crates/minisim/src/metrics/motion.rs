@@ -1,6 +1,10 @@
 //! Motion that a single shift a frame does not tell: displacement fields, and the depth that is in focus.
 
 use super::{MetricError, refuse, traces::pearson};
+use crate::truth::GroundTruth;
+
+/// Most rows and columns of pixels at which a recording's displacements are compared: brains bend more smoothly than that.
+const LATTICE: usize = 16;
 
 /// How far estimated displacements end from the true ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -15,6 +19,17 @@ pub struct EndpointError {
     pub p95_um: f64,
 }
 
+/// How far estimated displacements of a recording end from the true ones.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Endpoints {
+    /// Mean distance (px).
+    pub mean_px: f64,
+    /// 95th percentile (px).
+    pub p95_px: f64,
+    /// Mean distance in each frame (px).
+    pub by_frame_px: Vec<f64>,
+}
+
 /// Compares displacement fields, each `(frame, yx, height, width)` in px, of `n_px` pixels a frame. With `align`, a constant
 /// offset (dy, dx) of the estimate does not count: a registration's template may lie anywhere.
 ///
@@ -27,6 +42,47 @@ pub fn endpoint_error(
     pixel_um: f64,
     align: bool,
 ) -> Result<EndpointError, MetricError> {
+    if !(pixel_um.is_finite() && pixel_um > 0.0) {
+        return refuse(format!("a pixel of {pixel_um} µm is none; give the pixel size in the tissue"));
+    }
+    let Endpoints { mean_px, p95_px, .. } = endpoints(estimate, truth, n_px, align)?;
+    Ok(EndpointError { mean_px, p95_px, mean_um: mean_px * pixel_um, p95_um: p95_px * pixel_um })
+}
+
+/// Compares the displacements of patches with those of a recording, less a constant offset (dy, dx), at the pixels of a lattice of
+/// at most 16 × 16. `None` where nothing moves in the recording.
+///
+/// # Errors
+/// When the numbers of frames differ, the patches do not fit, or a number is not finite.
+pub fn recording_endpoints(estimate: &PatchShifts<'_>, truth: &GroundTruth) -> Result<Option<Endpoints>, MetricError> {
+    let Some(moved) = truth.array("shifts").or_else(|| truth.array("rotation_rad")) else { return Ok(None) };
+    let n_frames = moved.shape[0];
+    let [rows, cols] = truth.planted.fov_shape.map(lattice);
+    let ours = estimate.at(&rows, &cols)?;
+    let n = rows.len() * cols.len();
+    if ours.len() != 2 * n * n_frames {
+        return refuse(format!(
+            "the displacement has {} frames, the truth {n_frames}; give one of each frame",
+            ours.len() / (2 * n).max(1)
+        ));
+    }
+    let known = truth.warp().and_then(|warp| {
+        let frames = (0..n_frames).map(|t| warp.displacements_px(truth.planted.fov_shape, t, &rows, &cols));
+        frames.collect::<Option<Vec<Vec<f64>>>>()
+    });
+    let Some(theirs) = known else {
+        return refuse("the truth's motion does not fit together; simulate the recording again");
+    };
+    endpoints(&ours, &theirs.concat(), n, true).map(Some)
+}
+
+/// Whole pixels, as evenly spread as can be.
+fn lattice(length: usize) -> Vec<f64> {
+    let n = length.min(LATTICE);
+    (0..n).map(|k| ((2 * k + 1) * length / (2 * n)) as f64).collect()
+}
+
+fn endpoints(estimate: &[f64], truth: &[f64], n_px: usize, align: bool) -> Result<Endpoints, MetricError> {
     if estimate.len() != truth.len() {
         return refuse(format!(
             "the displacement fields hold {} and {} numbers; give both as (frame, yx, height, width) of one size",
@@ -36,9 +92,6 @@ pub fn endpoint_error(
     }
     if truth.is_empty() || n_px == 0 || !truth.len().is_multiple_of(2 * n_px) {
         return refuse(format!("{} numbers are no whole frames of (dy, dx) for {n_px} pixels", truth.len()));
-    }
-    if !(pixel_um.is_finite() && pixel_um > 0.0) {
-        return refuse(format!("a pixel of {pixel_um} µm is none; give the pixel size in the tissue"));
     }
     if !estimate.iter().chain(truth).all(|v| v.is_finite()) {
         return refuse("a displacement is not finite; leave out frames that were not registered");
@@ -62,9 +115,9 @@ pub fn endpoint_error(
         .collect();
     let n = distances.len();
     let mean_px = distances.iter().sum::<f64>() / n as f64;
+    let by_frame_px = distances.chunks_exact(n_px).map(|frame| frame.iter().sum::<f64>() / n_px as f64).collect();
     let (_, p95_px, _) = distances.select_nth_unstable_by((0.95 * (n - 1) as f64).round() as usize, f64::total_cmp);
-    let p95_px = *p95_px;
-    Ok(EndpointError { mean_px, p95_px, mean_um: mean_px * pixel_um, p95_um: p95_px * pixel_um })
+    Ok(Endpoints { mean_px, p95_px: *p95_px, by_frame_px })
 }
 
 /// Correlation of an estimated depth, one number a frame in any unit, with the true `axial_shift_um`, without regard to sign and
@@ -100,7 +153,16 @@ impl PatchShifts<'_> {
     ///
     /// # Errors
     /// When there are not as many shifts as patches, or their centres do not rise.
-    pub fn field(&self, [height, width]: [usize; 2]) -> Result<Vec<f64>, MetricError> {
+    pub fn field(&self, fov: [usize; 2]) -> Result<Vec<f64>, MetricError> {
+        let [rows, cols] = fov.map(|n| (0..n).map(|px| px as f64).collect::<Vec<f64>>());
+        self.at(&rows, &cols)
+    }
+
+    /// The displacement where some rows and columns (px) meet, `(frame, yx, row, column)`.
+    ///
+    /// # Errors
+    /// When there are not as many shifts as patches, or their centres do not rise.
+    pub fn at(&self, rows: &[f64], cols: &[f64]) -> Result<Vec<f64>, MetricError> {
         let n = self.rows_px.len() * self.cols_px.len();
         if n == 0 || !self.shifts_px.len().is_multiple_of(2 * n) {
             return refuse(format!(
@@ -116,9 +178,9 @@ impl PatchShifts<'_> {
                 return refuse(format!("the {what} of the patches' centres must rise, they are {centres:?}"));
             }
         }
-        let (down, across) = (between(self.rows_px, height), between(self.cols_px, width));
+        let (down, across) = (between(self.rows_px, rows), between(self.cols_px, cols));
         let n_cols = self.cols_px.len();
-        let mut field = Vec::with_capacity(self.shifts_px.len() / n * height * width);
+        let mut field = Vec::with_capacity(self.shifts_px.len() / n * rows.len() * cols.len());
         for axis in self.shifts_px.chunks_exact(n) {
             for (i, u) in &down {
                 for (j, v) in &across {
@@ -135,11 +197,11 @@ impl PatchShifts<'_> {
     }
 }
 
-/// For each of the first `n` whole numbers: the last centre that is not above it, and how far on the way to the next one it is.
-fn between(centres: &[f64], n: usize) -> Vec<(usize, f64)> {
-    (0..n)
-        .map(|px| {
-            let px = px as f64;
+/// For each place: the last centre that is not above it, and how far on the way to the next one it is.
+fn between(centres: &[f64], places: &[f64]) -> Vec<(usize, f64)> {
+    places
+        .iter()
+        .map(|&px| {
             let i = centres.partition_point(|centre| *centre <= px).saturating_sub(1);
             let next = centres.get(i + 1).map_or(0.0, |next| (px - centres[i]) / (next - centres[i]));
             (i, next.clamp(0.0, 1.0))

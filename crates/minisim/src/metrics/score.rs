@@ -4,7 +4,10 @@ use super::{
     Details, MetricError,
     details::details_of,
     footprints::Footprints,
+    gaps::Clock,
+    ideal::{AgainstBounds, against_bounds},
     matching::{Match, Shift, Similarity, hungarian_match},
+    motion::{Endpoints, PatchShifts, axial_correlation, recording_endpoints},
     refuse,
     traces::{Rows, activity_similarity, global_shift_from_trajectories, shift_rmse, trace_pearson},
 };
@@ -21,6 +24,10 @@ pub struct Estimate<'a> {
     pub activity: Option<Rows<'a>>,
     /// Motion *correction* of each frame, (frame, 2) as (dy, dx) in px: the negative of the displacement.
     pub shifts: Option<&'a [f64]>,
+    /// Displacement where it differs over the field of view.
+    pub displacement: Option<PatchShifts<'a>>,
+    /// The depth that is in focus in each frame, in any unit.
+    pub axial: Option<&'a [f64]>,
 }
 
 /// How to score.
@@ -75,6 +82,11 @@ pub struct Score {
     pub activity_scale: f64,
     /// RMS error of the motion (px) after a constant offset; `None` where either side has none.
     pub shift_rmse: Option<f64>,
+    /// Error of the displacement (px) after a constant offset, of the estimated field, or of the rigid motion where there is no
+    /// field; `None` where either side has none.
+    pub endpoints: Option<Endpoints>,
+    /// Correlation of the estimated depth with the truth's, without regard to sign; `None` where either side has none.
+    pub axial_corr: Option<f64>,
     /// Cells in the recording.
     pub n_requested: usize,
     /// Of those, detectable ones.
@@ -87,11 +99,14 @@ pub struct Score {
     pub matching: Match,
     /// Which true cell (in the recording) each column of the matching is.
     pub true_units: Vec<usize>,
+    /// The score beside what an ideal observer could reach; `None` where the truth holds no bounds.
+    pub bounds: Option<AgainstBounds>,
     /// Everything beyond the scorecard.
     pub details: Details,
 }
 
-/// Compares an estimate with the truth.
+/// Compares an estimate with the truth. Where frames were lost, the estimate has a column for each stored frame or one for each
+/// exposure, those of lost frames included.
 ///
 /// # Errors
 /// When shapes do not fit: another field, numbers of frames, or fewer traces than footprints.
@@ -111,6 +126,10 @@ pub fn score(estimate: &Estimate<'_>, truth: &GroundTruth, options: &ScoreOption
             ));
         }
     }
+    let clock = Clock::of(truth);
+    let n_frames = truth.array("C").map_or(0, |c| c.shape[1]);
+    let lined_up = clock.as_ref().map(|clock| clock.line_up(estimate)).unwrap_or_default();
+    let estimate = &lined_up.of(estimate, n_frames);
     let keep: Vec<bool> = (0..truth.n_units())
         .map(|i| !options.restrict_to_detectable || truth.detectable().get(i).copied().unwrap_or(false))
         .collect();
@@ -127,7 +146,6 @@ pub fn score(estimate: &Estimate<'_>, truth: &GroundTruth, options: &ScoreOption
     let matching = hungarian_match(&estimate.footprints, &footprints, options.match_metric, 0.9, shift)?;
     let n_matched = matching.matched_pairs(options.match_threshold).len();
     let (recall, precision) = (matching.recall(options.match_threshold), matching.precision(options.match_threshold));
-    let n_frames = truth.array("C").map_or(0, |c| c.shape[1]);
     let true_traces = Rows { values: asked.c(), length: n_frames };
     let spikes: Vec<f64> = asked.s().iter().map(|n| f64::from(*n)).collect();
     let true_activity = Rows { values: &spikes, length: n_frames };
@@ -138,9 +156,23 @@ pub fn score(estimate: &Estimate<'_>, truth: &GroundTruth, options: &ScoreOption
         (Some(estimated), Some(known)) => Some(shift_rmse(estimated, known, true, true)?),
         _ => None,
     };
+    let negated: Vec<f64> = estimate.shifts.unwrap_or_default().iter().map(|v| -v).collect();
+    let rigid = PatchShifts { rows_px: &[0.0], cols_px: &[0.0], shifts_px: &negated };
+    let displacement = estimate.displacement.or_else(|| estimate.shifts.map(|_| rigid));
+    let endpoints = match displacement {
+        Some(patches) => recording_endpoints(&patches, truth)?,
+        None => None,
+    };
+    let axial_corr = match (estimate.axial, truth.f64s("axial_shift_um")) {
+        (Some(estimated), Some(known)) => Some(axial_correlation(estimated, known)?),
+        _ => None,
+    };
     let activity_median =
         |pick: fn(&super::ActivityScore) -> &Vec<f64>| activity.as_ref().map_or(f64::NAN, |a| median(pick(a)));
+    let gaps = clock.map(|clock| clock.gaps(estimate.traces, &asked, &matching.pairing));
+    let bounds = against_bounds(estimate, &asked, &matching, options.match_threshold, traces.as_deref());
     let details = details_of(estimate, &asked, &footprints, &matching, options, traces.as_deref(), true_activity);
+    let details = Details { gaps, ..details };
     Ok(Score {
         n_true: asked.n_units(),
         n_est,
@@ -154,12 +186,15 @@ pub fn score(estimate: &Estimate<'_>, truth: &GroundTruth, options: &ScoreOption
         activity_variance_explained: activity_median(|a| &a.variance_explained),
         activity_scale: activity_median(|a| &a.scale),
         shift_rmse,
+        endpoints,
+        axial_corr,
         n_requested: truth.n_units(),
         n_detectable: truth.detectable().iter().filter(|d| **d).count(),
         match_metric: options.match_metric,
         footprint_shift: matching.shift,
         matching,
         true_units,
+        bounds,
         details,
     })
 }

@@ -84,6 +84,16 @@ impl Response {
         }
     }
 
+    /// By how much [`reads`](Self::reads) grows with an electron, where the well is not yet full.
+    #[must_use]
+    pub fn slope(&self, q: f64) -> f64 {
+        if self.bend == 0.0 {
+            1.0
+        } else {
+            1.0 + self.bend * q / self.full_well_e * (2.0 - 3.0 * Self::CURVE * q / self.full_well_e)
+        }
+    }
+
     /// The linearity error (share) that the standard finds of a sensor whose pixels differ in their response by `prnu` (share, RMS); 0
     /// without a full well.
     #[must_use]
@@ -106,8 +116,7 @@ impl Response {
         const PIXELS: i32 = 5;
         let well = self.full_well_e;
         let variance = |mean: f64| {
-            let x = mean / well;
-            let slope = 1.0 + self.bend * x * (2.0 - 3.0 * Self::CURVE * x);
+            let slope = self.slope(mean);
             let (mut sum, mut weights) = (0.0, 0.0);
             for step in -PIXELS..=PIXELS {
                 let z = 0.5 * f64::from(step);
@@ -195,6 +204,9 @@ mod tests {
             for error in [1e-4, 0.002, 0.9 * most] {
                 let response = Response::with_linearity_error(9000.0, error, prnu);
                 let found = response.linearity_error(prnu);
+                for q in [10.0, 3000.0, 8000.0] {
+                    assert!((response.reads(q + 0.5) - response.reads(q - 0.5) - response.slope(q)).abs() < 1e-8);
+                }
                 // Saturation is sought in steps of 0.3 %.
                 assert!((found / error - 1.0).abs() < 0.02, "{error}: {found}");
             }

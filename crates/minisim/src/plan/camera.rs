@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use crate::{physics::camera::Response, rng::Key};
 
+/// Variance of what rounding down takes off (counts²): any remainder is as likely as another.
+const ROUNDING: f64 = 1.0 / 12.0;
+
 /// A sensor's numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct DigitiseModel {
@@ -69,6 +72,37 @@ impl Camera {
     #[must_use]
     pub fn plain(model: DigitiseModel, key: Key) -> Self {
         Self { model, key, pixels: None }
+    }
+
+    /// What the count of pixel number `pixel` (row-major) tells of its light, whose mean is `light` (fluorescence units), in each electron
+    /// that a pixel of mean response detects: one over the variance of all noise (1/e⁻²). Photons, dark current, read noise and
+    /// rounding add up; a pixel whose mean is beyond what it can hold or the largest count tells nothing.
+    ///
+    /// Noise that a row or a column shares is left out: whoever knows all else reads it off the row's many pixels.
+    #[must_use]
+    pub fn information(&self, pixel: usize, light: f64) -> f64 {
+        let model = &self.model;
+        let nominal = light.max(0.0) * model.electrons_per_unit;
+        let gain = model.gain_adu_per_e;
+        let Some(pixels) = &self.pixels else {
+            let variance = nominal + model.read_noise_e * model.read_noise_e + ROUNDING / (gain * gain);
+            return if nominal * gain < f64::from(model.max_count) { 1.0 / variance } else { 0.0 };
+        };
+        let response = f64::from(pixels.electrons_per_unit[pixel]) / model.electrons_per_unit;
+        let held = nominal * response + f64::from(pixels.dark_e[pixel]);
+        let count = gain * pixels.response.reads(held) + f64::from(pixels.offset_adu[pixel]);
+        if held >= pixels.response.full_well_e || !(0.0..f64::from(pixels.adc_max)).contains(&count) {
+            return 0.0;
+        }
+        let step = match pixels.conversion {
+            Conversion::Shift(bits) => (1_u64 << bits.min(32)) as f64,
+            // The slope of (count / scale)².
+            Conversion::SquareRoot(scale) => (2.0 * count.sqrt() / scale).max(1.0),
+        };
+        let slope = pixels.response.slope(held);
+        let variance =
+            slope * slope * held + model.read_noise_e * model.read_noise_e + ROUNDING * step * step / (gain * gain);
+        response * response * slope * slope / variance
     }
 
     /// Says what keeps a renderer from using it on a field of view of that size.

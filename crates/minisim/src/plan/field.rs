@@ -4,7 +4,10 @@ use std::{marker::PhantomData, sync::Arc};
 
 use rayon::prelude::*;
 
-use super::time_courses::{Compute, TimeCourses};
+use super::{
+    refocused::Refocused,
+    time_courses::{Compute, TimeCourses},
+};
 
 /// Marks what lies on the canvas, which moves with the brain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,13 +173,22 @@ pub struct Emitters {
     pub patches: Arc<Vec<crate::footprint::Patch>>,
     /// The brightness of each over time.
     pub brightness: Arc<TimeCourses>,
+    /// Each cell's first patch, and the end of the last one's; `None` where each cell has one patch.
+    pub starts: Option<Arc<Vec<usize>>>,
 }
 
 impl Emitters {
     /// Patches, and what computes the brightness of each over time.
     #[must_use]
     pub fn new(patches: Arc<Vec<crate::footprint::Patch>>, brightness: Arc<dyn Compute>) -> Self {
-        Self { patches, brightness: Arc::new(TimeCourses::new(brightness)) }
+        Self { patches, brightness: Arc::new(TimeCourses::new(brightness)), starts: None }
+    }
+
+    /// The patches of cells that have several each.
+    #[must_use]
+    pub fn refocused(patches: Arc<Vec<crate::footprint::Patch>>, cells: Refocused) -> Self {
+        let starts = Some(Arc::new(cells.starts().to_vec()));
+        Self { starts, ..Self::new(patches, Arc::new(cells)) }
     }
 
     /// Says what keeps a renderer from using them in films of that many frames.

@@ -2,12 +2,14 @@
 //!
 //! Steps write a plan; the renderer carries it out and knows no effect by name. The plan follows the light: cells shine,
 //! fields of the tissue add to their light and take from it, the tissue moves under the scope, fields of the scope follow, and
-//! a camera counts. What lies on the tissue and what is fixed to the scope are distinct types, so that they cannot be mixed.
+//! a camera counts, and what it counted is delivered. What lies on the tissue and what is fixed to the scope are distinct types,
+//! so that they cannot be mixed.
 //!
 //! Whatever a step asks for is in the plan or refused in words; nothing is dropped.
 
 mod camera;
 mod canvas;
+mod delivery;
 mod displacement;
 mod field;
 mod refocused;
@@ -16,9 +18,11 @@ mod warp;
 
 pub use camera::{Camera, Conversion, DigitiseModel, PixelModel};
 pub use canvas::Canvas;
+pub use delivery::{Damage, Delivery, Fault};
 pub use field::{Component, Course, Emitters, Field, Map, Scope, Spread, Tissue};
 pub use refocused::{Leveled, Refocused};
 pub use time_courses::{Compute, Held, TimeCourses};
+pub(crate) use warp::{Curve, Stretch};
 pub use warp::{Deformation, Displacement, Grid, LEAST_JACOBIAN, Mode, Warp};
 
 use crate::fields::finding::{Finding, Report};
@@ -64,6 +68,8 @@ pub enum Act {
     Scope(Op<Scope>),
     /// The camera counts.
     Expose(Camera),
+    /// Exposures become stored frames.
+    Deliver(Delivery),
 }
 
 impl From<Emitters> for Act {
@@ -96,6 +102,12 @@ impl From<Camera> for Act {
     }
 }
 
+impl From<Delivery> for Act {
+    fn from(delivery: Delivery) -> Self {
+        Self::Deliver(delivery)
+    }
+}
+
 /// How far along the plan the light is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reached {
@@ -111,6 +123,8 @@ pub struct Reached {
     pub scope: usize,
     /// The camera has counted.
     pub exposed: bool,
+    /// Exposures have become stored frames.
+    pub delivered: bool,
 }
 
 /// A mark in the plan: the movie after a step.
@@ -137,6 +151,8 @@ pub struct Plan {
     pub scope: Vec<Op<Scope>>,
     /// What counts it.
     pub camera: Option<Camera>,
+    /// What is stored of it; every exposure, once and whole, if `None`.
+    pub delivery: Option<Delivery>,
     /// The movies on the way, in the order of light.
     pub stages: Vec<Stage>,
 }
@@ -172,6 +188,7 @@ impl Plan {
             warps: Vec::new(),
             scope: Vec::new(),
             camera: None,
+            delivery: None,
             stages: Vec::new(),
         };
         let mut reached = Reached::default();
@@ -214,6 +231,7 @@ impl Plan {
             }
             Act::Move(warp) => {
                 let what = "motion of the tissue";
+                past(what, reached.delivered, "been delivered")?;
                 past(what, reached.scope > 0 || reached.exposed, "passed through the scope")?;
                 fits(what, warp.fault(fov, n_frames))?;
                 let moved = self.warps.last().map_or(Ok(warp.clone()), |before| before.and(&warp));
@@ -223,6 +241,7 @@ impl Plan {
             }
             Act::Scope(op) => {
                 let what = "a field of the scope";
+                past(what, reached.delivered, "been delivered")?;
                 past(what, reached.exposed, "been counted")?;
                 fits(what, op.field().fault(fov, n_frames))?;
                 self.scope.push(op);
@@ -231,10 +250,19 @@ impl Plan {
             }
             Act::Expose(camera) => {
                 let what = "a camera";
+                past(what, reached.delivered, "been delivered")?;
                 past(what, reached.exposed, "been counted")?;
                 fits(what, camera.fault(fov))?;
                 self.camera = Some(camera);
                 reached.exposed = true;
+                reached.in_scope = true;
+            }
+            Act::Deliver(delivery) => {
+                let what = "delivery of frames";
+                past(what, reached.delivered, "been delivered")?;
+                fits(what, delivery.fault(fov, n_frames))?;
+                self.delivery = Some(delivery);
+                reached.delivered = true;
                 reached.in_scope = true;
             }
         }
@@ -284,6 +312,16 @@ mod tests {
         Camera::plain(model, crate::rng::Key::new(0, "test", "noise")).into()
     }
 
+    fn stored(n: u32) -> Act {
+        Delivery {
+            exposures: Arc::new((0..n).collect()),
+            faults: std::collections::BTreeMap::new(),
+            factors: vec![1.0; n as usize],
+            timestamps_s: Arc::new((0..n).map(f64::from).collect()),
+        }
+        .into()
+    }
+
     fn cells() -> Act {
         Emitters::new(Arc::new(vec![Patch::default()]), Arc::new(Held::new(7, vec![1.0; 7]))).into()
     }
@@ -302,8 +340,14 @@ mod tests {
         ];
         let plan = Plan::new(asked, SIZES).expect("can be carried out");
         assert_eq!((plan.tissue.len(), plan.scope.len()), (3, 1));
-        let reached =
-            |cells, tissue, in_scope, scope, exposed| Reached { cells, tissue, motions: 0, in_scope, scope, exposed };
+        let reached = |cells, tissue, in_scope, scope, exposed| Reached {
+            cells,
+            tissue,
+            in_scope,
+            scope,
+            exposed,
+            ..Reached::default()
+        };
         let marks: Vec<Reached> = plan.stages.iter().map(|s| s.reached).collect();
         assert_eq!(
             marks,
@@ -328,6 +372,10 @@ mod tests {
         assert!(text.contains("motion of the tissue") && text.contains("passed through the scope"), "{text}");
         let text = refused(vec![step("a", vec![camera()]), step("b", vec![glow()]), step("c", vec![camera()])]);
         assert!(text.contains("steps.b") && text.contains("steps.c") && text.contains("been counted"), "{text}");
+        let text = refused(vec![step("a", vec![stored(7)]), step("b", vec![camera()]), step("c", vec![stored(7)])]);
+        assert!(text.contains("steps.b") && text.contains("steps.c") && text.contains("been delivered"), "{text}");
+        assert!(refused(vec![step("a", vec![stored(0)])]).contains("no exposure is stored"));
+        assert!(refused(vec![step("a", vec![stored(8)])]).contains("exposure 7 of 7"));
     }
 
     #[test]

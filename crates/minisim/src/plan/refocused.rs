@@ -36,6 +36,12 @@ impl Refocused {
         let starts = std::iter::once(0).chain(ends).collect();
         Self { brightness, shift_um, cells, starts }
     }
+
+    /// Each cell's first patch, and the end of the last one's.
+    #[must_use]
+    pub fn starts(&self) -> &[usize] {
+        &self.starts
+    }
 }
 
 impl Compute for Refocused {

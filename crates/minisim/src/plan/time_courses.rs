@@ -8,6 +8,8 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
+use rayon::prelude::*;
+
 /// Rows that one thread computes together. Threads that need the same block share its rows.
 const ROWS_PER_PART: usize = 64;
 
@@ -83,6 +85,27 @@ impl TimeCourses {
             done += n;
         }
         values
+    }
+
+    /// The mean of each over the first `n_frames` frames.
+    #[must_use]
+    pub fn means(&self, n_frames: usize) -> Vec<f64> {
+        let mut sums = vec![0.0; self.len()];
+        let size = self.compute.block_frames();
+        sums.par_chunks_mut(ROWS_PER_PART).enumerate().for_each(|(part, sums)| {
+            let courses = part * ROWS_PER_PART..part * ROWS_PER_PART + sums.len();
+            for block in 0..n_frames.div_ceil(size.max(1)) {
+                let frames = ((block + 1) * size).min(self.n_frames()) - block * size;
+                let mut values = vec![0.0; courses.len() * frames];
+                self.compute.fill(block, courses.clone(), &mut values);
+                let shown = frames.min(n_frames - block * size);
+                for (sum, row) in sums.iter_mut().zip(values.chunks_exact(frames)) {
+                    *sum += row[..shown].iter().map(|v| f64::from(*v)).sum::<f64>();
+                }
+            }
+            sums.iter_mut().for_each(|sum| *sum /= n_frames.max(1) as f64);
+        });
+        sums
     }
 
     /// A block with all its values. Threads that come for the same block compute some parts of it each.
@@ -202,5 +225,10 @@ mod tests {
                 assert_eq!(*values, want);
             }
         });
+        // Frames 0 to 72, and those of the first block and a half.
+        for n in [73, 15] {
+            let expected = (0..150).map(|course| f64::from(1000 * course) + (n - 1) as f64 / 2.0);
+            assert!(courses.means(n).into_iter().zip(expected).all(|(mean, expected)| (mean - expected).abs() < 1e-9));
+        }
     }
 }

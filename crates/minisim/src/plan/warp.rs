@@ -175,7 +175,7 @@ impl Deformation {
         let mut reach = [0.0_f64; 2];
         for t in frames {
             let frame = self.frame(fov, t);
-            for place in places(self.grid, fov) {
+            for place in self.grid.places(fov) {
                 let local = frame.local_px(place[0], place[1]);
                 for k in 0..2 {
                     reach[k] = reach[k].max((frame.path_px[k] + local[k]).abs());
@@ -191,7 +191,7 @@ impl Deformation {
     pub fn fold(&self, fov: [usize; 2], mut frames: Range<usize>) -> Option<String> {
         frames.find_map(|t| {
             let frame = self.frame(fov, t);
-            places(self.grid, fov).find_map(|[y, x]| {
+            self.grid.places(fov).find_map(|[y, x]| {
                 let jacobian = frame.jacobian(y, x);
                 // Not a number is refused, too.
                 let fine = jacobian > LEAST_JACOBIAN;
@@ -236,13 +236,15 @@ impl Deformation {
     }
 }
 
-/// Nodes of a grid and the middles between them, as far as the field of view reaches: (y, x), px.
-fn places(grid: Grid, fov: [usize; 2]) -> impl Iterator<Item = [f64; 2]> {
-    let axis = move |k: usize| {
-        let last = fov[k] as f64 - 1.0;
-        (0..2 * grid.shape[k] - 1).map(move |i| (0.5 * i as f64 * grid.spacing_px).min(last.max(0.0)))
-    };
-    axis(0).flat_map(move |y| axis(1).map(move |x| [y, x]))
+impl Grid {
+    /// The nodes and the middles between them, as far as a field of view of (height, width) px reaches: (y, x), px.
+    pub fn places(self, fov: [usize; 2]) -> impl Iterator<Item = [f64; 2]> {
+        let axis = move |k: usize| {
+            let last = fov[k] as f64 - 1.0;
+            (0..2 * self.shape[k] - 1).map(move |i| (0.5 * i as f64 * self.spacing_px).min(last.max(0.0)))
+        };
+        axis(0).flat_map(move |y| axis(1).map(move |x| [y, x]))
+    }
 }
 
 /// The displacements of one frame.
@@ -361,45 +363,80 @@ impl Displacement {
         sum
     }
 
-    /// Writes the local displacements of row `y` of the field of view, (dy, dx) px in single precision.
+    /// What lies in each column of the grid's cells in a row of a field of view that is `width` px wide.
+    pub(crate) fn stretches(&self, width: usize) -> Vec<Stretch> {
+        let n = self.grid.shape[1] - 1;
+        let mut from = 0;
+        let stretch = |j: usize| {
+            let left_px = j as f64 * self.grid.spacing_px;
+            let end = if j + 1 == n { width } else { width.min((left_px + self.grid.spacing_px).ceil() as usize) };
+            let cols = from..end;
+            from = end;
+            Stretch { cols, left_px, origin: left_px as usize, part: (left_px - left_px.floor()) as f32 }
+        };
+        (0..n).map(stretch).collect()
+    }
+
+    /// Cells of the grid per pixel, in single precision.
+    pub(crate) fn cells_per_px(&self) -> f32 {
+        (1.0 / self.grid.spacing_px) as f32
+    }
+
+    /// The local displacements of row `y` of the field of view, stretch by stretch: (dy, dx). `nodes` is scratch. Inlined and in
+    /// plain loops, so that it is compiled for the level of whoever calls it.
     #[inline(always)]
-    pub(crate) fn local_row(&self, y: f64, out: [&mut [f32]; 2]) {
+    pub(crate) fn curves(&self, y: f64, stretches: &[Stretch], nodes: &mut Vec<[f64; 2]>, out: &mut Vec<[Curve; 2]>) {
         let (i, u) = self.cell(0, y);
         let (down, n) = (weights(u), self.grid.shape[1] + 2);
-        let turned = y - self.centre[0];
+        let around = &self.nodes[i * n..(i + 4) * n];
+        nodes.clear();
+        nodes.resize(n, [0.0; 2]);
+        for (weight, line) in down.iter().zip(around.chunks_exact(n)) {
+            for (node, above) in nodes.iter_mut().zip(line) {
+                *node = [node[0] + weight * above[0], node[1] + weight * above[1]];
+            }
+        }
         // What rotation adds to a column, and how much more with each pixel.
+        let turned = y - self.centre[0];
         let starts =
             [turned * self.versed - self.centre[1] * self.sin, -turned * self.sin - self.centre[1] * self.versed];
         let steps = [self.sin, self.versed];
-        for (k, out) in out.into_iter().enumerate() {
-            let node = |c: usize| (0..4).map(|r| down[r] * self.nodes[(i + r) * n + c][k]).sum::<f64>();
-            let mut around = [node(0), node(1), node(2), node(3)];
-            let mut from = 0;
-            for j in 0..self.grid.shape[1] - 1 {
-                let first_px = j as f64 * self.grid.spacing_px;
-                let last = j + 2 == self.grid.shape[1];
-                let end =
-                    if last { out.len() } else { out.len().min((first_px + self.grid.spacing_px).ceil() as usize) };
-                let cubic = polynomial(around).map(|c| c as f32);
-                let (start, step) = ((starts[k] + first_px * steps[k]) as f32, steps[k] as f32);
-                let per_px = (1.0 / self.grid.spacing_px) as f32;
-                // From the cell's first node, so that the numbers stay small.
-                let (whole, part) = (first_px as usize, (first_px - first_px.floor()) as f32);
-                for (x, out) in (from..end).zip(&mut out[from..end]) {
-                    let px = (x - whole) as i32 as f32 - part;
-                    let v = px * per_px;
-                    *out = ((cubic[3] * v + cubic[2]) * v + cubic[1]) * v + cubic[0] + (px * step + start);
-                }
-                from = end;
-                if !last {
-                    around = [around[1], around[2], around[3], node(j + 4)];
-                }
+        out.clear();
+        out.resize(stretches.len(), [Curve::default(); 2]);
+        for ((curves, stretch), near) in out.iter_mut().zip(stretches).zip(nodes.windows(4)) {
+            for k in 0..2 {
+                let [a, b, c, d] = polynomial([near[0][k], near[1][k], near[2][k], near[3][k]]);
+                let start = starts[k] + stretch.left_px * steps[k];
+                curves[k] =
+                    Curve { cubic: [a as f32, b as f32, c as f32, d as f32], line: [start as f32, steps[k] as f32] };
             }
         }
     }
 }
 
+/// Pixels of a row that lie in one cell of the grid.
+#[derive(Clone, Debug)]
+pub(crate) struct Stretch {
+    /// Columns of the field of view.
+    pub(crate) cols: Range<usize>,
+    /// Where the cell's left side lies (px): at column `origin + part`.
+    left_px: f64,
+    pub(crate) origin: usize,
+    pub(crate) part: f32,
+}
+
+/// The local displacement (px) in a stretch along one axis, in single precision. With `px` the distance from the cell's left side,
+/// so that the numbers stay small, it is a cubic of `px · cells_per_px` and a straight line of `px`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Curve {
+    /// Coefficients from the constant one up (px).
+    pub(crate) cubic: [f32; 4],
+    /// The value at the cell's left side (px), and what is added with each pixel.
+    pub(crate) line: [f32; 2],
+}
+
 /// Coefficients of Catmull and Rom's cubic between the middle two of four values, from the constant one up.
+#[inline(always)]
 fn polynomial([a, b, c, d]: [f64; 4]) -> [f64; 4] {
     [b, 0.5 * (c - a), a - 2.5 * b + 2.0 * c - 0.5 * d, 0.5 * (d - a) + 1.5 * (b - c)]
 }
@@ -411,6 +448,7 @@ fn bezier(a: [f64; 2], b: [f64; 2], c: [f64; 2], d: [f64; 2]) -> [[f64; 2]; 4] {
 }
 
 /// The weights of four nodes at `u` between the middle two.
+#[inline(always)]
 fn weights(u: f64) -> [f64; 4] {
     [
         ((-0.5 * u + 1.0) * u - 0.5) * u,
@@ -445,26 +483,6 @@ mod tests {
 
     fn wavy(i: usize, j: usize) -> [f64; 2] {
         [0.3 * ((i * 7 + j * 5) % 11) as f64 - 1.5, 0.3 * ((i * 3 + j * 4) % 7) as f64 - 0.9]
-    }
-
-    #[test]
-    fn rows_are_the_displacements_pixel_by_pixel() {
-        let warp = deformation(0.02, wavy);
-        for t in 0..2 {
-            let frame = warp.frame(FOV, t);
-            let mut rows = [vec![0.0_f32; FOV[1]], vec![0.0_f32; FOV[1]]];
-            for y in 0..FOV[0] {
-                let [dy, dx] = &mut rows;
-                frame.local_row(y as f64, [dy, dx]);
-                for (x, (dy, dx)) in rows[0].iter().zip(&rows[1]).enumerate() {
-                    let exact = frame.local_px(y as f64, x as f64);
-                    for (made, exact) in [(dy, exact[0]), (dx, exact[1])] {
-                        let error = f64::from(*made) - exact;
-                        assert!(error.abs() < 2e-6, "frame {t}, pixel ({y}, {x}): off by {error} px");
-                    }
-                }
-            }
-        }
     }
 
     #[test]

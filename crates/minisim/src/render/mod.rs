@@ -5,6 +5,10 @@
 //! layers of the band, then whichever rows of the field of view these frames have by now, through the scope's layers to
 //! counts. Above a band lie as many rows of the one before as a row of the field of view may reach back: one, or more if the
 //! tissue is deformed. No image is ever held whole, unless its movie was asked for.
+//!
+//! Exposures are rendered; where the plan says what is delivered of them, `deliver.rs` makes the stored frames of them.
+
+mod deliver;
 
 use std::{
     ops::Range,
@@ -125,8 +129,8 @@ impl<'a> Renderer<'a> {
         self.rows(frames, 0..self.scene.canvas.fov[0])
     }
 
-    /// Renders `frames` of 8-bit counts into the memory of the sink that wants them there; nothing where the run does not
-    /// deliver such counts alone.
+    /// Renders `frames` of 8-bit counts into the memory of the sink that wants them there, as they are exposed; nothing where the
+    /// run does not deliver such counts alone.
     pub fn pass_into(&self, frames: Range<usize>, place: &mut crate::sink::Place) {
         if let Some(digitiser) = self.digitiser() {
             let out = &mut place.bytes[place.first..];
@@ -138,6 +142,14 @@ impl<'a> Renderer<'a> {
     /// Renders `rows` of the field of view in `frames`. Snapshots are of whole images, so with them all rows must be asked for.
     #[must_use]
     pub fn rows(&self, frames: Range<usize>, rows: Range<usize>) -> Rendered {
+        match &self.scene.plan.delivery {
+            None => self.exposures(frames, rows),
+            Some(delivery) => self.delivered(delivery, frames, rows),
+        }
+    }
+
+    /// Renders `rows` of the field of view in the exposures `frames`.
+    fn exposures(&self, frames: Range<usize>, rows: Range<usize>) -> Rendered {
         let digitiser = self.digitiser();
         let mut kept = Kept::new(self, frames.clone());
         let observed = match digitiser.map(|d| (d, sample_for(d.model().max_count))) {
@@ -150,8 +162,10 @@ impl<'a> Renderer<'a> {
             Some((d, _)) => Pixels::F32(self.observed(&frames, rows, &mut kept, counts(d))),
         };
         let mut movies = kept.movies;
-        if let (Some(last), true) = (movies.last_mut(), digitiser.is_some()) {
-            *last = observed.clone();
+        for (movie, _) in
+            movies.iter_mut().zip(self.stages).filter(|(_, stage)| stage.reached.exposed && digitiser.is_some())
+        {
+            movie.clone_from(&observed);
         }
         movies.insert(0, observed);
         movies
@@ -630,7 +644,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        plan::{Deformation, Grid, Mode},
+        plan::{Damage, Deformation, Delivery, Fault, Grid, Mode},
         spec::{Format, Spec},
     };
 
@@ -675,6 +689,73 @@ mod tests {
     fn film(scene: &Scene) -> Vec<u8> {
         let renderer = Renderer::new(scene, scene.plan.stages.len(), false);
         counts(&renderer.pass(0..scene.n_frames)[0]).to_vec()
+    }
+
+    /// The scene with some of its 20 exposures lost, one stored twice, and damage of every kind.
+    fn faulty() -> Scene {
+        let mut scene = scene();
+        let exposures = vec![0, 1, 2, 2, 3, 7, 8, 19];
+        let fault = |rows, damage| Fault { rows, damage };
+        scene.n_frames = exposures.len();
+        scene.plan.delivery = Some(Delivery {
+            faults: [
+                (2, fault(30..44, Damage::Torn)),
+                (4, fault(0..9, Damage::Shifted(5))),
+                (5, fault(3..6, Damage::Torn)),
+                (6, fault(40..44, Damage::Blank)),
+            ]
+            .into(),
+            factors: vec![1.0, 1.0, 1.0, 1.0, 1.2, 1.0, 0.9, 9.0],
+            timestamps_s: Arc::new(vec![0.0; exposures.len()]),
+            exposures: Arc::new(exposures),
+        });
+        scene.plan.stages.last_mut().expect("it has stages").reached.delivered = true;
+        scene
+    }
+
+    #[test]
+    fn stored_frames_are_exposures_but_for_their_faults() {
+        let (all, stored) = (film(&scene()), film(&faulty()));
+        let exposure = |e: usize| &all[e * 44 * 53..(e + 1) * 44 * 53];
+        let row = |e: usize, r: usize| &exposure(e)[r * 53..(r + 1) * 53];
+        let frames: Vec<&[u8]> = stored.chunks_exact(44 * 53).collect();
+        let by = |factor: f32, counts: &[u8]| -> Vec<u8> {
+            counts.iter().map(|c| (f32::from(*c) * factor).round().min(255.0) as u8).collect()
+        };
+        assert_eq!((frames.len(), frames[0], frames[1], frames[3]), (8, exposure(0), exposure(1), exposure(2)));
+        for r in 0..44 {
+            let frame = |f: usize| &frames[f][r * 53..(r + 1) * 53];
+            assert_eq!(frame(2), row(if r >= 30 { 1 } else { 2 }, r));
+            // Exposure 6 was lost; its rows are what the buffer held.
+            assert_eq!(frame(5), row(if (3..6).contains(&r) { 6 } else { 7 }, r));
+            let mut rolled = row(3, r).to_vec();
+            rolled.rotate_right(if r < 9 { 5 } else { 0 });
+            assert_eq!(frame(4), by(1.2, &rolled));
+            assert_eq!(frame(6), if r < 40 { by(0.9, row(8, r)) } else { vec![0; 53] });
+            assert_eq!(frame(7), by(9.0, row(19, r)));
+        }
+        assert!(frames[7].contains(&255), "a factor clips");
+    }
+
+    #[test]
+    fn any_split_of_a_delivery_gives_the_same_bytes() {
+        let scene = faulty();
+        let whole = film(&scene);
+        let renderer = Renderer::new(&scene, scene.plan.stages.len(), false);
+        for (frames, rows) in [(0..8, 0..17), (2..3, 17..44), (5..8, 0..44), (4..5, 5..6)] {
+            let part = renderer.rows(frames.clone(), rows.clone());
+            let frame = |t: usize| &whole[(t * 44 + rows.start) * 53..(t * 44 + rows.end) * 53];
+            let expected: Vec<u8> = frames.clone().flat_map(frame).copied().collect();
+            assert_eq!(counts(&part[0]), expected, "frames {frames:?}, rows {rows:?}");
+        }
+        // Earlier stages have the same frames, as they were exposed.
+        let n_stages = scene.plan.stages.len() - 1;
+        let (light, all) = (Renderer::new(&scene, n_stages, false), self::scene());
+        let all = Renderer::new(&all, n_stages, false);
+        assert_eq!(light.pass(5..8)[0].to_f32(0..44 * 53), all.pass(7..8)[0].to_f32(0..44 * 53));
+        let kept = Renderer::new(&scene, n_stages + 1, true).pass(0..8);
+        assert_eq!((kept.len(), counts(&kept[n_stages + 1])), (n_stages + 2, whole.as_slice()));
+        assert_eq!(kept[n_stages], light.pass(0..8)[0]);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use crate::{
     kernels::{digitise::Digitiser, tiles::Tiles},
     plan::{Asked, Plan, Sizes},
     spec::Report,
-    steps::Domain,
-    truth::{Dim, GroundTruth, TruthArray},
+    steps::{AnyStep, Domain},
+    truth::{GroundTruth, TruthArray},
 };
 
 impl Builder<'_> {
@@ -27,7 +27,7 @@ impl Builder<'_> {
                 // The cell steps have no movie; what they ask for all the same comes too early, and is seen there.
                 Domain::Cell if of_step.is_empty() => return None,
                 Domain::Cell | Domain::Tissue => false,
-                Domain::Motion | Domain::Scope => true,
+                Domain::Motion | Domain::Scope | Domain::Delivery => true,
             };
             Some(Asked { kind: step.kind(), stage: step.stage(), rank: step.rank(), in_scope, acts: of_step })
         });
@@ -65,17 +65,26 @@ impl Builder<'_> {
                 (*rank, TruthArray { declared, shape: shape.to_vec(), data: values(timeline) })
             }));
         }
+        // Arrays of the steps before the delivery have a column for each exposure, those of recordings one for each stored frame.
+        let stored = plan.delivery.as_ref().map(|delivery| Arc::clone(&delivery.exposures));
+        let delivering = self.spec.steps.iter().find(|s| s.domain() == Domain::Delivery).map(AnyStep::rank);
         for (rank, array) in truth {
             ranks.push(rank);
-            arrays.push(if array.declared.dims.first() == Some(&Dim::Unit) { array.with_units(&shown) } else { array });
+            let array = array.with_units(&shown);
+            arrays.push(match &stored {
+                Some(stored) if Some(rank) != delivering => array.with_frames(stored),
+                _ => array,
+            });
         }
         Ok(Scene {
-            n_frames,
+            n_frames: stored.map_or(n_frames, |stored| stored.len()),
             spec: self.spec.clone(),
             canvas: self.canvas,
             plan,
             warnings: self.warnings,
             couplings: self.couplings.into_inner(),
+            shown,
+            activity: self.cells.traces.map(|traces| traces.activity),
             truth: GroundTruth { planted, focal_depth_um: self.focal_depth_um, arrays },
             ranks,
             tiles,

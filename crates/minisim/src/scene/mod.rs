@@ -15,6 +15,7 @@ use crate::{
     recording::Content,
     spec::{Finding, Report, Spec},
     steps::{self, AnyStep, Domain, Step},
+    timeline::Activity,
     truth::{Declared, Dim, GroundTruth, TruthArray},
 };
 pub use crate::{building::CALIBRATION_S, plan::Canvas};
@@ -26,7 +27,8 @@ pub struct Scene {
     pub spec: Spec,
     /// Canvas geometry.
     pub canvas: Canvas,
-    /// Frames of the recording.
+    /// Frames of the recording: those that are stored. A stage before the delivery has the same frames, as they were when they
+    /// were exposed.
     pub n_frames: usize,
     /// What happens to light, and the movies on its way.
     pub plan: Plan,
@@ -36,6 +38,10 @@ pub struct Scene {
     pub couplings: BTreeSet<(&'static str, &'static str)>,
     truth: GroundTruth,
     ranks: Vec<usize>,
+    /// Cell by cell of the canvas, whether it is a unit of the ground truth.
+    pub(crate) shown: Vec<bool>,
+    /// How the cells fire and glow, if they do.
+    pub(crate) activity: Option<Arc<dyn Activity>>,
     /// The cells' footprints, laid out for rendering.
     tiles: Option<Arc<Tiles>>,
     /// The camera's tables.
@@ -65,7 +71,7 @@ impl Scene {
         let mut b = Builder::new(spec, memo);
         // Real tissue moves into view, as far as any step moves it.
         b.canvas.margin = spec.margin_px();
-        for domain in [Domain::Motion, Domain::Scope, Domain::Cell, Domain::Tissue] {
+        for domain in [Domain::Motion, Domain::Scope, Domain::Cell, Domain::Tissue, Domain::Delivery] {
             for step in spec.steps.iter().filter(|s| s.domain() == domain) {
                 b.enter(step);
                 step.build(&mut b);
@@ -74,6 +80,27 @@ impl Scene {
         b.leave();
         visibility::record(&mut b);
         b.freeze()
+    }
+
+    /// The scene of a run that stops after the step of rank `until`. Where that is before the delivery, each exposure is a frame.
+    ///
+    /// # Errors
+    /// As [`Scene::new`].
+    pub(crate) fn of_run(spec: &Spec, until: Option<usize>) -> Result<Self, Report> {
+        let cut = |step: &&AnyStep| step.domain() == Domain::Delivery && until.is_some_and(|until| step.rank() > until);
+        if !spec.steps.iter().any(|step| cut(&step)) {
+            return Self::new(spec);
+        }
+        let mut undelivered = spec.clone();
+        undelivered.steps.retain(|step| !cut(&step));
+        Ok(Self { spec: spec.clone(), ..Self::new(&undelivered)? })
+    }
+
+    /// Time stamp of a frame (s): as the delivery says, else that of its exposure.
+    #[must_use]
+    pub fn time_s(&self, frame: usize) -> f64 {
+        let stamp = self.plan.delivery.as_ref().and_then(|delivery| delivery.timestamps_s.get(frame));
+        stamp.copied().unwrap_or_else(|| frame as f64 / self.spec.acquisition.fps.get())
     }
 
     /// The activity of a spec's cells, without the rest of the scene: all spikes, and the traces of the `n_busiest` busiest
@@ -140,6 +167,12 @@ impl Scene {
         &self.truth
     }
 
+    /// Adds arrays to the ground truth, as known once the step of rank `rank` has run.
+    pub(crate) fn add_truth(&mut self, rank: usize, arrays: Vec<TruthArray>) {
+        self.ranks.extend(arrays.iter().map(|_| rank));
+        self.truth.arrays.extend(arrays);
+    }
+
     /// The ground truth of a run that stops after the step of rank `until` (all steps if `None`): arrays of later steps are
     /// absent. What the steps have *answered* (focus, detectability) does not depend on where the run stops.
     #[must_use]
@@ -172,8 +205,8 @@ impl Scene {
             Dim::Height => height,
             Dim::Width => width,
             // Nobody made any.
-            Dim::Component | Dim::Blood | Dim::Mode | Dim::GridRow | Dim::GridCol => 0,
-            Dim::Zyx | Dim::Yx => dim.fixed().unwrap_or_default(),
+            Dim::Component | Dim::Blood | Dim::Mode | Dim::GridRow | Dim::GridCol | Dim::Lost => 0,
+            Dim::Zyx | Dim::Yx | Dim::Span => dim.fixed().unwrap_or_default(),
         };
         for declared in steps::all_declared() {
             if let Some(fill) = declared.absent()

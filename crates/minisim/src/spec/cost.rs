@@ -208,7 +208,7 @@ impl Spec {
                 .map(|s| match s.domain() {
                     Domain::Cell => 0.0,
                     Domain::Tissue => canvas_area,
-                    Domain::Motion | Domain::Scope => fov_area,
+                    Domain::Motion | Domain::Scope | Domain::Delivery => fov_area,
                 })
                 .sum::<f64>();
         }

@@ -29,17 +29,17 @@
 
 use std::{f64::consts::TAU, sync::Arc};
 
-use super::{Domain, Part, Step};
+use super::{Domain, Part, Quantity, Step};
 use crate::{
     building::Builder,
     math,
     physics::{
-        locomotion::{Locomotion, steps_of_frame},
+        locomotion::{Locomotion, percentile, steps_of_frame},
         lowpass::UnitOu,
     },
     rng::Key,
-    spec::{Checker, Extent, Needs, NonNegative, Positive, Real, record::record},
-    truth::{Declared, Dim, Stored, TruthData},
+    spec::{Acquisition, Checker, Extent, Needs, NonNegative, Positive, Real, record::record},
+    truth::{Declared, Dim, GroundTruth, Stored, TruthData},
 };
 
 /// Rate of breathing, how far it wanders (Hz) and how fast (s).
@@ -142,6 +142,12 @@ impl Step for AxialMotion {
                 "lower it if such strong motion is not meant",
             );
         }
+    }
+
+    fn strength(&self, truth: &GroundTruth, _: &Acquisition) -> Vec<Quantity> {
+        let within = |shifts: &[f64]| percentile(shifts.iter().map(|z| z.abs()).collect(), 0.99);
+        let of = |shifts: &[f64]| Quantity { what: "99 % within", value: within(shifts), unit: "µm" };
+        truth.f64s("axial_shift_um").map(of).into_iter().collect()
     }
 
     fn build(&self, scene: &mut Builder<'_>) {

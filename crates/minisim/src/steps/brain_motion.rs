@@ -23,7 +23,7 @@
 //! # Records
 //! `shifts`.
 
-use super::{Domain, Margin, Part, Step};
+use super::{Domain, Margin, Part, Quantity, Step};
 use crate::{
     plan::Act,
     math,
@@ -31,10 +31,10 @@ use crate::{
     rng::Key,
     building::Builder,
     spec::{
-        Checker, Fraction, NonNegative, Positive,
+        Acquisition, Checker, Fraction, NonNegative, Positive,
         record::{choices, record},
     },
-    truth::{Declared, Dim, Stored, TruthData},
+    truth::{Declared, Dim, GroundTruth, Stored, TruthData},
 };
 
 choices! {
@@ -164,6 +164,14 @@ impl Step for BrainMotion {
                 "lower it if such strong motion is not meant",
             );
         }
+    }
+
+    fn strength(&self, truth: &GroundTruth, acquisition: &Acquisition) -> Vec<Quantity> {
+        let pixel_um = acquisition.pixel_size_um();
+        let length = |s: &[f64]| pixel_um * math::hypot(s[0], s[1]);
+        let within = |shifts: &[f64]| percentile(shifts.chunks_exact(2).map(length).collect(), 0.99);
+        let of = |shifts: &[f64]| Quantity { what: "99 % within", value: within(shifts), unit: "µm" };
+        truth.f64s("shifts").map(of).into_iter().collect()
     }
 
     fn build(&self, scene: &mut Builder<'_>) {

@@ -437,6 +437,13 @@ impl Activity for Firing {
         }
         kept
     }
+
+    fn spike_responses(&self, unit: usize) -> Vec<Vec<f64>> {
+        let model = &self.model;
+        let above = |calcium: &f64| model.response.map_or(*calcium, |response| model.f0 * response.dff(*calcium));
+        let shown = |response: &Vec<f64>| response.iter().map(|calcium| self.gains[unit] * above(calcium)).collect();
+        self.kernels[self.kernel_of[unit]].responses.iter().map(shown).collect()
+    }
 }
 
 /// What the cells do in the window that amplitudes and focus are calibrated on, and how they go on.

@@ -41,7 +41,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Domain, Part, Step};
+use super::{Domain, Part, Quantity, Step};
 use crate::{
     building::Builder,
     math,
@@ -52,8 +52,8 @@ use crate::{
     },
     plan::{Canvas, Component, Course, Field, Leg, Map, Op, Spread, Tissue},
     rng::Key,
-    spec::{Checker, Extent, Needs, NonNegative, Positive, record::record},
-    truth::{Declared, Dim, Stored, TruthData},
+    spec::{Acquisition, Checker, Extent, Needs, NonNegative, Positive, record::record},
+    truth::{Declared, Dim, GroundTruth, Stored, TruthData},
 };
 
 /// Standard deviation of the bed's density, relative to its mean.
@@ -168,6 +168,28 @@ impl Step for Haemodynamics {
                 "give one a weight, or leave the step out",
             );
         }
+    }
+
+    fn strength(&self, truth: &GroundTruth, _: &Acquisition) -> Vec<Quantity> {
+        let (Some(maps), Some(courses)) = (truth.array("blood_maps"), truth.array("blood_courses")) else {
+            return Vec::new();
+        };
+        let rms = |weights: &dyn Fn(usize, usize) -> f64| {
+            let n = courses.shape.first().copied().unwrap_or(0);
+            let course = |k: usize| courses.data.range_f64(courses.row(k));
+            let courses: Vec<Vec<f64>> = (0..n).map(course).collect();
+            let pairs = (0..n).flat_map(|k| (0..n).map(move |l| (k, l)));
+            pairs.map(|(k, l)| weights(k, l) * mean_product(&courses[k], &courses[l])).sum::<f64>().max(0.0).sqrt()
+        };
+        let map = |k: usize| maps.data.range_f64(maps.row(k));
+        let maps: Vec<Vec<f64>> = (0..maps.shape.first().copied().unwrap_or(0)).map(map).collect();
+        let product = |k: usize, l: usize| maps.get(k).zip(maps.get(l)).map_or(0.0, |(a, b)| mean_product(a, b));
+        let mut found = vec![Quantity { what: "share of light RMS", value: 100.0 * rms(&product), unit: "%" }];
+        if let Some(dilation) = truth.f64s("vessel_dilation") {
+            let product = |k: usize, l: usize| dilation.get(k).zip(dilation.get(l)).map_or(0.0, |(a, b)| a * b);
+            found.push(Quantity { what: "vessels' radius RMS", value: 100.0 * rms(&product), unit: "%" });
+        }
+        found
     }
 
     fn build(&self, scene: &mut Builder<'_>) {
@@ -362,6 +384,11 @@ fn calibrated(mut course: Vec<f64>, window: usize) -> Vec<f64> {
     let scale = if rms > 0.0 { 1.0 / rms } else { 0.0 };
     course.iter_mut().for_each(|v| *v = ((*v - mean) * scale).clamp(-FARTHEST, FARTHEST));
     course
+}
+
+/// Mean of the products of values that belong together.
+fn mean_product(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / a.len().max(1) as f64
 }
 
 #[cfg(test)]

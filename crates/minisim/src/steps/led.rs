@@ -26,14 +26,14 @@
 
 use std::{f64::consts::PI, sync::Arc};
 
-use super::{Domain, Part, Step};
+use super::{Domain, Part, Quantity, Step};
 use crate::{
     math,
     plan::{Course, Field, Leg, Op, Scope},
     rng::Key,
     building::Builder,
-    spec::{Checker, Extent, Fraction, FractionBelowOne, Needs, NonNegative, Positive, record::record},
-    truth::{Declared, Dim, Stored, TruthData},
+    spec::{Acquisition, Checker, Extent, Fraction, FractionBelowOne, Needs, NonNegative, Positive, record::record},
+    truth::{Declared, Dim, GroundTruth, Stored, TruthData},
 };
 
 /// Share of the power below which an averaged flicker is not worth asking for.
@@ -114,6 +114,15 @@ impl Step for Led {
                 "choose a frequency that is no multiple of acquisition.fps if it should be seen",
             );
         }
+    }
+
+    fn strength(&self, truth: &GroundTruth, _: &Acquisition) -> Vec<Quantity> {
+        let Some(power) = truth.f64s("led_power").filter(|power| !power.is_empty()) else { return Vec::new() };
+        let [least, most] = [power.iter().copied().fold(f64::INFINITY, f64::min), power.iter().copied().fold(0.0, f64::max)];
+        vec![
+            Quantity { what: "power at most", value: 100.0 * most, unit: "%" },
+            Quantity { what: "at least", value: 100.0 * least, unit: "%" },
+        ]
     }
 
     fn build(&self, scene: &mut Builder<'_>) {

@@ -2,8 +2,8 @@
 
 use crate::{
     building::Builder,
-    spec::{Checker, Extent, Needs, record::Record},
-    truth::{self, Declared},
+    spec::{Acquisition, Checker, Extent, Needs, record::Record},
+    truth::{self, Declared, GroundTruth},
 };
 
 /// What part of the experiment a step belongs to, which decides when it is built.
@@ -17,6 +17,8 @@ pub enum Domain {
     Motion,
     /// Fixed to the scope.
     Scope,
+    /// From the camera to the file: which exposures are stored, and what becomes of them on the way.
+    Delivery,
 }
 
 /// What a step is of a recording, for those who choose among the steps: the clean twin, the contact sheet, the tour, the docs.
@@ -57,6 +59,36 @@ pub struct Margin {
     pub field: &'static str,
 }
 
+/// A number that tells how strong an effect is in a recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quantity {
+    /// What it is, in words that stand before the number.
+    pub what: &'static str,
+    /// The number.
+    pub value: f64,
+    /// Its unit; empty where it has none.
+    pub unit: &'static str,
+}
+
+impl Quantity {
+    /// In words, such as `99 % within 4.1 µm`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let Self { what, value, unit } = self;
+        let size = value.abs();
+        let decimals = if size >= 100.0 || size == 0.0 {
+            0
+        } else if size >= 1.0 {
+            1
+        } else if size >= 0.1 {
+            2
+        } else {
+            3
+        };
+        format!("{what} {value:.decimals$} {unit}").trim_end().to_owned()
+    }
+}
+
 /// One effect of the forward model.
 pub trait Step: Sized {
     /// Name in specs.
@@ -86,8 +118,18 @@ pub trait Step: Sized {
         Needs::default()
     }
 
+    /// What stays of the step in a clean twin, although what it adds to a recording is left out there.
+    fn undamaged(&self) -> Option<Self> {
+        None
+    }
+
     /// Checks what no single field's bound can say.
     fn check(&self, _cx: &mut Checker<'_>) {}
+
+    /// How strong the effect is in a recording with this ground truth, for people; empty where there is nothing to say.
+    fn strength(&self, _truth: &GroundTruth, _acquisition: &Acquisition) -> Vec<Quantity> {
+        Vec::new()
+    }
 
     /// Adds the effect to the scene.
     fn build(&self, scene: &mut Builder<'_>);
@@ -150,6 +192,12 @@ macro_rules! chain {
                 match self { $(Self::$name(step) => step.margin(),)* }
             }
 
+            /// What stays of the step in a clean twin, although what it adds to a recording is left out there.
+            #[must_use]
+            pub fn undamaged(&self) -> Option<Self> {
+                match self { $(Self::$name(step) => step.undamaged().map(Self::$name),)* }
+            }
+
             /// What the step takes beyond the cells' footprints and traces.
             #[must_use]
             pub fn cost(&self, extent: &Extent) -> Needs {
@@ -172,6 +220,12 @@ macro_rules! chain {
             #[must_use]
             pub fn rank(&self) -> usize {
                 rank_of(self.kind())
+            }
+
+            /// How strong the effect is in a recording with this ground truth.
+            #[must_use]
+            pub fn strength(&self, truth: &GroundTruth, acquisition: &Acquisition) -> Vec<Quantity> {
+                match self { $(Self::$name(step) => step.strength(truth, acquisition),)* }
             }
 
             /// Checks what no single field's bound can say.
@@ -258,6 +312,7 @@ chain! {
     leakage::Leakage,
     led::Led,
     sensor::Sensor,
+    acquisition_faults::AcquisitionFaults,
 }
 
 pub use brain_motion::{Axis, MotionModel};
@@ -283,9 +338,9 @@ pub(crate) fn lister_of(name: &str) -> Option<(&'static str, &'static str)> {
     LISTS.iter().find_map(|(kind, lists)| Some((*kind, lists.iter().find(|list| list.0 == name)?.1)))
 }
 
-/// All arrays that a ground truth may hold: those of every recording, then those of the steps in chain order.
+/// All arrays that a ground truth may hold: those of every recording, the bounds, then those of the steps in chain order.
 pub fn all_declared() -> impl Iterator<Item = &'static Declared> {
-    truth::COMMON.iter().chain(RECORDS.iter().copied().flatten())
+    truth::COMMON.iter().chain(truth::BOUNDS).chain(RECORDS.iter().copied().flatten())
 }
 
 /// The arrays that the step `kind` records; for no kind (`""`), those of every recording.

@@ -28,7 +28,7 @@
 
 use std::sync::Arc;
 
-use super::{Domain, Margin, Part, Step};
+use super::{Domain, Margin, Part, Quantity, Step};
 use crate::{
     building::Builder,
     fields::{
@@ -42,8 +42,8 @@ use crate::{
         noise::{Lattice, smooth_noise},
     },
     plan::{Course, Deformation, Grid, LEAST_JACOBIAN, Mode, Warp},
-    spec::{Checker, Extent, Needs},
-    truth::{Declared, Dim, Stored, TruthData},
+    spec::{Acquisition, Checker, Extent, Needs},
+    truth::{Declared, Dim, GroundTruth, Stored, TruthData},
 };
 
 /// Nodes of the grid per σ.
@@ -54,6 +54,8 @@ const MAX_COURSE: f64 = 4.0;
 const MAX_ROTATION: f64 = 2.0;
 /// Most modes.
 const MAX_MODES: u32 = 64;
+/// Frames whose displacements tell how strong a recording's deformation is.
+const FRAMES_LOOKED_AT: usize = 300;
 /// σ over which the fields have their RMS, at least.
 const RMS_OVER_SIGMA: f64 = 4.0;
 
@@ -167,6 +169,31 @@ impl Step for TissueDeformation {
                 "lower amplitude_um or rotation_deg, or raise max_displacement_um",
             );
         }
+    }
+
+    /// Looked at are some frames, at the nodes of the grid.
+    fn strength(&self, truth: &GroundTruth, acquisition: &Acquisition) -> Vec<Quantity> {
+        let (Some(Warp::NonRigid(deformation)), Some(angles)) = (truth.warp(), truth.f64s("rotation_rad")) else {
+            return Vec::new();
+        };
+        let fov = truth.planted.fov_shape;
+        let places: Vec<[f64; 2]> = deformation.grid.places(fov).collect();
+        let (mut squares, mut largest, mut n) = (0.0, 0.0_f64, 0);
+        for t in (0..angles.len()).step_by(angles.len().div_ceil(FRAMES_LOOKED_AT).max(1)) {
+            let frame = deformation.frame(fov, t);
+            for [y, x] in &places {
+                let [dy, dx] = frame.local_px(*y, *x);
+                let square = dy * dy + dx * dx;
+                (squares, largest, n) = (squares + square, largest.max(square), n + 1);
+            }
+        }
+        let um = |square: f64| acquisition.pixel_size_um() * square.sqrt();
+        let turned = percentile(angles.iter().map(|angle| angle.abs()).collect(), 0.99).to_degrees();
+        vec![
+            Quantity { what: "RMS", value: um(squares / f64::from(n.max(1))), unit: "µm" },
+            Quantity { what: "largest", value: um(largest), unit: "µm" },
+            Quantity { what: "turned by 99 % within", value: turned, unit: "°" },
+        ]
     }
 
     fn build(&self, scene: &mut Builder<'_>) {

@@ -109,6 +109,49 @@ impl<T: Copy + Default + Send + Sync> Values<T> {
     }
 }
 
+impl<T: Copy + Default + fmt::Debug + Send + Sync + 'static> Values<T> {
+    /// The values with these of `n_columns` columns, ascending, in each row. `stride` values belong to a column; where they are
+    /// computed, one does.
+    #[must_use]
+    pub(super) fn with_columns(self, n_columns: usize, stride: usize, columns: &Arc<Vec<u32>>) -> Self {
+        match self.0 {
+            Kind::Computed(computed) => {
+                Self::computed(Arc::new(Columns { rows: Arc::clone(&computed.rows), columns: Arc::clone(columns) }))
+            }
+            Kind::Held(values) => {
+                let rows = values.chunks_exact((n_columns * stride).max(1));
+                let kept = |row: &[T], column: u32| row[column as usize * stride..][..stride].to_vec();
+                rows.flat_map(|row| columns.iter().flat_map(move |column| kept(row, *column))).collect()
+            }
+        }
+    }
+}
+
+/// Some columns of an array, ascending; a column may be there several times.
+#[derive(Debug)]
+struct Columns<T> {
+    rows: Arc<dyn Rows<T>>,
+    columns: Arc<Vec<u32>>,
+}
+
+impl<T: Copy + Default + fmt::Debug + Send + Sync + 'static> Rows<T> for Columns<T> {
+    fn shape(&self) -> [usize; 2] {
+        [self.rows.shape()[0], self.columns.len()]
+    }
+
+    fn fill(&self, row: usize, columns: Range<usize>, out: &mut [T]) {
+        let columns = &self.columns[columns];
+        let (Some(first), Some(last)) = (columns.first(), columns.last()) else { return };
+        let mut values = vec![T::default(); (last - first + 1) as usize];
+        self.rows.fill(row, *first as usize..*last as usize + 1, &mut values);
+        out.iter_mut().zip(columns).for_each(|(out, column)| *out = values[(column - first) as usize]);
+    }
+
+    fn picked(&self, keep: &[bool]) -> Arc<dyn Rows<T>> {
+        Arc::new(Self { rows: self.rows.picked(keep), columns: Arc::clone(&self.columns) })
+    }
+}
+
 impl<T: Copy + Default + Send + Sync> Computed<T> {
     fn range(&self, range: Range<usize>) -> Vec<T> {
         let [_, columns] = self.rows.shape();
@@ -253,6 +296,14 @@ mod tests {
         assert_eq!(read.clone().into_vec(), held.clone().into_vec());
         let keep = [true, false, false, true, true];
         assert_eq!(computed().picked(4, &keep), held.clone().picked(4, &keep));
-        assert_eq!(held.picked(4, &keep).into_vec(), [0, 1, 2, 3, 30, 31, 32, 33, 40, 41, 42, 43]);
+        assert_eq!(held.clone().picked(4, &keep).into_vec(), [0, 1, 2, 3, 30, 31, 32, 33, 40, 41, 42, 43]);
+        let columns = Arc::new(vec![0, 2, 2, 3]);
+        let some = computed().with_columns(4, 1, &columns);
+        assert_eq!(some.range(3..9).as_ref(), [3, 10, 12, 12, 13, 20]);
+        assert_eq!(some, held.clone().with_columns(4, 1, &columns));
+        assert_eq!(some.picked(4, &keep), held.clone().with_columns(4, 1, &columns).picked(4, &keep));
+        // Two values a column.
+        let pairs = held.with_columns(2, 2, &Arc::new(vec![1]));
+        assert_eq!(pairs.into_vec(), [2, 3, 12, 13, 22, 23, 32, 33, 42, 43]);
     }
 }
