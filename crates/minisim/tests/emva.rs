@@ -97,7 +97,7 @@ fn a_plain_sensor_has_nothing_that_it_was_not_given() {
 fn noise_that_rounding_hides_is_told() {
     // As a V4 sends it: two of ten bits are dropped.
     let spec = set(&camera(), "gain_adu_per_e", "0.05");
-    let spec = set(&set(&spec, "adc_bits", "10"), "bit_depth", "8");
+    let spec = set(&set(&spec, "bit_depth", "8"), "adc_bits", "10");
     let test = measured(&spec);
     near("gain", test.gain_adu_per_e, 0.025, 0.02);
     assert!(test.rounding_hides_noise && test.dark_noise_e > 7.3);

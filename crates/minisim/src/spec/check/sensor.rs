@@ -51,14 +51,25 @@ pub(super) fn check(acquisition: &Acquisition, findings: &mut Vec<Finding>) {
         }
     }
     let linearity = sensor.linearity_error_percent.get();
-    let most = 100.0 * Response::max_linearity_error();
-    if linearity > 0.0 && sensor.full_well_e.is_none() {
-        let rule = "is measured up to the full well, and there is none".to_owned();
-        refuse("linearity_error_percent", format!("{linearity:?}"), rule, "set full_well_e");
-    } else if linearity > most {
-        let rule =
-            format!("must be at most {most:.2}: a response that bends more has its saturation below the full well");
-        refuse("linearity_error_percent", format!("{linearity:?}"), rule, "lower it; cameras have about 0.1 to 0.4");
+    if linearity > 0.0 {
+        let most = sensor.full_well_e.map(|well| 100.0 * Response::max_linearity_error(well.get(), sensor.prnu()));
+        match most {
+            None => {
+                let rule = "is measured up to the full well, and there is none".to_owned();
+                refuse("linearity_error_percent", format!("{linearity:?}"), rule, "set full_well_e");
+            }
+            Some(most) if linearity > most => {
+                let rule =
+                    format!("must be at most {most:.2}: what bends more has its saturation far below the full well");
+                refuse(
+                    "linearity_error_percent",
+                    format!("{linearity:?}"),
+                    rule,
+                    "lower it; cameras have about 0.1 to 0.4",
+                );
+            }
+            Some(_) => {}
+        }
     }
     let celsius = sensor.temperature_c.get();
     if celsius < TEMPERATURES_C[0] || celsius > TEMPERATURES_C[1] {
