@@ -167,7 +167,8 @@ fn convolve_gaussian(patch: &Patch, [yy, xx, yx]: [f64; 3], canvas: [usize; 2]) 
     let mut data = vec![0.0_f32; height * width];
     for (r, line) in data.chunks_exact_mut(width).enumerate() {
         let row = grown[0] + r as i32 - patch.row;
-        (starts.clear(), weights.clear());
+        starts.clear();
+        weights.clear();
         for source in (row - high).max(0)..(row + high + 1).min(patch.height as i32) {
             let kernel_row = &kernel[(row - source + high) as usize * side..][..side];
             // Pixel i of the kernel's row, from its other end, weighs the pixel i to the right of the padded row's start.

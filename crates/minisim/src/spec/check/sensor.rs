@@ -72,7 +72,7 @@ pub(super) fn check(acquisition: &Acquisition, findings: &mut Vec<Finding>) {
         }
     }
     let celsius = sensor.temperature_c.get();
-    if celsius < TEMPERATURES_C[0] || celsius > TEMPERATURES_C[1] {
+    if !(TEMPERATURES_C[0]..=TEMPERATURES_C[1]).contains(&celsius) {
         let [low, high] = TEMPERATURES_C;
         let rule = format!("must be between {low:.0} and {high:.0}");
         refuse("temperature_c", format!("{celsius:?}"), rule, "give the temperature of the sensor in °C");
