@@ -17,10 +17,11 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
 
 import minisim
 from minisim.pipelines import read
-from minisim.testing import score
+from minisim.testing import Estimate, score
 
 HERE = pathlib.Path(__file__).parent
 SIZE = ["--duration", "60"]
@@ -40,11 +41,40 @@ EFFECTS = {
     "synchrony": [*BASE, "--set", "steps.cell_activity.synchrony=0.2"],
     "everything": ["--preset", "v4-ca1-freely-moving", *SIZE],
 }
+#: minian takes many times as long as suite2p, so it is given only a square of so many pixels in the middle of each film.
+MIDDLE = 128
 PIPELINES = {
     "suite2p, rigid": ("suite2p", "run_suite2p.py", []),
     "suite2p, non-rigid": ("suite2p", "run_suite2p.py", ["--nonrigid"]),
-    "minian": ("minian", "run_minian.py", []),
+    "minian": ("minian", "run_minian.py", ["--middle", str(MIDDLE)]),
 }
+NAMES = "n_true n_est recall precision trace_corr activity_corr endpoint_mean_px endpoint_p95_px".split()
+
+
+def square(shape):
+    """The rows and columns of the middle."""
+    return tuple(slice((side - MIDDLE) // 2, (side - MIDDLE) // 2 + MIDDLE) for side in shape)
+
+
+def placed(found, shape):
+    """An estimate of the middle as one of the whole field."""
+    if found.A.shape[1:] == shape:
+        return found
+    whole = np.zeros((len(found.A), *shape), dtype=np.float32)
+    whole[(slice(None), *square(shape))] = found.A
+    return Estimate(A=whole, C=found.C, S=found.S, shifts=found.shifts, displacement=found.displacement)
+
+
+def inside(footprints):
+    """Which footprints have more than half of their weight in the middle."""
+    rows, cols = square(footprints.shape[1:])
+    return footprints[:, rows, cols].sum(axis=(1, 2)) > 0.5 * footprints.sum(axis=(1, 2))
+
+
+def in_middle(found):
+    """What an estimate found in the middle."""
+    keep = inside(found.A)
+    return Estimate(A=found.A[keep], C=found.C[keep], S=found.S[keep], shifts=found.shifts, displacement=found.displacement)
 
 
 def one(effect, pipeline, folder, pythons):
@@ -60,27 +90,49 @@ def one(effect, pipeline, folder, pythons):
         subprocess.run(["minisim", "simulate", *EFFECTS[effect], "-o", film, "-q"], check=True)
     started = time.monotonic()
     with open(home / f"{out.name}.log", "w") as log:
-        subprocess.run([pythons[environment], HERE / script, film, out, *options], check=True, stdout=log, stderr=log)
+        status = subprocess.run([pythons[environment], HERE / script, film, out, *options], stdout=log, stderr=log).returncode
     seconds = time.monotonic() - started
-    found = read(out)
+    row = {"effect": effect, "pipeline": pipeline, "seconds": seconds}
+    if status:
+        # A pipeline that stops because it finds nothing is a result, too.
+        errors = [line for line in (home / f"{out.name}.log").read_text().splitlines() if "Error: " in line]
+        row["failed"] = errors[-1] if errors else f"exit status {status}"
+        row_file.write_text(json.dumps(row, indent=1))
+        return row
+    truth = minisim.Recording.load(film).ground_truth
+    middle = truth.subset(inside(truth.A_observed))
+    found = placed(read(out), tuple(truth.fov_shape))
     found.save(home / f"{out.name}.npz")
-    report = score(found, minisim.Recording.load(film).ground_truth, match_metric="cosine")
-    names = "n_true n_est recall precision trace_corr activity_corr endpoint_mean_px endpoint_p95_px".split()
-    row = {"effect": effect, "pipeline": pipeline, **{n: getattr(report, n) for n in names}}
-    row |= {"shift_rmse_px": report.shift_rmse, "centres_recall": report.details["neurofinder"]["recall"], "seconds": seconds}
-    row["recall_by_focus"] = report.details["recall_by"].get("share of frames in focus")
+    scores = {"middle": score(in_middle(found), middle, match_metric="cosine")}
+    if environment != "minian":
+        scores["whole"] = score(found, truth, match_metric="cosine")
+    for part, report in scores.items():
+        row[part] = {n: getattr(report, n) for n in NAMES} | {"recall_by": report.details["recall_by"]}
     row_file.write_text(json.dumps(row, indent=1))
     return row
 
 
+def shown(row):
+    """The score that the picture shows: of all that the pipeline was given."""
+    return row["whole"] if "whole" in row else row["middle"]
+
+
 def table(rows):
-    """The numbers as a table of the page."""
-    head = ["film", "pipeline", "cells asked for", "found", "recall", "precision", "traces, r", "motion error (px)"]
+    """The numbers as a table of the page: the whole film, then its middle."""
+    numbers = ["cells", "found", "recall", "precision", "traces, r"]
+    head = ["film", "pipeline", *numbers, "motion error (px): mean, 95 %", *(f"middle: {n}" for n in numbers)]
     lines = [head, ["---"] * len(head)]
     for row in rows:
-        numbers = [f"{row[n]:.2f}" for n in ("recall", "precision", "trace_corr")]
-        motion = f"{row['endpoint_mean_px']:.2f} (95 %: {row['endpoint_p95_px']:.2f})"
-        lines.append([row["effect"], row["pipeline"], str(row["n_true"]), str(row["n_est"]), *numbers, motion])
+        if "failed" in row:
+            lines.append([row["effect"], row["pipeline"], f"stopped: `{row['failed']}`", *["–"] * (len(head) - 3)])
+            continue
+        parts = []
+        for part in (row.get("whole"), row["middle"]):
+            found = "–" if part is None else f"{part['n_true']} {part['n_est']}"
+            rest = ["–"] * 3 if part is None else [f"{part[n]:.2f}" for n in ("recall", "precision", "trace_corr")]
+            parts.append([*(found.split() * 2)[:2], *rest])
+        motion = f"{shown(row)['endpoint_mean_px']:.2f}, {shown(row)['endpoint_p95_px']:.2f}"
+        lines.append([row["effect"], row["pipeline"], *parts[0], motion, *parts[1]])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -88,20 +140,28 @@ def picture(rows, path):
     """Recall, traces and motion error of each film, a dot a pipeline."""
     effects = list(dict.fromkeys(row["effect"] for row in rows))
     what = {"recall": "recall (cosine ≥ 0.5)", "trace_corr": "traces, median r", "endpoint_mean_px": "motion, endpoint error (px)"}
-    fig, axes = plt.subplots(1, 3, figsize=(11, 3.4), sharey=True)
+    fig, axes = plt.subplots(1, 3, figsize=(11, 3.8), sharey=True)
     for axis, (name, label) in zip(axes, what.items()):
         for k, (pipeline, color, marker) in enumerate(zip(PIPELINES, ("#0072b2", "#56b4e9", "#d55e00"), "osD")):
-            mine = [row for row in rows if row["pipeline"] == pipeline]
-            places = [effects.index(row["effect"]) + 0.18 * (k - 1) for row in mine]
-            values = [row[name] for row in mine]
-            axis.plot(values, places, marker, color=color, label=pipeline, markersize=5)
-            base = [row[name] for row in mine if row["effect"] == "base"]
-            axis.vlines(base, -0.5, len(effects) - 0.5, color=color, linewidth=0.6, linestyle=":")
-        axis.set(xlabel=label, xlim=(0, 1.02) if name != "endpoint_mean_px" else (0, None))
+            stopped = [row for row in rows if row["pipeline"] == pipeline and "failed" in row]
+            if name == "recall":
+                at = [effects.index(row["effect"]) + 0.2 * (k - 1) for row in stopped]
+                name_it = f"{pipeline}: stopped without a cell" if stopped else None
+                axis.plot([0] * len(stopped), at, "x", color=color, label=name_it, zorder=3)
+            mine = [row for row in rows if row["pipeline"] == pipeline and "failed" not in row]
+            if not mine:
+                continue
+            places = [effects.index(row["effect"]) + 0.2 * (k - 1) for row in mine]
+            part = "" if "whole" in mine[0] else f" (middle {MIDDLE} × {MIDDLE} px)"
+            axis.plot([shown(row)[name] for row in mine], places, marker, color=color, label=pipeline + part, markersize=5)
+            base = [shown(row)[name] for row in mine if row["effect"] == "base"]
+            axis.vlines(base, -0.5, len(effects) - 0.5, color=color, linewidth=0.8, linestyle=":")
+        axis.set(xlabel=label, xlim=(-0.02, 1.02) if name != "endpoint_mean_px" else (0, None))
         axis.grid(axis="y", color="0.92")
     axes[0].set(yticks=range(len(effects)), yticklabels=effects, ylim=(len(effects) - 0.5, -0.5))
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="upper center", ncols=3, frameon=False)
-    fig.tight_layout(rect=(0, 0, 1, 0.92))
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="upper center", ncols=3, fontsize=9, frameon=False)
+    fig.tight_layout(rect=(0, 0, 1, 0.86))
     fig.savefig(path, dpi=110)
 
 

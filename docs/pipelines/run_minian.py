@@ -1,6 +1,8 @@
 """minian on a simulated recording, in minian's own environment (pip install minian==2.0.2 xarray==2024.7.0 pandas==2.2.3):
 
-    python run_minian.py RECORDING.zarr FOLDER
+    python run_minian.py RECORDING.zarr FOLDER [--middle PX]
+
+With --middle, only a square of PX pixels in the middle of the film is analysed.
 """
 
 import os
@@ -35,6 +37,10 @@ def main():
     film = zarr.open(recording, mode="r")["observed"][:]
     # minian's notebook reads AVI films, which have eight bits.
     film = np.round(film).clip(0, 255).astype(np.uint8)
+    if "--middle" in sys.argv:
+        px = int(sys.argv[sys.argv.index("--middle") + 1])
+        top, left = ((side - px) // 2 for side in film.shape[1:])
+        film = film[:, top : top + px, left : left + px]
     frames, height, width = film.shape
     varr = xr.DataArray(
         film, dims=["frame", "height", "width"], coords={"frame": range(frames), "height": range(height), "width": range(width)}, name="varr"

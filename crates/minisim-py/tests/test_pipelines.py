@@ -153,6 +153,24 @@ def test_suite2p_non_rigid(parts, tmp_path):
     np.testing.assert_allclose(got.shifts, -rigid)
 
 
+def test_suite2p_non_rigid_without_its_blocks(parts, tmp_path):
+    """suite2p 1.1 leaves the size of the blocks, not where they lie."""
+    A, C, S, _ = parts
+    H, W = A.shape[1:]
+    # ceil(1.5 · H / ⌈H / 2⌉) = 3 blocks along each side, the last one ending with the frame.
+    block = [-(-H // 2), -(-W // 2)]
+    rows, cols = ([int(k * (side - n) / 2) + (n - 1) / 2 for k in range(3)] for side, n in zip((H, W), block))
+    T = C.shape[1]
+    true = ramp(rows, cols, T)
+    rigid = np.round(true.mean(axis=(2, 3)))
+    local = (true - rigid[:, :, None, None]).reshape(T, 2, -1)
+    settings = {"registration": {"block_size": block}, "detection": {"block_size": (8, 8)}}
+    write_suite2p(tmp_path / "plane0", A, C, S, rigid, yoff1=local[:, 0], xoff1=local[:, 1], **settings)
+    got = read(tmp_path)
+    np.testing.assert_allclose([*got.displacement.rows_px, *got.displacement.cols_px], [*rows, *cols])
+    np.testing.assert_allclose(got.displacement.shifts_px, true, atol=1e-5)
+
+
 def test_caiman_displacement():
     shape, strides, overlaps = (40, 50), (12, 16), (6, 4)
     rows, cols = [s + 8.5 for s in (0, 12, 22)], [s + 9.5 for s in (0, 16, 30)]

@@ -85,6 +85,8 @@ def _suite2p_settings(folder: Path) -> dict[str, Any]:
             for key, value in part.items():
                 if isinstance(value, dict):
                     found.update({k: v for k, v in value.items() if k in ("neucoeff", "neuropil_coefficient")})
+                    if key == "registration" and "block_size" in value:
+                        found["block_size"] = value["block_size"]
                 else:
                     found[key] = value
     if "neuropil_coefficient" in found:
@@ -113,12 +115,24 @@ def _suite2p_patches(settings: dict[str, Any], frames: slice = slice(None)) -> P
     rigid = np.stack([settings["yoff"], settings["xoff"]], axis=1).astype(np.float64)[frames]
     if settings.get("yoff1") is None:
         return PatchDisplacement(rigid[:, :, None, None], [0.0], [0.0])
-    n_rows, n_cols = (int(n) for n in settings["nblocks"])
-    # Blocks are counted along rows; each is [first, end).
-    rows = [float(np.mean(settings["yblock"][i * n_cols])) - 0.5 for i in range(n_rows)]
-    cols = [float(np.mean(settings["xblock"][j])) - 0.5 for j in range(n_cols)]
+    if settings.get("nblocks") is None:
+        rows, cols = (_suite2p_blocks(int(settings[side]), int(n)) for side, n in zip(("Ly", "Lx"), settings["block_size"]))
+        n_rows, n_cols = len(rows), len(cols)
+    else:
+        n_rows, n_cols = (int(n) for n in settings["nblocks"])
+        # Blocks are counted along rows; each is [first, end).
+        rows = [float(np.mean(settings["yblock"][i * n_cols])) - 0.5 for i in range(n_rows)]
+        cols = [float(np.mean(settings["xblock"][j])) - 0.5 for j in range(n_cols)]
     local = np.stack([settings["yoff1"], settings["xoff1"]], axis=1).astype(np.float64)[frames]
     return PatchDisplacement(local.reshape(-1, 2, n_rows, n_cols) + rigid[:, :, None, None], rows, cols)
+
+
+def _suite2p_blocks(length: int, block: int) -> list[float]:
+    """The middles of the blocks along a side. suite2p 1.0 and later keep only the blocks' size; this is how they lay them out
+    (suite2p/registration/nonrigid.py: make_blocks)."""
+    count = 1 if block >= length else int(np.ceil(1.5 * length / block))
+    block = min(block, length)
+    return [int(first) + (block - 1) / 2 for first in np.linspace(0, length - block, count)]
 
 
 def caiman_displacement(
