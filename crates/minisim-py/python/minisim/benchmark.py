@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -42,19 +43,22 @@ def _frame(rows: Any) -> pd.DataFrame:
 def _call(*arguments: str) -> str:
     """Runs the command in a process of its own, so that it can be interrupted and run twice; what it prints. What it says on
     the way is passed on."""
-    said: Any = []
-    process = subprocess.Popen([*_COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stderr is not None
-    try:
-        for line in process.stderr:
-            said.append(line)
-            print(line, end="", file=sys.stderr)
-        printed = process.stdout.read()
-        code = process.wait()
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
+    said = []
+    command = [*_COMMAND, *arguments]
+    # A file takes any number of rows, where a pipe that nobody reads yet would fill up.
+    with tempfile.TemporaryFile("w+") as out:
+        with subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            try:
+                for line in process.stderr:
+                    said.append(line)
+                    print(line, end="", file=sys.stderr)
+                code = process.wait()
+            except BaseException:
+                process.terminate()
+                raise
+        out.seek(0)
+        printed = out.read()
     if code != 0:
         message = "".join(said).strip().removeprefix("error: ")
         raise (ValueError if code == 2 else RuntimeError)(message or f"minisim benchmark ended with code {code}")
