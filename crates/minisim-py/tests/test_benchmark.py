@@ -56,3 +56,9 @@ def test_on_dask(tmp_path: Path) -> None:
         names = ["density-5000", "density-10000"]
         rows = benchmark.run("standard-1", NOTHING, name="nothing", out=tmp_path, only=names, client=client, shards=2)
     assert sorted(rows.recording) == sorted(names)
+
+
+def test_the_example_in_the_docs_is_the_one_in_the_repository() -> None:
+    root = Path(__file__).parents[3]
+    example = (root / "benchmarks" / "example" / "run.py").read_text()
+    assert f'```py title="mine.py"\n{example}```' in (root / "docs" / "benchmark" / "add-a-pipeline.md").read_text()
