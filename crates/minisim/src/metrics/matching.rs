@@ -324,8 +324,8 @@ fn fourier(n: usize, direction: FftDirection) -> Arc<dyn Fft<f64>> {
     match (two, odd) {
         (_, 0 | 1) => Arc::new(Radix4::new(two, direction)),
         (1, _) => {
-            let factor = (3..).step_by(2).find(|f| odd % f == 0 || f * f > odd).unwrap_or(odd);
-            if odd % factor == 0 && factor < odd {
+            let factor = (3..).step_by(2).find(|f| odd.is_multiple_of(*f) || f * f > odd).unwrap_or(odd);
+            if odd.is_multiple_of(factor) && factor < odd {
                 Arc::new(MixedRadix::new(fourier(factor, direction), fourier(odd / factor, direction)))
             } else if odd < 64 {
                 Arc::new(Dft::new(odd, direction))
