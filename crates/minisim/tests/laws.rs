@@ -163,8 +163,11 @@ fn longer_is_a_continuation() {
 #[test]
 fn stored_frames_are_made_from_the_film_without_faults() {
     // Counts of 8 and 16 bits and in a float, and light.
-    for (bits, kinds) in [("8", &[][..]), ("12", &[]), ("18", &[]), ("8", &["sensor"])] {
-        let spec = set(&full(), "acquisition.image_sensor.bit_depth", bits);
+    for (bits, adc_bits, kinds) in
+        [("8", "14", &[][..]), ("12", "14", &[]), ("18", "18", &[]), ("8", "14", &["sensor"])]
+    {
+        let spec = set(&full(), "acquisition.image_sensor.adc_bits", adc_bits);
+        let spec = set(&spec, "acquisition.image_sensor.bit_depth", bits);
         let spec = kinds.iter().fold(spec, |spec, kind| without(&spec, kind));
         let max = (kinds.is_empty()).then(|| spec.acquisition.image_sensor.max_count() as f32);
         let (faulty, whole) =

@@ -11,7 +11,9 @@ const STYLE: &str = "\
 :root{--ink:#212529;--quiet:#5c636a;--ground:#fff;--grid:#dee2e6;--s0:#0072b2;--s1:#d55e00;--s2:#009e73;--s3:#e69f00}\
 @media(prefers-color-scheme:dark){:root{--ink:#e9ecef;--quiet:#adb5bd;--ground:#15181b;--grid:#343a40;--s0:#56b4e9;--s1:#ff8c42;--s2:#2fd19a;--s3:#f0c040}}\
 @media print{:root{--ink:#000;--quiet:#444;--ground:#fff;--grid:#ccc;--s0:#0072b2;--s1:#d55e00;--s2:#009e73;--s3:#e69f00}\
-body{margin:0!important;font-size:12px!important}figure{break-inside:avoid}}\
+body{margin:0!important;padding:0!important;font-size:11px!important}h1{font-size:16px!important}\
+table{margin:.2em 0 .6em!important}th,td{padding-top:0!important;padding-bottom:0!important}figure{break-inside:avoid}\
+.plots{grid-template-columns:repeat(3,1fr)!important;gap:6px 10px!important}}\
 @page{size:A4;margin:12mm}\
 body{font:15px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--ground);max-width:1180px;margin:2em auto;padding:0 1em}\
 h1{font-size:1.6em;margin:0}.quiet{color:var(--quiet);margin:.1em 0 1em}\
@@ -41,7 +43,7 @@ pub(super) fn page(heading: &str, about: &str, notes: &[String], rows: &[Row], p
         let _ = writeln!(
             out,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            escaped(row.label).replace("  ", "&emsp;"),
+            escaped(row.label),
             escaped(&row.number(row.measured)),
             escaped(&row.number(row.set)),
             escaped(&row.deviation()),
@@ -120,7 +122,7 @@ fn plot(out: &mut String, plot: &Plot) {
     let mut x = left + w;
     for (i, series) in plot.series.iter().enumerate().rev() {
         let _ = write!(out, "<text x=\"{x:.1}\" y=\"24\" text-anchor=\"end\">{}</text>", escaped(&series.label));
-        x -= 6.6 * series.label.chars().count() as f64 + 5.0;
+        x -= 7.4 * series.label.chars().count() as f64 + 5.0;
         let _ =
             write!(out, "<path class=\"legend\" style=\"stroke:var(--s{})\" d=\"M{:.1} 20H{x:.1}\"/>", i % 4, x - 16.0);
         x -= 28.0;

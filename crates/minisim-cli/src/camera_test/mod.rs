@@ -79,7 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let notes = notes(&test);
     notes.iter().for_each(|note| eprintln!("warning: {note}"));
     if let (Some(path), Some(is_html)) = (&args.output, is_html) {
-        let heading = format!("{name}: the camera");
+        let heading = format!("Camera test: {name}");
         let plots = plots(&test);
         let bytes = if is_html {
             html::page(&heading, &about(&spec, &procedure), &notes, &rows, &plots).into_bytes()
@@ -173,13 +173,13 @@ fn rows(test: &CameraTest, set: &Settings) -> Vec<Row> {
         row("dynamic_range_db", "dynamic range", "dB", 2, db(test.dynamic_range), db(set.dynamic_range)),
         row("dark_current_e_per_s", "dark current", "e⁻/s", 2, test.dark_current_e_per_s, set.dark_current_e_per_s),
         row("dsnu_e", "DSNU1288", "e⁻", 3, nonuniformity.total, set.dsnu_e),
-        row("dsnu_row_e", "  of rows", "e⁻", 3, nonuniformity.row, part),
-        row("dsnu_column_e", "  of columns", "e⁻", 3, nonuniformity.column, part),
-        row("dsnu_pixel_e", "  of pixels", "e⁻", 3, nonuniformity.pixel, part),
+        row("dsnu_row_e", "DSNU of rows", "e⁻", 3, nonuniformity.row, part),
+        row("dsnu_column_e", "DSNU of columns", "e⁻", 3, nonuniformity.column, part),
+        row("dsnu_pixel_e", "DSNU of pixels", "e⁻", 3, nonuniformity.pixel, part),
         row("prnu_percent", "PRNU1288", "%", 3, 100.0 * response.total, 100.0 * set.prnu),
-        row("prnu_row_percent", "  of rows", "%", 3, 100.0 * response.row, part),
-        row("prnu_column_percent", "  of columns", "%", 3, 100.0 * response.column, part),
-        row("prnu_pixel_percent", "  of pixels", "%", 3, 100.0 * response.pixel, part),
+        row("prnu_row_percent", "PRNU of rows", "%", 3, 100.0 * response.row, part),
+        row("prnu_column_percent", "PRNU of columns", "%", 3, 100.0 * response.column, part),
+        row("prnu_pixel_percent", "PRNU of pixels", "%", 3, 100.0 * response.pixel, part),
         row(
             "linearity_error_percent",
             "linearity error",

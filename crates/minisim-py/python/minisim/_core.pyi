@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 __all__ = [
     "DETECT_SNR_THRESHOLD",
     "Footprints",
+    "Live",
     "OpticalModel",
     "Scene",
     "StudioServer",

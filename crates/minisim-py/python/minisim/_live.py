@@ -18,7 +18,7 @@ class LiveFrame(NamedTuple):
 
     image: NDArray[Any]
     """The pixels (height, width), as `Recording.observed` holds them."""
-    index: int
+    index: int  # type: ignore[assignment]
     """Its number since the start. Where the recording is repeated, ``index % n_frames`` is the recording's frame."""
     time_s: float
     """When it was taken, since the recording's start (s)."""

@@ -73,7 +73,7 @@ class ImageSensor(_ext.NewFields, _ext.ImageSensorExt):
         companding: How the converter's counts become counts of fewer bits: "shift" drops the lowest ones, "square_root" keeps the range with steps as wide as the shot noise. Default "shift".
         black_level_adu [counts]: What the converter reads in the dark. Default 0.0.
         full_well_e [e]: Electrons that a pixel can hold; null = any number. Default None.
-        linearity_error_percent [%]: How far the response bends away from a straight line: the mean deviation between 5 % and 95 % of the full well, as the standard measures it. Default 0.0.
+        linearity_error_percent [%]: How far the response bends away from a straight line: the mean deviation between 5 % and 95 % of saturation, as the standard measures it where pixels are full before the converter clips. Default 0.0.
         dark_current_e_per_s [e/s]: Dark current at 25 °C. It is collected for as long as a frame takes and doubles every 8 °C. Default 0.0.
         temperature_c [°C]: Temperature of the sensor. Default 25.0.
         dsnu_pixel_e [e]: Fixed offsets of single pixels (RMS). Default 0.0.
@@ -186,7 +186,7 @@ class ImageSensor(_ext.NewFields, _ext.ImageSensorExt):
         default=0.0,
         ge=0,
         allow_inf_nan=False,
-        description="How far the response bends away from a straight line: the mean deviation between 5 % and 95 % of the full well, as the standard measures it. [%]",
+        description="How far the response bends away from a straight line: the mean deviation between 5 % and 95 % of saturation, as the standard measures it where pixels are full before the converter clips. [%]",
         json_schema_extra={"unit": "%", "since": "0.2"},
     )
 

@@ -13,13 +13,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Optional, Union
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped,unused-ignore]
 
 StrPath = Union[str, "PathLike[str]"]
 Size = Literal["small", "full"]
@@ -43,22 +44,24 @@ def _call(*arguments: str) -> str:
     """Runs the command in a process of its own, so that it can be interrupted and run twice; what it prints. What it says on
     the way is passed on."""
     said: Any = []
-    process = subprocess.Popen([*_COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stderr is not None
-    try:
-        for line in process.stderr:
-            said.append(line)
-            print(line, end="", file=sys.stderr)
-        printed = process.stdout.read()
-        code = process.wait()
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
+    # What is printed goes to a file: a pipe that nobody empties while the words are passed on would be full one day.
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
+        with subprocess.Popen([*_COMMAND, *arguments], stdout=printed, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr is not None
+            try:
+                for line in process.stderr:
+                    said.append(line)
+                    print(line, end="", file=sys.stderr)
+            except BaseException:
+                process.terminate()
+                raise
+        printed.seek(0)
+        text = printed.read()
+    code = process.returncode
     if code != 0:
         message = "".join(said).strip().removeprefix("error: ")
         raise (ValueError if code == 2 else RuntimeError)(message or f"minisim benchmark ended with code {code}")
-    return printed
+    return text
 
 
 def list(set: Optional[str] = None, *, size: Size = "small") -> pd.DataFrame:
