@@ -19,6 +19,7 @@ use minisim::{
     spec::{Positive, Spec},
     steps::Sensor,
 };
+use wait4::Wait4;
 
 use crate::{Result, cargo, python, root};
 
@@ -51,6 +52,13 @@ const ALONE: [&str; 1] = ["--no-picture"];
 
 /// Films of each format that are compared with those of the other.
 const TURNS: usize = 7;
+
+/// Effects, and the processor time of a film with one of them beside that without it that is still allowed.
+const EFFECTS: [(&str, f64); 4] =
+    [("axial_motion", 1.6), ("tissue_deformation", 2.0), ("haemodynamics", 1.2), ("led", 1.02)];
+
+/// Films of each effect.
+const EFFECT_TURNS: usize = 3;
 
 /// Measures and prints the table.
 ///
@@ -126,6 +134,7 @@ pub(crate) fn run(with_peer: bool, hour: bool, seconds: f64) -> Result {
     let (small_s, small_mb) = best(5, || film("zarr", 1.0, &["--no-picture", "--set", sides[0], "--set", sides[1]]))?;
 
     let hour = if hour { Some(film("avi", 60.0 * seconds, &ALONE)?) } else { None };
+    let effects = measure_effects(&dir, seconds)?;
 
     // Last, for the system is busy for a while with the gigabytes that it gives back.
     let peer = if with_peer { Some(measure_peer(&dir, seconds)?) } else { None };
@@ -186,6 +195,7 @@ pub(crate) fn run(with_peer: bool, hour: bool, seconds: f64) -> Result {
         };
         println!("| {} | {:.2} {} | {} | {peer} | {peer_mb} | {ratio} |", r.case, r.ours, r.unit, mb(r.peak_mb));
     }
+    print_effects(&effects, seconds);
     println!("\nstudio, from a change to the new picture in the browser, whole field:");
     let web = root().join("crates/minisim-studio/web");
     let mut page = Command::new("node");
@@ -200,6 +210,48 @@ pub(crate) fn run(with_peer: bool, hour: bool, seconds: f64) -> Result {
         word_ns * pixels / 1e6
     );
     Ok(())
+}
+
+/// Measures and prints what each effect adds to the processor time of a film.
+pub(crate) fn run_effects(seconds: f64) -> Result {
+    run_build()?;
+    let dir = root().join("target/bench");
+    std::fs::create_dir_all(&dir)?;
+    let effects = measure_effects(&dir, seconds)?;
+    std::fs::remove_dir_all(&dir)?;
+    print_effects(&effects, seconds);
+    Ok(())
+}
+
+/// User seconds of the film without an effect, and of that with each of [`EFFECTS`]. Time on the clock would measure the disk and other
+/// programs, too.
+fn measure_effects(dir: &Path, seconds: f64) -> Result<[f64; 1 + EFFECTS.len()]> {
+    let film = dir.join("effect.avi");
+    let mut times = [const { Vec::new() }; 1 + EFFECTS.len()];
+    // By turns, for other programs come and go.
+    for _ in 0..EFFECT_TURNS {
+        for (i, times) in times.iter_mut().enumerate() {
+            let mut command = film_command(&film, seconds);
+            command.args(ALONE);
+            if let Some((effect, _)) = i.checked_sub(1).map(|i| EFFECTS[i]) {
+                command.args(["--with", effect]);
+            }
+            times.push(user_seconds(&mut command)?);
+        }
+    }
+    Ok(times.map(|times| middle(times, f64::total_cmp)))
+}
+
+fn print_effects(&[plain, ref effects @ ..]: &[f64; 1 + EFFECTS.len()], seconds: f64) {
+    println!("\nwhat effects add, user time of {seconds} s of AVI, middle of {EFFECT_TURNS}\n");
+    println!("| effect | user time | beside none | limit |");
+    println!("|---|---|---|---|");
+    println!("| none | {plain:.2} s | 1 | – |");
+    for ((effect, limit), time) in EFFECTS.iter().zip(effects) {
+        let ratio = time / plain;
+        let over = if ratio > *limit { ", exceeded" } else { "" };
+        println!("| {effect} | {time:.2} s | {ratio:.3} | {limit}{over} |");
+    }
 }
 
 /// The processor's name.
@@ -326,13 +378,23 @@ fn median(n: usize, mut work: impl FnMut() -> std::result::Result<(), String>) -
 
 /// Seconds and peak memory (MB) of the command line program writing a film.
 fn measure_run(film: &Path, seconds: f64, more: &[&str]) -> Result<(f64, f64)> {
+    measure(film_command(film, seconds).args(more))
+}
+
+/// The command line program, told to write the benchmark's film.
+fn film_command(film: &Path, seconds: f64) -> Command {
     let mut command = Command::new(program());
     command
         .args(["simulate", "--preset", "v4-ca1", "--with", "brain_motion", "--with", "bleaching", "--force"])
         .args(["--quiet", "--duration", &seconds.to_string(), "-o"])
-        .arg(film)
-        .args(more);
-    measure(&mut command)
+        .arg(film);
+    command
+}
+
+/// Runs a command; seconds that the processor spent on it, without those of the kernel.
+fn user_seconds(command: &mut Command) -> Result<f64> {
+    let used = command.stdout(Stdio::null()).spawn()?.wait4()?;
+    if used.status.success() { Ok(used.rusage.utime.as_secs_f64()) } else { Err(format!("{}", used.status).into()) }
 }
 
 /// Runs a command; seconds and the largest resident memory seen (MB).

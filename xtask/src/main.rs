@@ -31,7 +31,9 @@ usage: cargo xtask TASK
   web                         build the studio's page into crates/minisim-studio/web/dist, for cargo package
   wheel                       build the Python package into target/wheels
   bench [--peer] [--hour] [--seconds N]
-                              one table of speed and memory; --peer adds the published Python package, --hour a film of an hour
+                              tables of speed and memory; --peer adds the published Python package, --hour a film of an hour
+  bench --effects [--seconds N]
+                              only what the effects add to a film's processor time
 ";
 
 fn main() -> ExitCode {
@@ -53,7 +55,9 @@ fn main() -> ExitCode {
         }
         Some("bench") => {
             let seconds = value("--seconds").map_or(Ok(60.0), |s| s.parse::<f64>());
-            seconds.map_err(Into::into).and_then(|s| bench::run(has("--peer"), has("--hour"), s))
+            seconds.map_err(Into::into).and_then(|s| {
+                if has("--effects") { bench::run_effects(s) } else { bench::run(has("--peer"), has("--hour"), s) }
+            })
         }
         // What `bench` starts, to measure its memory.
         Some("in-memory") => {
