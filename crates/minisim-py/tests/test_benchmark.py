@@ -52,7 +52,7 @@ def test_films_are_made_once(tmp_path: Path) -> None:
 
 def test_on_dask(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
-    with distributed.Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as client:
+    with distributed.Client(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0") as client:
         names = ["density-5000", "density-10000"]
         rows = benchmark.run("standard-1", NOTHING, name="nothing", out=tmp_path, only=names, client=client, shards=2)
     assert sorted(rows.recording) == sorted(names)
