@@ -10,7 +10,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use minisim::{Scene, presets::preset, rng::Key, run::render_range, spec::Spec};
+use minisim::{
+    Scene,
+    kernels::digitise::Digitiser,
+    presets::preset,
+    rng::Key,
+    run::render_range,
+    spec::{Positive, Spec},
+    steps::Sensor,
+};
 
 use crate::{Result, cargo, python, root};
 
@@ -89,6 +97,8 @@ pub(crate) fn run(with_peer: bool, hour: bool, seconds: f64) -> Result {
     let large_bounds = median(1, || black_box(large_scene.bounds()).map(|_| ()).map_err(|e| e.to_string()))?;
     drop(large_scene);
 
+    let [plain_ns, imperfect_ns] = sensor_ns(&spec)?;
+
     let threads = rayon::current_num_threads();
     let (help_s, _) = best(10, || measure(Command::new(program()).arg("--help")))?;
     // Each film is new, and all are kept to the end: after hundreds of files were removed, a file system takes longer to make others
@@ -151,6 +161,12 @@ pub(crate) fn run(with_peer: bool, hour: bool, seconds: f64) -> Result {
             .peer(per_frame(of("memory"))),
         Row::new("10 000 cells, 2048 × 2048, 16 bit: scene build", large_build * 1e3, "ms"),
         Row::new("10 000 cells, 2048 × 2048, 16 bit: render", large_render, "ms/frame"),
+        Row::new("the sensor alone, one thread", plain_ns, "ns/pixel"),
+        Row::new(
+            format!("the same with every imperfection, {:.2} × the plain one", imperfect_ns / plain_ns),
+            imperfect_ns,
+            "ns/pixel",
+        ),
         Row::new("10 000 cells, 2048 × 2048: bounds", large_bounds * 1e3, "ms"),
         Row::new("1 s of 128 × 128 to zarr, all told", small_s * 1e3, "ms").peak(small_mb),
         Row::new("minisim --help", help_s * 1e3, "ms"),
@@ -247,6 +263,45 @@ fn large_case() -> Result<Spec> {
     let fov_mm = spec.acquisition.fov_um().map(|um| um / 1e3);
     let density = 10_000.0 / (fov_mm[0] * fov_mm[1] * 0.02);
     Ok(spec.set("steps.place_neurons.populations[0].density_per_mm3", &density.to_string())?.spec)
+}
+
+/// Time a pixel of a plain sensor, and of the same one with all that a sensor may have, whose converter has two bits more.
+fn sensor_ns(spec: &Spec) -> Result<[f64; 2]> {
+    let mut imperfect = spec.set("acquisition.image_sensor.adc_bits", "10")?.spec;
+    for (field, value) in [
+        ("gain_adu_per_e", "4"),
+        ("black_level_adu", "40"),
+        ("full_well_e", "10000"),
+        ("linearity_error_percent", "0.3"),
+        ("dark_current_e_per_s", "20"),
+        ("dsnu_pixel_e", "3"),
+        ("dsnu_column_e", "1"),
+        ("dsnu_row_e", "1"),
+        ("prnu_pixel_percent", "1"),
+        ("prnu_smooth_percent", "1"),
+        ("hot_pixel_share", "0.001"),
+        ("dead_pixel_share", "0.0001"),
+        ("row_noise_e", "1"),
+        ("column_noise_e", "1"),
+    ] {
+        imperfect = imperfect.set(&format!("acquisition.image_sensor.{field}"), value)?.spec;
+    }
+    let step = Sensor { photons_per_unit: Positive::lit(100.0) };
+    let cameras = [spec, &imperfect].map(|spec| Digitiser::of(&step.camera(&spec.acquisition, spec.seed)));
+    let n: usize = spec.acquisition.fov_px().iter().product();
+    // From darkness to nearly saturation, in electrons.
+    let light: Vec<f32> = (0..n).map(|i| (i % 3000) as f32 * 0.001).collect();
+    let mut counts = vec![0_u8; n];
+    // By turns, for other programs come and go.
+    let mut times = [Vec::new(), Vec::new()];
+    for frame in 0..400 {
+        for (camera, times) in cameras.iter().zip(&mut times) {
+            let start = Instant::now();
+            camera.digitise(frame, 0, black_box(&light), black_box(&mut counts));
+            times.push(start.elapsed().as_secs_f64() * 1e9 / n as f64);
+        }
+    }
+    Ok(times.map(|times| middle(times, f64::total_cmp)))
 }
 
 fn run_build() -> Result {

@@ -83,6 +83,7 @@ pub(crate) fn package_tools() -> Result<PathBuf> {
             "matplotlib",
             "ipywidgets",
             "pyarrow",
+            "imageio-ffmpeg",
             "mypy",
             "mkdocs-material>=9,<10",
             "mkdocstrings[python]",

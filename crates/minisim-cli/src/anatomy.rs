@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     let mut page = String::from(HEAD);
     for chapter in &chosen {
         let figure = chapter.figure(&[]).map_err(Failure::input)?;
-        let png = figure::draw(chapter, &figure).map_err(Failure::Run)?;
+        let png = figure::draw(chapter.title, &figure).map_err(Failure::Run)?;
         minisim_io::write_file(dir.join(file(chapter)), &png, args.force).map_err(Failure::run)?;
         section(&mut page, chapter, &figure, &file(chapter));
     }

@@ -2,7 +2,9 @@
 #![expect(clippy::print_stderr, reason = "a command line program talks to its terminal")]
 
 mod anatomy;
+mod assemble;
 mod benchmark;
+mod camera_test;
 mod completions;
 mod convert;
 mod exit;
@@ -15,6 +17,7 @@ mod presets;
 mod score;
 mod simulate;
 mod spec;
+mod stream;
 mod studio;
 mod sweep;
 mod talk;
@@ -39,6 +42,7 @@ Examples:
   minisim simulate --preset v4-cortex-l23 --duration 60 -o cortex.zarr
   minisim presets v4-ca1 > mine.json                 a spec to edit; then: minisim simulate mine.json
   minisim picture mine.zarr -o mine.png
+  minisim stream --preset v4-ca1 --loop              a virtual Miniscope for a browser or an online analysis
   minisim studio                                     tune a recording by eye in the browser
   minisim studio --tour                              what a recording is made of, effect by effect
 
@@ -63,12 +67,16 @@ enum Command {
     Convert(convert::Args),
     /// Compare what an analysis found with the truth.
     Score(score::Args),
+    /// Measure the camera of a spec as the standard EMVA 1288 does, and compare with what was set.
+    CameraTest(camera_test::Args),
     /// Simulate many recordings: every combination of what varies.
     #[command(subcommand)]
     Sweep(sweep::Command),
     /// Measure how good a pipeline is, on sets of recordings that never change.
     #[command(subcommand)]
     Benchmark(benchmark::Command),
+    /// Serve a recording as a virtual Miniscope, at its frame rate, to browsers and programs.
+    Stream(stream::Args),
     /// Tune a recording by eye in the browser, and write it to disk.
     Studio(studio::Args),
     /// Draw the anatomy of a recording, effect by effect, for slides and lectures.
@@ -99,8 +107,10 @@ where
         Command::Picture(args) => picture::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Score(args) => score::run(&args),
+        Command::CameraTest(args) => camera_test::run(&args),
         Command::Sweep(command) => sweep::run(&command),
         Command::Benchmark(command) => benchmark::run(&command),
+        Command::Stream(args) => stream::run(&args),
         Command::Studio(args) => studio::run(&args),
         Command::Anatomy(args) => anatomy::run(&args),
         Command::Completions(args) => completions::run(&args),

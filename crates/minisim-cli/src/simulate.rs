@@ -9,25 +9,19 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use minisim::{
     Cancel, Event, Facts, Outcome, RunError, Sink,
     pair::{clean_twin, white_level},
-    presets::{preset, starting_points},
-    spec::{Checked, Spec},
+    spec::Spec,
 };
-use minisim_io::{FileOptions, FileSink, Format};
-use serde_json::Value as Json;
+use minisim_io::{FileOptions, FileSink, Format, IoError, Lateness, PipeSink, Piped, raw_type};
 
 use crate::{
+    assemble::SpecArgs,
     exit::Failure,
-    input, interrupt,
-    output::{self, OutputArgs, finite},
+    interrupt,
+    output::{self, OutputArgs, STANDARD_OUTPUT},
     picture,
     talk::Talk,
     text,
 };
-
-/// What a recording is called that has no better name.
-const DEFAULT_NAME: &str = "recording";
-/// Length of a recording that is made from no spec of the user's.
-const DEFAULT_DURATION_S: f64 = 30.0;
 
 /// Arguments of `minisim simulate`.
 #[derive(Debug, clap::Args)]
@@ -42,39 +36,24 @@ Examples:
   minisim simulate mine.json -o session --format daq        what the Miniscope's own software records
   minisim simulate mine.json --bounds -o film.zarr          with the least errors that any method can make
   minisim simulate mine.json --pair background -o pair.zarr and pair_clean.zarr: the same cells without background
+  minisim simulate mine.json -o - --format y4m | ffmpeg -i - film.mp4                   into another program
+  minisim simulate mine.json -o - --format raw --realtime | python online.py            as fast as a camera would
 
 Paths for --set start at the root of the spec: acquisition.fps, acquisition.image_sensor.n_px_height, seed,
 steps.<kind>.<field>, output.store_dtype. `minisim spec schema` lists them all.")]
 pub(crate) struct Args {
-    /// The spec: .json, .toml or .yaml; `-` reads JSON from standard input.
-    spec: Option<PathBuf>,
-    /// Start from a preset instead (`minisim presets` lists them).
-    #[arg(long, conflicts_with = "spec", value_name = "NAME")]
-    preset: Option<String>,
-    /// Change one field, e.g. `steps.neuropil.amplitude=0.8`; may be repeated.
-    #[arg(long = "set", value_name = "PATH=VALUE")]
-    set: Vec<String>,
-    /// Length of the recording (s).
-    #[arg(long, value_name = "S", value_parser = finite)]
-    duration: Option<f64>,
-    /// Frames per second.
-    #[arg(long, value_name = "F", value_parser = finite)]
-    fps: Option<f64>,
-    /// Seed of all randomness.
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
-    /// Leave a step out, e.g. `neuropil`; may be repeated.
-    #[arg(long, value_name = "STEP")]
-    without: Vec<String>,
-    /// Add a step with its defaults, e.g. `brain_motion`; may be repeated.
-    #[arg(long, value_name = "STEP")]
-    with: Vec<String>,
+    #[command(flatten)]
+    spec: SpecArgs,
     /// Stop after this stage, e.g. `leakage` for the noise-free film.
     #[arg(long, value_name = "STAGE")]
     until: Option<String>,
-    /// What to write; its ending names the format: .zarr (with all truth), .avi, .mkv, .tif, .h5, .nwb, .mmap, …
+    /// What to write; its ending names the format: .zarr (with all truth), .avi, .mkv, .tif, .h5, .nwb, .mmap, …; `-` is
+    /// standard output, with --format raw, y4m or avi.
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
+    /// Hand frames on at the spec's frame rate, as a camera would; for standard output (-o -).
+    #[arg(long)]
+    realtime: bool,
     #[command(flatten)]
     format: OutputArgs,
     /// Write a twin beside the recording, with the same cells: `background` leaves out haze, vessels, stray light and noise.
@@ -98,7 +77,16 @@ pub(crate) struct Args {
 
 /// Runs the subcommand.
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {
-    let (spec, name) = assemble(args)?;
+    let (spec, name) = args.spec.assemble()?;
+    if args.output.as_deref() == Some(Path::new(STANDARD_OUTPUT)) {
+        return pipe(args, &spec);
+    }
+    if args.realtime {
+        return Err(Failure::Input(
+            "--realtime is for a program that reads frames as they come (-o -): a file appears only once it is complete"
+                .to_owned(),
+        ));
+    }
     let output = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.zarr")));
     let format = args.format.format(&output)?;
     let picture = (format == Format::Zarr && !args.no_picture).then(|| output.with_extension("png"));
@@ -148,6 +136,62 @@ pub(crate) fn run(args: &Args) -> Result<(), Failure> {
     args.talk.say(|| done.text(format), || done.json())
 }
 
+/// Writes the film to standard output; what there is to say goes to standard error.
+fn pipe(args: &Args, spec: &Spec) -> Result<(), Failure> {
+    if args.pair.is_some() {
+        return Err(Failure::Input("--pair writes two films, so it needs a file: -o pair.zarr".to_owned()));
+    }
+    if args.bounds {
+        return Err(Failure::Input("--bounds adds to the truth, which needs a file: -o film.zarr".to_owned()));
+    }
+    let cancel = interrupt::cancel_on_signal("stopped")?;
+    let options = args.format.pipe(args.realtime, &cancel)?;
+    let standard_output = output::standard_output()?;
+    let start = Instant::now();
+    let make = || {
+        let sink = PipeSink::new(standard_output, options).map_err(Failure::input)?;
+        simulate(spec, sink, args, false, &cancel)
+    };
+    let Outcome { output, warnings, facts } = on_threads(args.threads, make)?;
+    warnings.iter().for_each(|w| eprintln!("warning: {w}"));
+    let Piped { bytes, shape: [height, width], sample, lateness } = output;
+    if let Some(Lateness { n_late, worst }) = lateness.filter(|l| l.n_late > 0) {
+        eprintln!(
+            "warning: {n_late} of {} frames came more than a frame's time late, the worst by {:.0} ms: this machine or the \
+             reader was slower than {} fps; a smaller field or fewer effects are faster",
+            facts.n_frames,
+            1e3 * worst.as_secs_f64(),
+            spec.acquisition.fps.get()
+        );
+    }
+    let (seconds, dtype) = (start.elapsed().as_secs_f64(), raw_type(sample));
+    let words = || {
+        let frames = format!("{} frames of {height} × {width} px, {dtype}", facts.n_frames);
+        let film = format!("{frames}, {} in {}", text::bytes(bytes), text::seconds(seconds));
+        text::table(&[("film".to_owned(), film)])
+    };
+    let json = || {
+        serde_json::json!({
+            "spec_cache_key": spec.cache_key(),
+            "n_frames": facts.n_frames,
+            "height": height,
+            "width": width,
+            "dtype": dtype,
+            "bytes": bytes,
+            "n_late": lateness.map(|l| l.n_late),
+            "worst_s": lateness.map(|l| l.worst.as_secs_f64()),
+            "seconds": seconds,
+        })
+    };
+    args.talk.say_aside(words, json);
+    Ok(())
+}
+
+/// Whether a sink failed because the reader of its output went away.
+fn reader_left(error: &minisim::sink::SinkError) -> bool {
+    matches!(error.downcast_ref(), Some(IoError::System { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
 /// Writes the same cells without background: no haze, vessels, stray light or noise; where it is.
 fn write_twin(
     spec: &Spec,
@@ -171,57 +215,6 @@ fn write_twin(
     let sink = FileSink::create(&path, &options).map_err(Failure::run)?;
     // Without noise there are no bounds.
     Ok(simulate(&twin, sink, args, false, cancel)?.output.path)
-}
-
-/// The spec to simulate and a name for it.
-fn assemble(args: &Args) -> Result<(Spec, String), Failure> {
-    let (mut checked, name, from) = match &args.spec {
-        Some(path) => {
-            let stem = path.file_stem().and_then(|s| s.to_str()).unwrap_or(DEFAULT_NAME);
-            let stem = if stem == "-" { DEFAULT_NAME } else { stem.trim_end_matches(".spec") };
-            (input::check_spec(path)?, stem.to_owned(), Some(path))
-        }
-        None => {
-            let (spec, name) = match &args.preset {
-                Some(name) => (preset(name).map_err(Failure::input)?, name.clone()),
-                // What the studio begins with, too: every real film moves.
-                None => {
-                    let start = starting_points().map_err(Failure::input)?.swap_remove(0);
-                    (start.spec, start.preset.unwrap_or(DEFAULT_NAME).to_owned())
-                }
-            };
-            (Checked { spec, warnings: Vec::new() }, name, None)
-        }
-    };
-    for kind in &args.with {
-        checked = checked.spec.with_step(kind).map_err(Failure::input)?;
-    }
-    for kind in &args.without {
-        checked = checked.spec.without_step(kind).map_err(Failure::input)?;
-    }
-    let mut changes: Vec<(&str, Json)> = Vec::new();
-    let default_duration = from.is_none().then_some(DEFAULT_DURATION_S);
-    for (path, value) in [("acquisition.duration_s", args.duration.or(default_duration)), ("acquisition.fps", args.fps)]
-    {
-        changes.extend(value.map(|v| (path, v.into())));
-    }
-    changes.extend(args.seed.map(|seed| ("seed", seed.into())));
-    for assignment in &args.set {
-        let (path, value) = assignment.split_once('=').ok_or_else(|| {
-            Failure::Input(format!("--set {assignment}: write PATH=VALUE, e.g. --set acquisition.optics.na=0.3"))
-        })?;
-        let value = value.trim();
-        changes.push((path.trim(), serde_json::from_str(value).unwrap_or_else(|_| value.into())));
-    }
-    let changed = !(args.with.is_empty() && args.without.is_empty() && changes.is_empty());
-    if !changes.is_empty() {
-        checked = checked.spec.set_all(changes).map_err(Failure::input)?;
-    }
-    match from {
-        Some(path) if !changed => input::print_warnings(&checked, path),
-        _ => checked.warnings.iter().for_each(|w| eprintln!("warning: {w}")),
-    }
-    Ok((checked.spec, name))
 }
 
 /// Runs `f` where parallel work goes to that many threads, to one a core if not given. This thread is none of them, so that it
@@ -266,12 +259,13 @@ fn simulate<S: Sink>(
     };
     let result = minisim::simulate_into(spec, sink, options);
     bar.finish_and_clear();
-    result.map_err(|e| match e {
+    result.map_err(|e| match &e {
         RunError::Cancelled => Failure::Interrupted(interrupt::NOTHING_WRITTEN),
         // Its output was taken away under its hands.
         _ if cancel.is_cancelled() => Failure::Interrupted(interrupt::NOTHING_WRITTEN),
         RunError::Spec(_) | RunError::UnknownStage { .. } => Failure::input(e),
-        other => Failure::run(other),
+        RunError::Sink(why) if reader_left(why) => Failure::BrokenPipe,
+        _ => Failure::run(e),
     })
 }
 

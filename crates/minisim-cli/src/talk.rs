@@ -23,12 +23,17 @@ impl Talk {
 
     /// Prints the facts if they were asked for, else the words unless quiet was.
     pub(crate) fn say(self, words: impl FnOnce() -> String, facts: impl FnOnce() -> Value) -> Result<(), Failure> {
-        if self.json {
-            print(&format!("{:#}\n", facts()))
-        } else if self.quiet {
-            Ok(())
-        } else {
-            print(&words())
+        self.text(words, facts).map_or(Ok(()), |text| print(&text))
+    }
+
+    /// The same on standard error, where standard output is taken.
+    pub(crate) fn say_aside(self, words: impl FnOnce() -> String, facts: impl FnOnce() -> Value) {
+        if let Some(text) = self.text(words, facts) {
+            eprint!("{text}");
         }
+    }
+
+    fn text(self, words: impl FnOnce() -> String, facts: impl FnOnce() -> Value) -> Option<String> {
+        if self.json { Some(format!("{:#}\n", facts())) } else { (!self.quiet).then(words) }
     }
 }

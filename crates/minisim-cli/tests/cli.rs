@@ -731,6 +731,223 @@ fn what_a_killed_run_leaves_is_not_trusted() {
     done(&run(dir.path(), &["info", "a.zarr"]));
 }
 
+/// The spec of `simulate(SMALL)`, with more fields changed.
+fn small_spec(more: &[(&str, Value)]) -> minisim::Spec {
+    let start = minisim::presets::starting_points().expect("presets").swap_remove(0).spec;
+    let small = [
+        ("acquisition.duration_s", json!(1.0)),
+        ("acquisition.image_sensor.n_px_height", json!(96)),
+        ("acquisition.image_sensor.n_px_width", json!(112)),
+    ];
+    start.set_all(small.into_iter().chain(more.iter().cloned())).expect("valid").spec
+}
+
+/// Standard output of a run into a pipe.
+fn piped(dir: &Path, args: &[&str]) -> Vec<u8> {
+    let output = simulate(dir, &[&["-o", "-", "--format"], args].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    output.stdout
+}
+
+/// The header of a YUV4MPEG2 film, and its frames one after the other.
+fn y4m(film: &[u8], frame_bytes: usize) -> (String, Vec<u8>) {
+    let end = film.iter().position(|b| *b == b'\n').expect("a header");
+    let head = String::from_utf8(film[..end].to_vec()).expect("UTF-8");
+    let mut frames = Vec::new();
+    for frame in film[end + 1..].chunks(frame_bytes + 6) {
+        frames.extend_from_slice(frame.strip_prefix(b"FRAME\n").expect("a frame"));
+    }
+    (head, frames)
+}
+
+#[test]
+fn a_pipe_gets_the_film_and_nothing_else() {
+    let dir = folder();
+    let film = minisim::simulate(&small_spec(&[])).expect("simulated").observed;
+    let counts: Vec<u8> = (0..film.pixels.len()).map(|i| film.pixels.get(i) as u8).collect();
+    assert!(piped(dir.path(), &["raw"]) == counts);
+    let (head, frames) = y4m(&piped(dir.path(), &["y4m"]), 96 * 112);
+    assert_eq!(head, "YUV4MPEG2 W112 H96 F20:1 Ip A1:1 Cmono XCOLORRANGE=FULL");
+    assert!(frames == counts);
+    done(&simulate(dir.path(), &["-o", "film.avi"]));
+    assert!(piped(dir.path(), &["avi"]) == fs::read(dir.path().join("film.avi")).expect("a film"));
+    // A frame's time changes no byte of it.
+    let faster = ["raw", "--fps", "40"];
+    assert!(piped(dir.path(), &faster) == piped(dir.path(), &[&faster[..], &["--realtime"]].concat()));
+    assert_eq!(names(dir.path()), ["film.avi", "film.spec.json"]);
+
+    // Deeper counts, and light that nobody counted.
+    let deep = ["--set", "acquisition.image_sensor.bit_depth=12", "--set", "output.store_dtype=uint16"];
+    let film = minisim::simulate(&small_spec(&[("acquisition.image_sensor.bit_depth", json!(12))])).expect("simulated");
+    let pixels = film.observed.pixels;
+    let counts: Vec<u8> = (0..pixels.len()).flat_map(|i| (pixels.get(i) as u16).to_le_bytes()).collect();
+    assert!(piped(dir.path(), &[&["raw"][..], &deep].concat()) == counts);
+    let (head, frames) = y4m(&piped(dir.path(), &[&["y4m"][..], &deep].concat()), 2 * 96 * 112);
+    assert!(head.contains(" Cmono12 ") && frames == counts, "{head}");
+    let dark = ["--until", "leakage"];
+    assert_eq!(piped(dir.path(), &[&["raw"][..], &dark].concat()).len(), 4 * 20 * 96 * 112);
+    let grey = piped(dir.path(), &[&["y4m", "--vmax", "2"][..], &dark].concat());
+    assert!(y4m(&grey, 96 * 112).0.contains(" Cmono "));
+    let unlit = simulate(dir.path(), &[&["-o", "-", "--format", "y4m"][..], &dark].concat());
+    refused(&unlit, 1, &["standard output", "--vmax"]);
+
+    // What there is to say goes to standard error.
+    let output = simulate(dir.path(), &["-o", "-", "--format", "raw", "--json"]);
+    let facts: Value = serde_json::from_str(&err(&output)).expect("JSON");
+    assert_eq!(output.stdout.len(), 20 * 96 * 112);
+    assert_eq!([&facts["dtype"], &facts["height"], &facts["width"]], [&json!("|u1"), &json!(96), &json!(112)]);
+    assert_eq!([&facts["n_frames"], &facts["bytes"]], [20, 20 * 96 * 112]);
+    assert!(err(&simulate(dir.path(), &["-o", "-", "--format", "raw", "-q"])).is_empty());
+}
+
+#[test]
+fn what_does_not_go_through_a_pipe_is_refused_in_words() {
+    let dir = folder();
+    for (args, words) in [
+        (&["-o", "-"][..], &["--format", "raw", "y4m"][..]),
+        (&["-o", "-", "--format", "zarr"], &["zarr", "standard output", "raw, y4m, avi"]),
+        (&["-o", "-", "--format", "avi", "--codec", "FFV1"], &["header", "y4m"]),
+        (&["-o", "-", "--format", "y4m", "--codec", "MJPG"], &["--codec", "avi"]),
+        (&["-o", "-", "--format", "avi", "--clip", "5"], &["--clip"]),
+        (&["-o", "-", "--format", "raw", "--vmax", "100"], &["vmax", "y4m"]),
+        (&["-o", "-", "--format", "raw", "--pair", "background"], &["--pair"]),
+        (&["-o", "-", "--format", "raw", "--bounds"], &["--bounds"]),
+        (&["-o", "film.avi", "--realtime"], &["--realtime", "-o -"]),
+        (&["-o", "film", "--format", "y4m"], &["y4m", "-o -"]),
+    ] {
+        refused(&simulate(dir.path(), args), 2, words);
+    }
+    done(&simulate(dir.path(), &["-o", "a.zarr", "--no-picture"]));
+    refused(&run(dir.path(), &["convert", "a.zarr", "-o", "-"]), 2, &["name one with -o"]);
+    assert_eq!(names(dir.path()), ["a.zarr"]);
+}
+
+#[test]
+fn a_reader_that_leaves_ends_the_run_quietly() {
+    use std::io::Read;
+    for format in ["raw", "y4m", "avi"] {
+        let dir = folder();
+        let mut child = command(dir.path())
+            .args(["simulate", "--duration", "600", "-o", "-", "--format", format])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut start = [0; 1000];
+        child.stdout.take().expect("a pipe").read_exact(&mut start).expect("a thousand bytes");
+        let output = child.wait_with_output().expect("a child");
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        assert!(output.stderr.is_empty(), "{}", err(&output));
+        assert!(names(dir.path()).is_empty());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_terminal_is_shown_no_film() {
+    let dir = folder();
+    let line = format!("{} simulate --duration 1 -o - --format y4m", env!("CARGO_BIN_EXE_minisim"));
+    // It gives the command a terminal of its own.
+    let output = Command::new("script").args(["-qec", &line, "/dev/null"]).current_dir(dir.path()).output();
+    let Ok(output) = output else { return skipped("a test of a terminal", "install util-linux (bsdutils)") };
+    let text = out(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("terminal") && text.contains("ffplay") && !text.contains("FRAME"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ffmpeg_reads_a_pipe() {
+    let Some(ffmpeg) = std::env::var_os("MINISIM_FFMPEG") else {
+        return skipped("films read by ffmpeg from a pipe", "name an ffmpeg in MINISIM_FFMPEG");
+    };
+    let dir = folder();
+    let deep = ["--set", "acquisition.image_sensor.bit_depth=12", "--set", "output.store_dtype=uint16"];
+    for (format, more, pixels) in [("y4m", &[][..], "gray"), ("avi", &[][..], "gray"), ("y4m", &deep[..], "gray12le")] {
+        let mut ours = command(dir.path())
+            .arg("simulate")
+            .args(SMALL)
+            .args(["-q", "-o", "-", "--format", format])
+            .args(more)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let theirs = Command::new(&ffmpeg)
+            .args(["-v", "error", "-i", "-", "-f", "rawvideo", "-pix_fmt", pixels, "-"])
+            .stdin(ours.stdout.take().expect("a pipe"))
+            .output()
+            .expect("ffmpeg");
+        assert!(ours.wait().expect("a child").success() && theirs.status.success(), "{}", err(&theirs));
+        assert!(theirs.stderr.is_empty(), "{}", err(&theirs));
+        assert!(theirs.stdout == piped(dir.path(), &[&["raw"][..], more].concat()), "{format} {pixels}");
+    }
+}
+
+/// A spec of a camera with a few imperfections.
+fn camera(dir: &Path) {
+    let sensor = json!({
+        "n_px_height": 120, "n_px_width": 160, "quantum_efficiency": 0.6, "read_noise_e": 7.0, "gain_adu_per_e": 0.4,
+        "bit_depth": 12, "black_level_adu": 60.0, "full_well_e": 9000.0, "linearity_error_percent": 0.3,
+        "dark_current_e_per_s": 30.0, "dsnu_pixel_e": 4.0, "prnu_pixel_percent": 1.0,
+    });
+    let spec = json!({
+        "acquisition": { "fps": 20.0, "duration_s": 1.0, "image_sensor": sensor },
+        "steps": [{ "kind": "sensor" }],
+    });
+    fs::write(dir.join("camera.json"), spec.to_string()).expect("written");
+}
+
+#[test]
+fn a_camera_is_measured_and_reported() {
+    let dir = folder();
+    camera(dir.path());
+    let test = |more: &[&str]| run(dir.path(), &[&["camera-test", "camera.json"], more].concat());
+    let facts: Value = serde_json::from_str(&done(&test(&["--json", "-o", "report.html"]))).expect("JSON");
+    let both = |name: &str| ["measured", "set"].map(|of| facts[of][name].as_f64().expect(name));
+    for (name, set, share) in [
+        ("gain_adu_per_e", 0.4, 0.02),
+        ("quantum_efficiency", 0.6, 0.02),
+        ("dark_noise_e", 7.0, 0.02),
+        ("dark_current_e_per_s", 30.0, 0.02),
+        ("dsnu_e", 4.0, 0.02),
+        ("prnu_percent", 1.0, 0.02),
+        ("linearity_error_percent", 0.3, 0.05),
+        ("saturation_e", 9000.0, 0.05),
+        ("snr_max_db", 39.54, 0.01),
+        ("dynamic_range_db", 61.5, 0.02),
+    ] {
+        let [found, wanted] = both(name);
+        assert!((wanted / set - 1.0).abs() < 0.005, "{name}: set {wanted}");
+        assert!((found / wanted - 1.0).abs() < share, "{name}: {found}, {wanted}");
+    }
+    let words = done(&test(&["-o", "report.png"]));
+    for word in ["gain K", "σ_d", "full well", "SNR_max", "dynamic range", "DSNU1288", "PRNU1288", "set 0.4000"] {
+        assert!(words.contains(word), "{word}: {words}");
+    }
+    let page = fs::read_to_string(dir.path().join("report.html")).expect("a page");
+    for word in ["Photon transfer", "Linearity", "DSNU spectrogram", "PRNU spectrogram", "prefers-color-scheme:dark"] {
+        assert!(page.contains(word), "{word}");
+    }
+    assert!(!page.contains("<script") && !page.contains("http") && !page.contains("NaN"));
+    assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
+    assert!(fs::read(dir.path().join("report.png")).expect("a picture").starts_with(b"\x89PNG"));
+
+    refused(&test(&["-o", "report.html"]), 2, &["exists", "--force"]);
+    refused(&test(&["-o", "report.pdf"]), 2, &[".html or .png"]);
+    let root =
+        ["--set", "acquisition.image_sensor.adc_bits=14", "--set", "acquisition.image_sensor.companding=square_root"];
+    refused(&test(&root), 2, &["companding", "shift"]);
+    // What the numbers cannot tell is said.
+    let coarse = test(&[
+        "--set",
+        "acquisition.image_sensor.gain_adu_per_e=0.02",
+        "--set",
+        "acquisition.image_sensor.black_level_adu=0",
+    ]);
+    done(&coarse);
+    assert!(err(&coarse).contains("upper limit") && err(&coarse).contains("black_level_adu"), "{}", err(&coarse));
+}
+
 /// Names a test that cannot run here, and its remedy, past the harness, which keeps what a passing test prints: `cargo xtask test`
 /// counts these lines.
 #[cfg(target_os = "linux")]

@@ -118,16 +118,7 @@ impl FrameCoder {
         let size = self.width * self.height;
         let range = |i: usize| i * size..(i + 1) * size;
         if self.codec.is_raw() {
-            for i in 0..n {
-                match pixels {
-                    Pixels::U8(counts) if self.grey.identity => put(&counts[range(i)])?,
-                    _ => {
-                        self.grey.levels(pixels, range(i), &mut self.levels);
-                        put(&self.levels)?;
-                    }
-                }
-            }
-            return Ok(());
+            return (0..n).try_for_each(|i| self.frame(pixels, i, &mut put));
         }
         // Frames are coded side by side, a few at a time, so that memory stays flat.
         let at_once = 4 * rayon::current_num_threads();
@@ -147,6 +138,25 @@ impl FrameCoder {
             }
         }
         Ok(())
+    }
+
+    /// Codes frame `i` of a block on this thread alone and hands it on.
+    pub(crate) fn frame<T, E: From<std::io::Error>>(
+        &mut self,
+        pixels: &Pixels,
+        i: usize,
+        put: impl FnOnce(&[u8]) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let size = self.width * self.height;
+        let range = i * size..(i + 1) * size;
+        let levels = match pixels {
+            Pixels::U8(counts) if self.grey.identity => &counts[range],
+            _ => {
+                self.grey.levels(pixels, range, &mut self.levels);
+                self.levels.as_slice()
+            }
+        };
+        if self.codec.is_raw() { put(levels) } else { put(&self.compress(levels)?) }
     }
 
     fn compress(&self, levels: &[u8]) -> std::io::Result<Vec<u8>> {

@@ -93,11 +93,16 @@ pub(crate) fn check_levels(path: &Path, vmin: f64, vmax: Option<f64>) -> Result<
 
 /// How this film's intensities become grey levels.
 pub(crate) fn grey_of(header: &Header, path: &Path, vmin: f64, vmax: Option<f64>) -> Result<Grey, IoError> {
-    let Some(vmax) = vmax.or(header.content.max_count.map(|n| n as f64)) else {
+    grey(header.content.max_count, path, vmin, vmax)
+}
+
+/// How intensities, or counts up to the largest, become grey levels.
+pub(crate) fn grey(max_count: Option<u64>, path: &Path, vmin: f64, vmax: Option<f64>) -> Result<Grey, IoError> {
+    let Some(vmax) = vmax.or(max_count.map(|n| n as f64)) else {
         let why = "without a sensor step the film has no white level, so vmax is required (--vmax LEVEL); or add a sensor step";
         return Err(IoError::unsuitable(path, why));
     };
-    Ok(Grey::new(vmin, vmax, header.content.max_count))
+    Ok(Grey::new(vmin, vmax, max_count))
 }
 
 /// An error while frames are coded: of a coder, or of where they go.

@@ -15,12 +15,15 @@ mod ffv1;
 mod film;
 mod format;
 mod hdf5;
+mod live;
 mod machine;
 mod mkv;
 #[cfg(feature = "mp4")]
 mod mp4;
 mod npy;
 mod nwb;
+mod pace;
+mod pipe;
 mod pipelines;
 mod tiff;
 mod truth_files;
@@ -32,7 +35,10 @@ pub use codec::{Codec, MJPG_QUALITY};
 pub use error::IoError;
 pub use estimate::{DisplacementFile, EstimateFile, Numbers, read_estimate};
 pub use format::{FileOptions, FileSink, Format, convert, export};
+pub use live::{Live, LiveFrame, LiveOptions, Next, Pictures, raw_bytes, raw_type};
 pub use machine::{Machine, available_memory_bytes, may_be_running, process_name};
+pub use pace::{Clock, Lateness, Pace, SystemClock};
+pub use pipe::{PipeFormat, PipeOptions, PipeSink, Piped, widen_pipe};
 pub use pipelines::read_left;
 pub use zarr::{Loaded, Reader, ZarrOptions, ZarrSink, load, save};
 

@@ -3,6 +3,7 @@
 //! Specs cross as JSON, recordings as dictionaries of numpy arrays that take over the engine's memory, and everything long runs in
 //! a thread of its own while Python looks for Ctrl-C. No formula and no default lives here.
 
+mod live;
 mod metrics;
 mod physics;
 mod recording;
@@ -20,6 +21,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     spec::register(m)?;
     recording::register(m)?;
     run::register(m)?;
+    live::register(m)?;
     metrics::register(m)?;
     studio::register(m)?;
     physics::register(m)

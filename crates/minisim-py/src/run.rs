@@ -38,6 +38,14 @@ enum News<T> {
     Ended(T),
 }
 
+/// A run that cannot begin as it was asked for.
+pub(crate) fn argument_error(error: &RunError) -> PyErr {
+    match error {
+        RunError::Sink(why) => PyValueError::new_err(why.to_string()),
+        other => python_error(other),
+    }
+}
+
 fn python_error(error: &RunError) -> PyErr {
     match error {
         RunError::Spec(report) => spec::invalid(report),

@@ -42,6 +42,6 @@ def test_a_sweep_on_a_cluster(spec):
     here = sweep_table(spec, axes, detectable)
     assert [row["seed"] for row in here] == [1, 1, 2, 2]
     assert here[0]["n_detectable"] < here[1]["n_detectable"] and len({row["cache_key"] for row in here}) == 4
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0") as cluster:
         with distributed.Client(cluster) as client:
             assert sweep_table(spec, axes, detectable, client) == here

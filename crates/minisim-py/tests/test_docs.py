@@ -1,10 +1,12 @@
 """Every block of code in the documentation runs, in the order of its page."""
 
+import os
 import pathlib
 import re
 import shlex
 import subprocess
 import sys
+import sysconfig
 import types
 
 import pytest
@@ -15,20 +17,33 @@ PAGES = sorted([*(ROOT / "docs").rglob("*.md"), pathlib.Path(__file__).parents[1
 BLOCK = re.compile(r"^```(\w+)(?: title=\"([^\"]+)\")?\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
+def program(name: str) -> list[str]:
+    """How a program that a page calls is started here."""
+    if name == "minisim":
+        return [sys.executable, "-m", "minisim._cli"]
+    assert name == "ffmpeg", name
+    return [pytest.importorskip("imageio_ffmpeg").get_ffmpeg_exe()]
+
+
 def command(line: str) -> None:
-    """Runs one `minisim …` line, with `> FILE` where there is one."""
+    """Runs one line of commands, with `| PROGRAM` and `> FILE` where there are any."""
     line, _, target = line.partition(" > ")
-    words = shlex.split(line, comments=True)
-    assert words[0] == "minisim", line
-    done = subprocess.run([sys.executable, "-m", "minisim._cli", *words[1:]], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, f"{line}\n{done.stderr}"
+    words = [shlex.split(part, comments=True) for part in line.split(" | ")]
+    assert words[0][0] == "minisim", line
+    output = b""
+    for name, *arguments in words:
+        done = subprocess.run([*program(name), *arguments], input=output, capture_output=True, timeout=300)
+        assert done.returncode == 0, f"{line}\n{done.stderr.decode()}"
+        output = done.stdout
     if target:
-        pathlib.Path(target.strip()).write_text(done.stdout)
+        pathlib.Path(target.strip()).write_bytes(output)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_page(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    # Where the command is installed.
+    monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
     module = types.ModuleType("page")
     # Sent to other threads by dask, so functions must be found by name.
     monkeypatch.setitem(sys.modules, "page", module)

@@ -1,22 +1,25 @@
 //! The studio: a page in the browser that tunes a recording by eye and writes it to disk.
 //!
 //! One process serves one person on this machine: the server listens on the loopback interface only, asks for a random token
-//! and checks where requests come from. Each open page has a session with an engine of its own (`session.rs`), which answers
+//! and checks where requests come from (`access.rs`). Each open page has a session with an engine of its own (`session.rs`), which answers
 //! the newest request and forgets the others; recordings are written by one queue for all pages (`jobs.rs`).
+//!
+//! A virtual Miniscope (`scope.rs`) enters by the same door: frames at their rate, for browsers and for programs.
 //!
 //! Messages are JSON texts; pictures are binary: a length, a JSON header, the pixels. `messages.rs` declares them all.
 
+mod access;
 mod engine;
 mod jobs;
 mod messages;
 mod page;
+mod scope;
 mod server;
 mod session;
 mod tour;
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
@@ -24,6 +27,9 @@ use std::{
 
 use minisim::Spec;
 
+pub use scope::{Played, ScopeError, ScopeOptions, VirtualScope};
+
+use access::Door;
 use jobs::Jobs;
 
 /// How to start a studio.
@@ -67,8 +73,7 @@ pub enum StartError {
 /// What all sessions share.
 #[derive(Debug)]
 struct Shared {
-    token: String,
-    port: u16,
+    door: Door,
     jobs: Jobs,
     /// The spec that a page shows first, then the last valid one of any page.
     spec: Mutex<Spec>,
@@ -97,12 +102,9 @@ impl Studio {
         if !root.is_dir() {
             return Err(folder(io::Error::from(io::ErrorKind::NotADirectory)));
         }
-        let refused = |source| StartError::Port { port, source };
-        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).map_err(refused)?;
-        listener.set_nonblocking(true).map_err(refused)?;
-        let port = listener.local_addr().map_err(refused)?.port();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)?;
-        let shared = Arc::new(Shared { token: token(), port, jobs: Jobs::new(root), spec: Mutex::new(spec) });
+        let (door, listener) = Door::open(port)?;
+        let runtime = access::runtime(port)?;
+        let shared = Arc::new(Shared { door, jobs: Jobs::new(root), spec: Mutex::new(spec) });
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let server = std::thread::spawn({
             let shared = Arc::clone(&shared);
@@ -114,7 +116,7 @@ impl Studio {
     /// The page's address, with the token that opens it.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/?token={}", self.shared.port, self.shared.token)
+        self.shared.door.address("")
     }
 
     /// The address of the tour, a tab of the page.
@@ -153,11 +155,4 @@ impl Drop for Studio {
             let _ = server.join();
         }
     }
-}
-
-/// A number that nobody can guess, as text.
-fn token() -> String {
-    use std::hash::{BuildHasher, RandomState};
-    // The standard library seeds each hasher from the system's randomness.
-    (0..2).map(|i| format!("{:016x}", RandomState::new().hash_one(i))).collect()
 }

@@ -13,11 +13,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    Shared, page,
+    Shared,
+    access::{Access, Origin},
+    page,
     session::{Outgoing, Session},
 };
 
@@ -56,38 +57,19 @@ fn file(name: &str) -> Response {
     (headers, Bytes::from_static(bytes)).into_response()
 }
 
-#[derive(Deserialize)]
-struct Access {
-    #[serde(default)]
-    token: String,
-}
-
 async fn connect(
     State(shared): State<Arc<Shared>>,
     Query(access): Query<Access>,
     headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    if !same(access.token.as_bytes(), shared.token.as_bytes()) {
-        return (StatusCode::FORBIDDEN, "the token is wrong; open the address that the studio printed").into_response();
-    }
-    let hosts = ["127.0.0.1", "localhost", "[::1]"].map(|host| format!("{host}:{}", shared.port));
-    let named = |name| headers.get(name).and_then(|v| v.to_str().ok());
-    let from_here = named(header::HOST).is_some_and(|host| hosts.iter().any(|h| h == host))
-        && named(header::ORIGIN)
-            .is_some_and(|origin| origin.strip_prefix("http://").is_some_and(|o| hosts.iter().any(|h| h == o)));
-    if !from_here {
-        return (StatusCode::FORBIDDEN, "only the studio's own page may connect").into_response();
+    if let Err(refusal) = shared.door.check(&access, &headers, Origin::Required) {
+        return refusal;
     }
     upgrade
         .max_message_size(MAX_MESSAGE_BYTES)
         .max_frame_size(MAX_MESSAGE_BYTES)
         .on_upgrade(move |socket| speak(socket, shared))
-}
-
-/// Compares without telling by its time how much is right.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |d, (x, y)| d | (x ^ y)) == 0
 }
 
 async fn speak(mut socket: WebSocket, shared: Arc<Shared>) {

@@ -161,6 +161,37 @@ fn blood_takes_light_in_proportion_and_the_heart_aliases() {
 }
 
 #[test]
+fn a_pixel_is_measured_as_it_was_set() {
+    let pixel = |well: f64, dsnu: f64, celsius: f64| {
+        let knobs = [
+            ("Full well", well),
+            ("Offsets of pixels (DSNU)", dsnu),
+            ("Response of pixels (PRNU)", 2.0),
+            ("Temperature", celsius),
+            ("Hot pixels", 0.0),
+        ];
+        figure("pixel", &knobs)
+    };
+    let [cold, warm] = [pixel(6000.0, 9.0, 25.0), pixel(6000.0, 9.0, 41.0)];
+    for (label, expected, tolerance) in [
+        ("Gain, measured", 0.4, 0.03),
+        ("Dark noise, measured", 7.0, 0.05),
+        ("Saturation, measured", 6000.0, 0.08),
+        ("Dark current, measured", 20.0, 0.05),
+        ("PRNU, measured", 2.0, 0.05),
+        // Columns have a third of it.
+        ("DSNU, measured", 9.0 * (10.0_f64 / 9.0).sqrt(), 0.05),
+    ] {
+        let found = number(&cold, label);
+        assert!((found / expected - 1.0).abs() < tolerance, "{label}: {found}, not {expected}");
+    }
+    let dark = "Dark current, measured";
+    assert!((number(&warm, dark) / number(&cold, dark) - 4.0).abs() < 0.2, "doubling every 8 °C");
+    let small = pixel(2000.0, 9.0, 25.0);
+    assert!(number(&small, "Dynamic range") < number(&cold, "Dynamic range") - 6.0);
+}
+
+#[test]
 fn still_brains_do_not_blur() {
     let still = figure("motion", &[("Motion amplitude", 0.0)]);
     assert_eq!(number(&still, "Largest shift"), 0.0);

@@ -5,7 +5,7 @@
 use crate::{
     spec::Spec,
     steps::{self, AnyStep, Domain, Quantity},
-    truth::{Declared, Dim, GroundTruth, TruthArray},
+    truth::{Declared, Dim, GroundTruth},
 };
 
 /// Something that changes over time for all cells alike.
@@ -33,7 +33,7 @@ pub fn time_courses(truth: &GroundTruth) -> Vec<TimeCourse<'_>> {
             let n_frames = array.shape.last().copied().filter(|n| *n > 0)?;
             let values = truth.f64s(array.declared.name)?;
             Some(TimeCourse {
-                label: label(array, &steps),
+                label: label(array.declared, &steps, is_shared_course),
                 unit: array.declared.unit,
                 about: array.declared.doc,
                 curves: values.chunks_exact(n_frames).collect(),
@@ -54,16 +54,18 @@ fn is_shared_course(dims: &[Dim]) -> bool {
     }
 }
 
-/// The title of the step if the array is its only time course, else the words of the array's name without its unit.
-fn label(array: &TruthArray, steps: &[AnyStep]) -> String {
-    let name = array.declared.name;
-    let step = steps.iter().find(|step| step.records().iter().any(|declared| declared.name == name));
+/// What to call an array of the truth: the title of its step where that records no other of the `kind`, else the words of the array's
+/// name without its unit.
+#[must_use]
+pub fn label(declared: &Declared, steps: &[AnyStep], kind: fn(&[Dim]) -> bool) -> String {
+    let name = declared.name;
+    let step = steps.iter().find(|step| step.records().iter().any(|own| own.name == name));
     if let Some(step) = step
-        && step.records().iter().filter(|declared| is_shared_course(declared.dims)).count() == 1
+        && step.records().iter().filter(|own| kind(own.dims)).count() == 1
     {
         return step.title().to_owned();
     }
-    let unit = format!("_{}", array.declared.unit.replace('µ', "u"));
+    let unit = format!("_{}", declared.unit.replace('µ', "u"));
     let words = name.strip_suffix(unit.as_str()).unwrap_or(name).replace('_', " ");
     let mut letters = words.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()

@@ -9,6 +9,7 @@
 //! at least [`Procedure::min_pixels`] pixels.
 
 mod nonuniformity;
+mod settings;
 
 use rayon::prelude::*;
 
@@ -20,6 +21,7 @@ use crate::{
 };
 use nonuniformity::Stack;
 pub use nonuniformity::{Nonuniformity, Spectrogram};
+pub use settings::Settings;
 
 /// Variance of rounding to whole counts.
 const QUANTISATION_ADU2: f64 = 1.0 / 12.0;
@@ -193,7 +195,10 @@ pub fn measure(spec: &Spec, procedure: &Procedure) -> Result<CameraTest, Report>
     let [mean_line, variance_line] = [
         line(dark.iter().map(|p| [p.exposure_s, p.mean_adu, 1.0])),
         // A variance is known to a share of itself.
-        line(dark.iter().map(|p| [p.exposure_s, p.variance_adu2, 1.0 / p.variance_adu2.max(1e-9).powi(2)])),
+        line(dark.iter().map(|p| {
+            let share = p.variance_adu2.max(1e-9);
+            [p.exposure_s, p.variance_adu2, 1.0 / (share * share)]
+        })),
     ];
     let rounding_hides_noise = variance_line[0] < LEAST_DARK_VARIANCE_ADU2;
     let dark_variance_adu2 = variance_line[0].max(LEAST_DARK_VARIANCE_ADU2);

@@ -3,7 +3,7 @@
 use crate::{
     spec::{
         Acquisition, Auto, Checked, Count, Finding, Fraction, FractionBelowOne, ImageSensor, NonNegative, Optics,
-        Output, Positive, PositiveFraction, Report, Spec, Tissue,
+        Output, Positive, PositiveFraction, Real, Report, Spec, Tissue,
     },
     steps::{
         AcquisitionFaults, AnyStep, AxialMotion, Bleaching, BrainMotion, CellActivity, CellOptics, Composite,
@@ -144,6 +144,44 @@ pub fn miniscope_v4() -> Scope {
         focal_depth_in_tissue_um: Auto::Auto,
         front_working_distance_um: Some(Positive::lit(700.0)),
     }
+}
+
+/// The image sensor of the UCLA Miniscope V4, onsemi's PYTHON 480, with the imperfections of its pixel, at a gain of 3.5.
+///
+/// Typical values or limits of the PYTHON family's data sheets (onsemi NOIP1SN0480A/D; NOIP1SN1300A/D for the pixel, which is the same):
+/// 10 bits, 0.096 counts per electron, full well 10 000 e⁻, temporal dark noise below 9 e⁻, quantum efficiency 56 %, response within
+/// 10 counts of 525 (1.9 %) and offsets within 1 count (10 e⁻), both RMS, of which half are taken; a dark current of 5 e⁻/s at 25 °C.
+/// The board drops the lowest two bits. Conventions: linearity, noise of rows and columns, hot pixels, black level, and a sensor that is
+/// 15 °C warmer than the room.
+#[must_use]
+pub fn miniscope_v4_sensor() -> ImageSensor {
+    ImageSensor {
+        quantum_efficiency: PositiveFraction::lit(0.56),
+        read_noise_e: NonNegative::lit(9.0),
+        gain_adu_per_e: Positive::lit(0.096),
+        analog_gain: Positive::lit(3.5),
+        adc_bits: Some(Count::lit(10)),
+        black_level_adu: NonNegative::lit(32.0),
+        full_well_e: Some(Positive::lit(10_000.0)),
+        linearity_error_percent: NonNegative::lit(0.3),
+        dark_current_e_per_s: NonNegative::lit(5.0),
+        temperature_c: Real::lit(40.0),
+        dsnu_pixel_e: NonNegative::lit(5.0),
+        dsnu_column_e: NonNegative::lit(2.0),
+        dsnu_row_e: NonNegative::lit(1.0),
+        prnu_pixel_percent: NonNegative::lit(1.0),
+        prnu_smooth_percent: NonNegative::lit(0.5),
+        hot_pixel_share: Fraction::lit(1e-4),
+        row_noise_e: NonNegative::lit(1.0),
+        column_noise_e: NonNegative::lit(0.5),
+        ..miniscope_v4().image_sensor
+    }
+}
+
+/// The UCLA Miniscope V4 with the imperfections of its image sensor, in light that fills about a third of the range of its counts.
+#[must_use]
+pub fn miniscope_v4_camera() -> Scope {
+    Scope { image_sensor: miniscope_v4_sensor(), photons_per_unit: Positive::lit(2000.0), ..miniscope_v4() }
 }
 
 /// A one-photon microscope with the default optics and nothing fixed to it that shades or glows.
@@ -332,16 +370,30 @@ pub const PRESETS: &[Preset] = &[
         options: PresetOptions::default,
     },
     Preset {
+        name: "v4-ca1-camera",
+        description: "v4-ca1 with the V4's image sensor as its data sheet has it: full well, offsets, dark current, hot pixels, 10 bits",
+        scope: miniscope_v4_camera,
+        region: ca1,
+        options: PresetOptions::default,
+    },
+    Preset {
+        name: "v4-cortex-l23-camera",
+        description: "v4-cortex-l23 with the V4's image sensor as its data sheet has it",
+        scope: miniscope_v4_camera,
+        region: cortex_l23,
+        options: PresetOptions::default,
+    },
+    Preset {
         name: "v4-ca1-freely-moving",
-        description: "v4-ca1 as hard as a real film: motion in all directions, deformation, blood, bleaching, a lamp that warms up, lost frames",
-        scope: miniscope_v4,
+        description: "v4-ca1 as hard as a real film: motion in all directions, deformation, blood, bleaching, a lamp that warms up, lost frames, its real camera",
+        scope: miniscope_v4_camera,
         region: ca1,
         options: freely_moving,
     },
     Preset {
         name: "v4-cortex-l23-freely-moving",
         description: "v4-cortex-l23 as hard as a real film, with the effects of v4-ca1-freely-moving",
-        scope: miniscope_v4,
+        scope: miniscope_v4_camera,
         region: cortex_l23,
         options: freely_moving,
     },
@@ -473,6 +525,15 @@ mod tests {
                 assert!(changed.is_ok(), "{} {name}", point.title);
             }
         }
+    }
+
+    #[test]
+    fn a_v4_camera_fills_its_range_and_the_published_scopes_stay_plain() {
+        let sensor = miniscope_v4_sensor();
+        // Ten bits of 0.336 counts per electron end before the well is full.
+        assert!((sensor.saturation_e() - (1023.0 - 32.0) / 0.336).abs() < 1e-9 && !sensor.is_plain());
+        assert_eq!((sensor.max_count(), sensor.adc_max_count()), (255, 1023));
+        assert!(miniscope_v4().image_sensor.is_plain() && generic_1p().image_sensor.is_plain());
     }
 
     #[test]

@@ -132,7 +132,7 @@ fn cases() -> Vec<(&'static str, Spec)> {
             "fps": 20.0, "duration_s": 1.0, "optics": { "na": 0.35 },
             "image_sensor": {
                 "n_px_height": 39, "n_px_width": 46, "pixel_pitch_um": 16.0, "bit_depth": 8, "adc_bits": 10, "analog_gain": 2.0,
-                "gain_adu_per_e": 0.6, "black_level_adu": 24.0, "full_well_e": 700.0, "linearity_error_percent": 0.4,
+                "gain_adu_per_e": 0.6, "black_level_adu": 24.0, "full_well_e": 700.0, "linearity_error_percent": 0.25,
                 "dark_current_e_per_s": 60.0, "temperature_c": 35.0, "dsnu_pixel_e": 3.0, "dsnu_column_e": 1.0, "dsnu_row_e": 2.0,
                 "prnu_pixel_percent": 2.0, "prnu_smooth_percent": 3.0, "hot_pixel_share": 0.02, "dead_pixel_share": 0.01,
                 "row_noise_e": 1.5, "column_noise_e": 2.5,

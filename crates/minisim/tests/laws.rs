@@ -22,7 +22,7 @@ use serde_json::json;
 /// The sensor with every imperfection that it may have, each strong enough to be seen on a small field.
 fn imperfect(mut sensor: serde_json::Value) -> serde_json::Value {
     let added = json!({
-        "adc_bits": 14, "analog_gain": 2.0, "black_level_adu": 40.0, "full_well_e": 900.0, "linearity_error_percent": 0.4,
+        "adc_bits": 14, "analog_gain": 2.0, "black_level_adu": 40.0, "full_well_e": 900.0, "linearity_error_percent": 0.25,
         "dark_current_e_per_s": 50.0, "temperature_c": 33.0, "dsnu_pixel_e": 3.0, "dsnu_column_e": 1.0, "dsnu_row_e": 2.0,
         "prnu_pixel_percent": 2.0, "prnu_smooth_percent": 3.0, "hot_pixel_share": 0.02, "dead_pixel_share": 0.01,
         "row_noise_e": 1.5, "column_noise_e": 2.5,
@@ -163,8 +163,11 @@ fn longer_is_a_continuation() {
 #[test]
 fn stored_frames_are_made_from_the_film_without_faults() {
     // Counts of 8 and 16 bits and in a float, and light.
-    for (bits, kinds) in [("8", &[][..]), ("12", &[]), ("18", &[]), ("8", &["sensor"])] {
-        let spec = set(&full(), "acquisition.image_sensor.bit_depth", bits);
+    for (bits, adc_bits, kinds) in
+        [("8", "14", &[][..]), ("12", "14", &[]), ("18", "18", &[]), ("8", "14", &["sensor"])]
+    {
+        let spec = set(&full(), "acquisition.image_sensor.adc_bits", adc_bits);
+        let spec = set(&spec, "acquisition.image_sensor.bit_depth", bits);
         let spec = kinds.iter().fold(spec, |spec, kind| without(&spec, kind));
         let max = (kinds.is_empty()).then(|| spec.acquisition.image_sensor.max_count() as f32);
         let (faulty, whole) =

@@ -437,7 +437,7 @@ fn counts_of_each_pixel_follow_its_own_exact_distribution() {
         max_count,
     };
     let square_root = Conversion::SquareRoot(255.0 / 1023.0_f64.sqrt());
-    let bent = Response::with_linearity_error(1000.0, 0.0045);
+    let bent = Response::with_linearity_error(1000.0, 0.003, 0.0);
     let unlimited = Response::straight(f64::INFINITY);
     let cases = [
         // As a V4 reads, but with wider steps than its noise in the first one.
@@ -513,7 +513,7 @@ fn rows_and_columns_share_their_noise() {
 
 #[test]
 fn a_count_of_an_individual_pixel_does_not_depend_on_how_the_image_is_cut() {
-    let pixels = individual([0.4, 0.6], Response::with_linearity_error(900.0, 0.004), 1023, Conversion::Shift(0));
+    let pixels = individual([0.4, 0.6], Response::with_linearity_error(900.0, 0.003, 0.0), 1023, Conversion::Shift(0));
     let model = DigitiseModel { electrons_per_unit: 1.0, read_noise_e: 2.0, gain_adu_per_e: 0.8, max_count: 1023 };
     let camera =
         Digitiser::of(&Camera { model, key: Key::new(4, "noise test", "cut"), pixels: Some(Arc::new(pixels)) });

@@ -358,7 +358,7 @@ fn cameras_that_cannot_be_are_refused_with_a_remedy() {
         (
             serde_json::json!({ "linearity_error_percent": 3.0, "full_well_e": 200.0 }),
             "linearity_error_percent",
-            "at most 0.49",
+            "must be at most 0.",
             "lower it",
         ),
         (serde_json::json!({ "temperature_c": 2000.0 }), "temperature_c", "between -100 and 150", "°C"),

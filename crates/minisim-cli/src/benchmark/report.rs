@@ -24,6 +24,9 @@ use crate::{
     text,
 };
 
+/// A figure of some recordings, and its interval where it has one.
+type Measured = (f64, Option<[f64; 2]>);
+
 /// The page in a benchmark's folder.
 pub(super) const PAGE: &str = "report.html";
 /// The tables beside it.
@@ -411,8 +414,7 @@ impl Case {
         let of = |rows: &'_ [Row], names: &[&str]| -> Vec<Row> {
             rows.iter().filter(|r| names.contains(&r.recording.as_str())).cloned().collect()
         };
-        let with_points = |point: &dyn Fn(&[Row]) -> Option<(f64, Option<[f64; 2]>)>,
-                           ideal: &dyn Fn(&[&str]) -> Option<f64>| {
+        let with_points = |point: &dyn Fn(&[Row]) -> Option<Measured>, ideal: &dyn Fn(&[&str]) -> Option<f64>| {
             let mut series: Vec<Series> = self
                 .pipelines()
                 .map(|(i, _, rows)| {
@@ -551,9 +553,9 @@ impl Case {
                 ),
                 None => worst.status.words().to_owned(),
             };
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "<figure><figcaption>{} {} on {}: {what}</figcaption>{svg}</figure>\n",
+                "<figure><figcaption>{} {} on {}: {what}</figcaption>{svg}</figure>",
                 swatch(i),
                 escaped(name),
                 worst.recording

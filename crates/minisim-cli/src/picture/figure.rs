@@ -1,6 +1,6 @@
-//! Figures of the tour: pictures and plots in a row, the numbers below.
+//! Figures of the tour and of reports: pictures and plots in a row, the numbers below.
 
-use minisim_tour::{Chapter, Figure, Image, Panel, Plot};
+use minisim_tour::{Figure, Image, Panel, Plot};
 
 use super::{
     axes::{Axes, LABEL},
@@ -22,8 +22,8 @@ const IN_A_ROW: usize = 4;
 const GREEN: Rgb = [0, 158, 115];
 const SERIES: [Rgb; 4] = [BLUE, VERMILLION, GREEN, ORANGE];
 
-/// Draws a chapter's figure as PNG.
-pub(crate) fn draw(chapter: &Chapter, figure: &Figure) -> Result<Vec<u8>, String> {
+/// Draws a figure as PNG.
+pub(crate) fn draw(heading: &str, figure: &Figure) -> Result<Vec<u8>, String> {
     let rows: Vec<&[Panel]> = in_rows(&figure.panels);
     let width_of = |row: &[Panel]| -> f32 {
         let panels: f32 = row.iter().map(width).sum();
@@ -38,7 +38,7 @@ pub(crate) fn draw(chapter: &Chapter, figure: &Figure) -> Result<Vec<u8>, String
     let height = HEAD + caption_height + rows.len() as f32 * row_height + 14.0 + 26.0 * number_rows as f32 + MARGIN;
     let mut canvas =
         Canvas::new((inner + 2.0 * MARGIN) as u32, height as u32).ok_or("the figure is too large for memory")?;
-    canvas.bold(chapter.title, MARGIN, 50.0, 26.0, INK, Align::Left);
+    canvas.bold(heading, MARGIN, 50.0, 26.0, INK, Align::Left);
     for (i, line) in caption.iter().enumerate() {
         canvas.text(line, MARGIN, 78.0 + 22.0 * i as f32, 15.0, FAINT_INK, Align::Left);
     }

@@ -2,7 +2,7 @@
 
 use minisim::{
     DETECT_SNR_THRESHOLD,
-    effects::{TimeCourse, time_courses},
+    effects::{TimeCourse, label, time_courses},
     footprint::OUTLINE_SHARE,
     steps::{AnyStep, Part},
     truth::Dim,
@@ -30,6 +30,8 @@ const TITLE: f32 = 17.0;
 const HEAD: f32 = 96.0;
 const TRACES_HEIGHT: f32 = 450.0;
 const FIELDS_HEIGHT: f32 = 250.0;
+const FIELDS_IN_A_ROW: usize = 6;
+const FIELDS_GAP: f32 = 30.0;
 const COURSES_HEIGHT: f32 = 200.0;
 const MAX_TRACES: usize = 10;
 /// Percentiles between which images are stretched.
@@ -48,10 +50,12 @@ pub(super) fn draw(film: &SheetFilm) -> Result<Vec<u8>, String> {
     let fields_shown = static_fields(film);
     let courses_shown = time_courses(&film.truth);
     // What the recording does not have gets no panel.
-    let fourth = if fields_shown.is_empty() { third } else { third + FIELDS_HEIGHT + 62.0 };
+    let rows = fields_shown.len().div_ceil(FIELDS_IN_A_ROW) as f32;
+    let fields_height = rows * FIELDS_HEIGHT + (rows - 1.0).max(0.0) * FIELDS_GAP;
+    let fourth = if fields_shown.is_empty() { third } else { third + fields_height + 62.0 };
     let height = match (fields_shown.is_empty(), courses_shown.is_empty()) {
         (_, false) => fourth + COURSES_HEIGHT + MARGIN,
-        (false, true) => third + FIELDS_HEIGHT + MARGIN,
+        (false, true) => third + fields_height + MARGIN,
         (true, true) => third - 20.0,
     };
     let mut canvas = Canvas::new(WIDTH as u32, height as u32).ok_or("the picture is too large for memory")?;
@@ -81,7 +85,7 @@ pub(super) fn draw(film: &SheetFilm) -> Result<Vec<u8>, String> {
         deformation(&mut canvas, film, bent, place(TRACES_HEIGHT - 26.0));
     }
     traces(&mut canvas, film, &active, Area::new(MARGIN, second, left - GAP - MARGIN, TRACES_HEIGHT));
-    fields(&mut canvas, film, &fields_shown, Area::new(MARGIN, third, WIDTH - 2.0 * MARGIN, FIELDS_HEIGHT));
+    fields(&mut canvas, film, &fields_shown, Area::new(MARGIN, third, WIDTH - 2.0 * MARGIN, fields_height));
     over_time(&mut canvas, film, &courses_shown, Area::new(MARGIN, fourth, WIDTH - 2.0 * MARGIN, COURSES_HEIGHT));
     canvas.png()
 }
@@ -498,21 +502,25 @@ fn arrow([x, y]: [f32; 2], [dx, dy]: [f32; 2]) -> Vec<[[f32; 2]; 2]> {
 /// A field that does not change with time: its label, unit and values.
 type StaticField<'a> = (String, &'static str, &'a [f64]);
 
+fn is_map(dims: &[Dim]) -> bool {
+    dims.ends_with(&[Dim::Height, Dim::Width])
+}
+
 /// Those that the recording has.
 fn static_fields(film: &SheetFilm) -> Vec<StaticField<'_>> {
     let mut found = Vec::new();
     // The scope's own first, then what it looks at.
     let mut steps = AnyStep::all_defaults();
     steps.sort_by_key(|step| step.part() != Part::Instrument);
-    let maps = steps.iter().flat_map(|step| step.records().iter().map(move |declared| (step, declared)));
-    for (step, declared) in maps.filter(|(_, declared)| declared.dims.ends_with(&[Dim::Height, Dim::Width])) {
+    for declared in steps.iter().flat_map(AnyStep::records).filter(|declared| is_map(declared.dims)) {
         let name = declared.name;
         let Some(array) = film.truth.array(name) else { continue };
         let Some(values) = film.truth.f64s(name) else { continue };
         let [.., height, width] = array.shape[..] else { continue };
+        let label = label(declared, &steps, is_map);
         let label = match array.shape[..] {
-            [n, _, _] => format!("{}, component 1 of {n}", step.title()),
-            _ => step.title().to_owned(),
+            [n, _, _] => format!("{label}, 1 of {n}"),
+            _ => label,
         };
         if let Some(first) = values.get(..height * width)
             && [height, width] == film.shape[1..]
@@ -525,10 +533,12 @@ fn static_fields(film: &SheetFilm) -> Vec<StaticField<'_>> {
 
 /// Fields that do not change with time, each on its own scale.
 fn fields(canvas: &mut Canvas, film: &SheetFilm, found: &[StaticField<'_>], area: Area) {
-    let slot = (area.w + GAP) / found.len().max(5) as f32;
+    let slot = (area.w + GAP) / FIELDS_IN_A_ROW as f32;
     let [_, height, width] = film.shape;
     for (k, (label, unit, values)) in found.iter().enumerate() {
-        let place = Area::new(area.x + k as f32 * slot, area.y, slot - GAP, area.h);
+        let (row, column) = (k / FIELDS_IN_A_ROW, k % FIELDS_IN_A_ROW);
+        let at = [area.x + column as f32 * slot, area.y + row as f32 * (FIELDS_HEIGHT + FIELDS_GAP)];
+        let place = Area::new(at[0], at[1], slot - GAP, FIELDS_HEIGHT);
         let place = panel(canvas, place, label, unit);
         let image = image_area(film, Area::new(place.x, place.y, place.w - 70.0, place.h));
         let window = Window::range(values.iter().copied());

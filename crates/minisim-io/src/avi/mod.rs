@@ -3,5 +3,5 @@
 mod riff;
 mod sink;
 
-pub(crate) use riff::{Rate, Shape, Writer, bitmap_header};
+pub(crate) use riff::{PipedAvi, Rate, Shape, Writer, bitmap_header};
 pub use sink::{AviOptions, AviSink, save_avi};

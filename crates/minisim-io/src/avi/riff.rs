@@ -4,7 +4,10 @@
 //! hold frames only. Each `movi` list ends with an index of its frames (`ix00`), and the header's `indx` lists those.
 //! Source: OpenDML AVI File Format Extensions 1.02 (1996).
 
-use std::io::{self, Seek, SeekFrom, Write};
+use std::{
+    collections::BTreeMap,
+    io::{self, Seek, SeekFrom, Write},
+};
 
 use minisim::sink::Place;
 
@@ -248,6 +251,15 @@ impl<F: Write + Seek> Writer<F> {
         let odml = list(b"odml", &[chunk(b"dmlh", &dmlh)]);
         list(b"hdrl", &[chunk(b"avih", &avih), strl, odml])
     }
+
+    /// Writes what is known at the end only; the size of the file.
+    pub(super) fn complete(&mut self) -> io::Result<u64> {
+        self.end_riff()?;
+        let header = self.headers();
+        self.file.seek(SeekFrom::Start(HEADER_LIST_AT))?;
+        self.file.write_all(&header)?;
+        Ok(self.at)
+    }
 }
 
 impl Writer {
@@ -269,24 +281,38 @@ impl Writer {
 
     /// Completes the file; its size.
     pub(crate) fn finish(mut self) -> io::Result<u64> {
-        self.end_riff()?;
-        let header = self.headers();
-        self.file.seek(SeekFrom::Start(HEADER_LIST_AT))?;
-        self.file.write_all(&header)?;
+        let size = self.complete()?;
         self.file.finish()?;
-        Ok(self.at)
+        Ok(size)
     }
 }
 
-/// Where each frame's chunk will be in a file of frames that are not coded.
-pub(super) fn frame_offsets(shape: Shape, codec: Codec, riff_bytes: u64) -> io::Result<Vec<u64>> {
-    /// A file that is not there, but has a length.
-    #[derive(Default)]
-    struct Length(u64);
+/// What is known beforehand of a file of frames that are not coded.
+#[derive(Debug)]
+pub(super) struct Foreseen {
+    /// Where each frame's chunk will be.
+    pub(super) frame_offsets: Vec<u64>,
+    /// What will be written over something that is there already, by its place.
+    pub(super) corrections: BTreeMap<u64, Vec<u8>>,
+}
 
-    impl Write for Length {
+/// Foresees a file of frames that are not coded.
+pub(super) fn foresee(shape: Shape, codec: Codec, riff_bytes: u64) -> io::Result<Foreseen> {
+    /// A file of which nothing is there but its length and what was corrected.
+    #[derive(Default)]
+    struct Outline {
+        at: u64,
+        length: u64,
+        corrections: BTreeMap<u64, Vec<u8>>,
+    }
+
+    impl Write for Outline {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0 += bytes.len() as u64;
+            if self.at < self.length {
+                self.corrections.insert(self.at, bytes.to_vec());
+            }
+            self.at += bytes.len() as u64;
+            self.length = self.length.max(self.at);
             Ok(bytes.len())
         }
 
@@ -295,20 +321,107 @@ pub(super) fn frame_offsets(shape: Shape, codec: Codec, riff_bytes: u64) -> io::
         }
     }
 
-    impl Seek for Length {
-        fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
-            Ok(self.0)
+    impl Seek for Outline {
+        fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+            self.at = place(to, self.at, self.length)?;
+            Ok(self.at)
         }
     }
 
-    let mut writer = Writer::new(Length::default(), shape, codec, riff_bytes)?;
+    let mut writer = Writer::new(Outline::default(), shape, codec, riff_bytes)?;
     let levels = vec![0; shape.width * shape.height];
-    (0..shape.n_frames)
-        .map(|_| {
-            writer.frame(&levels)?;
-            Ok(writer.frame_offsets.last().map_or(0, |(at, _)| *at))
-        })
-        .collect()
+    let mut frame_offsets = Vec::with_capacity(shape.n_frames);
+    for _ in 0..shape.n_frames {
+        writer.frame(&levels)?;
+        frame_offsets.extend(writer.frame_offsets.last().map(|(at, _)| *at));
+    }
+    writer.complete()?;
+    Ok(Foreseen { frame_offsets, corrections: writer.file.corrections })
+}
+
+/// Where a file is after it was moved from `at`.
+fn place(to: SeekFrom, at: u64, length: u64) -> io::Result<u64> {
+    let moved = match to {
+        SeekFrom::Start(to) => Some(to),
+        SeekFrom::End(by) => length.checked_add_signed(by),
+        SeekFrom::Current(by) => at.checked_add_signed(by),
+    };
+    moved.ok_or_else(|| io::ErrorKind::InvalidInput.into())
+}
+
+/// A pipe as a file that is corrected later: as all corrections are foreseen, they are made before anything is sent.
+#[derive(Debug)]
+pub(super) struct Forward<W> {
+    pipe: W,
+    at: u64,
+    sent: u64,
+    corrections: BTreeMap<u64, Vec<u8>>,
+}
+
+impl<W: Write> Forward<W> {
+    pub(super) fn new(pipe: W, foreseen: Foreseen) -> Self {
+        Self { pipe, at: 0, sent: 0, corrections: foreseen.corrections }
+    }
+}
+
+impl<W: Write> Write for Forward<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let end = self.at + bytes.len() as u64;
+        if self.at == self.sent {
+            let overlapping = |(at, right): &(&u64, &Vec<u8>)| **at + right.len() as u64 > self.at;
+            let mut corrections = self.corrections.range(..end).filter(overlapping).peekable();
+            if corrections.peek().is_none() {
+                self.pipe.write_all(bytes)?;
+            } else {
+                let mut bytes = bytes.to_vec();
+                for (at, right) in corrections {
+                    for (place, byte) in (*at..).zip(right).filter(|(place, _)| (self.at..end).contains(place)) {
+                        bytes[(place - self.at) as usize] = *byte;
+                    }
+                }
+                self.pipe.write_all(&bytes)?;
+            }
+            self.sent = end;
+        } else if end > self.sent {
+            return Err(io::Error::other("a correction reaches beyond what was sent"));
+        }
+        self.at = end;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.pipe.flush()
+    }
+}
+
+impl<W> Seek for Forward<W> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.at = place(to, self.at, self.sent)?;
+        Ok(self.at)
+    }
+}
+
+/// A film for a pipe, byte for byte what a file would hold. Its frames are not coded: how long a coded one is nobody knows
+/// beforehand.
+#[derive(Debug)]
+pub(crate) struct PipedAvi<W>(Writer<Forward<W>>);
+
+impl<W: Write> PipedAvi<W> {
+    pub(crate) fn new(pipe: W, shape: Shape, codec: Codec, riff_bytes: u64) -> io::Result<Self> {
+        let foreseen = foresee(shape, codec, riff_bytes)?;
+        Writer::new(Forward::new(pipe, foreseen), shape, codec, riff_bytes).map(Self)
+    }
+
+    pub(crate) fn frame(&mut self, levels: &[u8]) -> io::Result<()> {
+        self.0.frame(levels)?;
+        self.0.file.flush()
+    }
+
+    /// Completes the film; its size, and the pipe.
+    pub(crate) fn finish(mut self) -> io::Result<(u64, W)> {
+        let size = self.0.complete()?;
+        Ok((size, self.0.file.pipe))
+    }
 }
 
 /// A film's picture format as Windows names it, with what the decoder needs.
@@ -347,6 +460,26 @@ fn list(name: &[u8; 4], parts: &[Vec<u8>]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pipe_gets_what_a_file_would_hold() {
+        for (n_frames, [height, width], riff_bytes) in
+            [(1, [3, 5], 1 << 30), (7, [4, 6], 1 << 30), (40, [5, 5], 700), (9, [1, 1], 1)]
+        {
+            let shape = Shape { width, height, n_frames, rate: Rate { rate: 20, scale: 1 } };
+            let mut file = Writer::new(io::Cursor::new(Vec::new()), shape, Codec::Y800, riff_bytes).expect("a header");
+            let mut pipe = PipedAvi::new(Vec::new(), shape, Codec::Y800, riff_bytes).expect("a header");
+            for t in 0..n_frames {
+                let levels: Vec<u8> = (0..width * height).map(|i| (31 * t + 7 * i + 1) as u8).collect();
+                file.frame(&levels).expect("written");
+                pipe.frame(&levels).expect("written");
+            }
+            let size = file.complete().expect("completed");
+            let (piped, bytes) = pipe.finish().expect("completed");
+            assert_eq!((piped, bytes.len() as u64), (size, size));
+            assert!(bytes == file.file.into_inner(), "{n_frames} frames");
+        }
+    }
 
     #[test]
     fn rates() {

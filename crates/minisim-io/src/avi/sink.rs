@@ -12,7 +12,7 @@ use minisim::{
     sink::{Block, Header, Place, SinkError, Track},
 };
 
-use super::riff::{CHUNK_HEADER, Rate, Shape, Writer, frame_offsets};
+use super::riff::{CHUNK_HEADER, Rate, Shape, Writer, foresee};
 use crate::{
     Written,
     atomic::Pending,
@@ -143,7 +143,7 @@ impl AviSink {
         // Counts that are their own grey levels go into the file as they are rendered.
         let as_they_are = self.coder.as_ref().is_some_and(FrameCoder::is_identity) && self.options.clip.is_none();
         self.frame_offsets =
-            if as_they_are { frame_offsets(shape, codec, riff_bytes).map_err(failed())? } else { Vec::new() };
+            if as_they_are { foresee(shape, codec, riff_bytes).map_err(failed())?.frame_offsets } else { Vec::new() };
         Ok(())
     }
 

@@ -18,6 +18,7 @@ from ._exports import MODELS
 if TYPE_CHECKING:
     from ._bounds import Bounds as Bounds
     from ._core import DETECT_SNR_THRESHOLD as DETECT_SNR_THRESHOLD, __version__ as __version__
+    from ._live import LiveFrame as LiveFrame, live as live
     from ._metrics import (
         ActivityScore as ActivityScore,
         EndpointError as EndpointError,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "_bounds": ["Bounds"],
     "_core": ["DETECT_SNR_THRESHOLD", "__version__"],
+    "_live": ["LiveFrame", "live"],
     "_metrics": [
         "ActivityScore",
         "EndpointError",

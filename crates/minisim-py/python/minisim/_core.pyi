@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 __all__ = [
     "DETECT_SNR_THRESHOLD",
     "Footprints",
+    "Live",
     "OpticalModel",
     "Scene",
     "StudioServer",
@@ -102,6 +103,12 @@ class Scene:
     def render(self, start: int, stop: int, stage: Optional[str]) -> NDArray[Any]: ...
     def bounds(self) -> dict[str, Any]: ...
     def truth(self) -> dict[str, Any]: ...
+
+@final
+class Live:
+    def __new__(cls, text: str, stage: Optional[str], realtime: bool, repeat: bool) -> Live: ...
+    def next(self) -> Optional[tuple[NDArray[Any], int, float]]: ...
+    def close(self) -> None: ...
 
 @final
 class Footprints:

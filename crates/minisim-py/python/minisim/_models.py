@@ -73,7 +73,7 @@ class ImageSensor(_ext.NewFields, _ext.ImageSensorExt):
         companding: How the converter's counts become counts of fewer bits: "shift" drops the lowest ones, "square_root" keeps the range with steps as wide as the shot noise. Default "shift".
         black_level_adu [counts]: What the converter reads in the dark. Default 0.0.
         full_well_e [e]: Electrons that a pixel can hold; null = any number. Default None.
-        linearity_error_percent [%]: How far the response bends away from a straight line: the mean deviation between 5 % and 95 % of the full well, as the standard measures it. Default 0.0.
+        linearity_error_percent [%]: How far the response bends away from a straight line: the mean deviation between 5 % and 95 % of saturation, as the standard measures it where pixels are full before the converter clips. Default 0.0.
         dark_current_e_per_s [e/s]: Dark current at 25 °C. It is collected for as long as a frame takes and doubles every 8 °C. Default 0.0.
         temperature_c [°C]: Temperature of the sensor. Default 25.0.
         dsnu_pixel_e [e]: Fixed offsets of single pixels (RMS). Default 0.0.
@@ -186,7 +186,7 @@ class ImageSensor(_ext.NewFields, _ext.ImageSensorExt):
         default=0.0,
         ge=0,
         allow_inf_nan=False,
-        description="How far the response bends away from a straight line: the mean deviation between 5 % and 95 % of the full well, as the standard measures it. [%]",
+        description="How far the response bends away from a straight line: the mean deviation between 5 % and 95 % of saturation, as the standard measures it where pixels are full before the converter clips. [%]",
         json_schema_extra={"unit": "%", "since": "0.2"},
     )
 
@@ -612,6 +612,49 @@ class CellOptics(_ext.StepBase):
     """Blurs and dims each cell by its depth and focus. Its numbers are those of the acquisition."""
 
     kind: Literal["optics"] = "optics"
+
+
+class FieldAberration(_ext.StepBase):
+    """Smears cells off the optical axis, more along the radius than across it.
+
+    Fields:
+        radial_sigma_um [µm]: σ along the radius at the edge. Default 6.0.
+        tangential_sigma_um [µm]: σ across the radius at the edge. Default 3.0.
+        exponent: How abruptly it grows: 1 = coma, 2 = astigmatism. Default 2.0.
+        edge_um [µm]: Distance of the edge from the optical axis; null = half the shorter side of the field of view. Default None.
+
+    """
+
+    kind: Literal["field_aberration"] = "field_aberration"
+
+    radial_sigma_um: float = Field(
+        default=6.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="σ along the radius at the edge. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    tangential_sigma_um: float = Field(
+        default=3.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="σ across the radius at the edge. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    exponent: float = Field(
+        default=2.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="How abruptly it grows: 1 = coma, 2 = astigmatism.",
+    )
+
+    edge_um: Optional[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default=None,
+        description="Distance of the edge from the optical axis; null = half the shorter side of the field of view. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
 
 
 class AxialMotion(_ext.StepBase):
@@ -1182,6 +1225,48 @@ class Vignette(_ext.StepBase):
     )
 
 
+class RelayEdge(_ext.StepBase):
+    """Cuts the image at the rim of a relay lens.
+
+    Fields:
+        radius_um [µm]: Radius of the lens; null = nine tenths of half the shorter side of the field of view. Default None.
+        outside: Share of light that is left beyond the rim. Default 0.0.
+        width_um [µm]: Width of the rim. Default 5.0.
+        center_offset_um [µm]: Centre of the lens (y, x) from the optical axis. Default (0.0, 0.0,).
+
+    """
+
+    kind: Literal["relay_edge"] = "relay_edge"
+
+    radius_um: Optional[Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        default=None,
+        description="Radius of the lens; null = nine tenths of half the shorter side of the field of view. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    outside: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of light that is left beyond the rim.",
+    )
+
+    width_um: float = Field(
+        default=5.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Width of the rim. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+    center_offset_um: tuple[float, float] = Field(
+        default=(0.0, 0.0,),
+        description="Centre of the lens (y, x) from the optical axis. [µm]",
+        json_schema_extra={"unit": "µm"},
+    )
+
+
 class Leakage(_ext.StepBase):
     """Adds a constant glow of the scope itself.
 
@@ -1587,6 +1672,7 @@ AnyStep = Annotated[
         CellActivity,
         Bleaching,
         CellOptics,
+        FieldAberration,
         AxialMotion,
         Composite,
         Neuropil,
@@ -1596,6 +1682,7 @@ AnyStep = Annotated[
         TissueDeformation,
         IlluminationProfile,
         Vignette,
+        RelayEdge,
         Leakage,
         Led,
         Sensor,
@@ -1605,7 +1692,7 @@ AnyStep = Annotated[
 ]
 
 #: Kinds of step, in the order of light.
-KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "axial_motion", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "tissue_deformation", "illumination_profile", "vignette", "leakage", "led", "sensor", "acquisition_faults",)
+KINDS: tuple[str, ...] = ("place_neurons", "cell_activity", "bleaching", "optics", "field_aberration", "axial_motion", "composite", "neuropil", "vasculature", "haemodynamics", "brain_motion", "tissue_deformation", "illumination_profile", "vignette", "relay_edge", "leakage", "led", "sensor", "acquisition_faults",)
 
 
 class Spec(_ext.SpecExt):
@@ -1651,6 +1738,7 @@ __all__ = [
     "CellActivity",
     "CellOptics",
     "Composite",
+    "FieldAberration",
     "Haemodynamics",
     "IlluminationProfile",
     "ImageSensor",
@@ -1661,6 +1749,7 @@ __all__ = [
     "Optics",
     "Output",
     "PlaceNeurons",
+    "RelayEdge",
     "Sensor",
     "Spec",
     "Tissue",

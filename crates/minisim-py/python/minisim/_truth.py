@@ -51,6 +51,12 @@ class TruthArrays:
     """Standard deviation of the blur of each cell's footprint. Shape (unit,), in px. ``None`` without a step optics."""
     observed_gain: Optional[Floats] = None
     """Factor on each cell's blurred footprint: attenuation by the tissue times NA². Shape (unit,). ``None`` without a step optics."""
+    aberration_radial_px: Optional[Floats] = None
+    """σ of each cell's aberration along the radius from the optical axis. Shape (unit,), in px. ``None`` without a step field_aberration."""
+    aberration_tangential_px: Optional[Floats] = None
+    """σ of each cell's aberration across the radius. Shape (unit,), in px. ``None`` without a step field_aberration."""
+    aberration_angle_rad: Optional[Floats] = None
+    """Direction of the radius at each cell: 0 = along rows, to the right; π/2 = down. Shape (unit,), in rad. ``None`` without a step field_aberration."""
     axial_shift_um: Optional[Floats] = None
     """How much deeper than at rest the focal surface lies in the tissue in each frame. Shape (frame,), in µm. ``None`` without a step axial_motion."""
     in_focus_fraction: Optional[Floats] = None
@@ -87,10 +93,20 @@ class TruthArrays:
     """Excitation at each pixel, relative to the brightest place. Shape (height, width). ``None`` without a step illumination_profile."""
     vignette: Optional[Floats] = None
     """Share of light that the lens passes to each pixel, relative to the best place. Shape (height, width). ``None`` without a step vignette."""
+    relay_edge: Optional[Floats] = None
+    """Share of light that the relay lens passes to each pixel. Shape (height, width). ``None`` without a step relay_edge."""
     leakage: Optional[Floats] = None
     """Light added to each pixel in every frame. Shape (height, width), in fluorescence units. ``None`` without a step leakage."""
     led_power: Optional[Floats] = None
     """Power of the LED in each frame, averaged over the exposure, relative to that when it is switched on. Shape (frame,). ``None`` without a step led."""
+    prnu: Optional[Floats] = None
+    """Response of each pixel relative to the mean one: a factor on its light, 0 where it is dead. Shape (height, width). ``None`` without a step sensor."""
+    dsnu_e: Optional[Floats] = None
+    """Offset of each pixel, the parts of its row and column included. Shape (height, width), in e. ``None`` without a step sensor."""
+    dark_e: Optional[Floats] = None
+    """Electrons of dark current that each pixel collects in a frame on average. Shape (height, width), in e. ``None`` without a step sensor."""
+    defects: Optional[Floats] = None
+    """Defect of each pixel: 0 = none, 1 = hot, 2 = dead. Shape (height, width). ``None`` without a step sensor."""
     exposure_index: Optional[Floats] = None
     """The exposure that each stored frame shows, counted from 0: its frame in the film without faults. Shape (frame,). ``None`` without a step acquisition_faults."""
     daq_frame: Optional[Floats] = None
@@ -107,14 +123,6 @@ class TruthArrays:
     """Factor on the values of each stored frame, that of its clip. Shape (frame,). ``None`` without a step acquisition_faults."""
     lost_exposures: Optional[Floats] = None
     """The exposures of which no frame is stored, counted from 0. Shape (lost,). ``None`` without a step acquisition_faults."""
-    prnu: Optional[Floats] = None
-    """Response of each pixel relative to the mean one: a factor on its light, 0 where it is dead. Shape (height, width). ``None`` without a step sensor."""
-    dsnu_e: Optional[Floats] = None
-    """Offset of each pixel, the parts of its row and column included. Shape (height, width), in e. ``None`` without a step sensor."""
-    dark_e: Optional[Floats] = None
-    """Electrons of dark current that each pixel collects in a frame on average. Shape (height, width), in e. ``None`` without a step sensor."""
-    defects: Optional[Floats] = None
-    """Defect of each pixel: 0 = none, 1 = hot, 2 = dead. Shape (height, width). ``None`` without a step sensor."""
     peak_snr: Optional[Floats] = None
     """Detection SNR of the cell's largest transient; absent without a sensor step. Shape (unit,). May be ``None``."""
     trace_sd_bound: Optional[Floats] = None
@@ -143,6 +151,9 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "bleaching": ("unit", "frame"),
     "observed_sigma_px": ("unit",),
     "observed_gain": ("unit",),
+    "aberration_radial_px": ("unit",),
+    "aberration_tangential_px": ("unit",),
+    "aberration_angle_rad": ("unit",),
     "axial_shift_um": ("frame",),
     "in_focus_fraction": ("unit",),
     "neuropil_temporal": ("component", "frame"),
@@ -161,8 +172,13 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "rotation_rad": ("frame",),
     "illumination": ("height", "width"),
     "vignette": ("height", "width"),
+    "relay_edge": ("height", "width"),
     "leakage": ("height", "width"),
     "led_power": ("frame",),
+    "prnu": ("height", "width"),
+    "dsnu_e": ("height", "width"),
+    "dark_e": ("height", "width"),
+    "defects": ("height", "width"),
     "exposure_index": ("frame",),
     "daq_frame": ("frame",),
     "timestamps_s": ("frame",),
@@ -171,10 +187,6 @@ ARRAYS: dict[str, tuple[str, ...]] = {
     "fault_shift_px": ("frame",),
     "brightness_factor": ("frame",),
     "lost_exposures": ("lost",),
-    "prnu": ("height", "width"),
-    "dsnu_e": ("height", "width"),
-    "dark_e": ("height", "width"),
-    "defects": ("height", "width"),
     "in_focus": ("unit",),
     "detectable": ("unit",),
     "peak_snr": ("unit",),

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Optional, Union
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pandas as pd  # type: ignore[import-untyped,unused-ignore]
 
 StrPath = Union[str, "PathLike[str]"]
 Size = Literal["small", "full"]
@@ -43,26 +43,25 @@ def _frame(rows: Any) -> pd.DataFrame:
 def _call(*arguments: str) -> str:
     """Runs the command in a process of its own, so that it can be interrupted and run twice; what it prints. What it says on
     the way is passed on."""
-    said = []
-    command = [*_COMMAND, *arguments]
-    # A file takes any number of rows, where a pipe that nobody reads yet would fill up.
-    with tempfile.TemporaryFile("w+") as out:
-        with subprocess.Popen(command, stdout=out, stderr=subprocess.PIPE, text=True) as process:
+    said: Any = []
+    # What is printed goes to a file: a pipe that nobody empties while the words are passed on would be full one day.
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as printed:
+        with subprocess.Popen([*_COMMAND, *arguments], stdout=printed, stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr is not None
             try:
                 for line in process.stderr:
                     said.append(line)
                     print(line, end="", file=sys.stderr)
-                code = process.wait()
             except BaseException:
                 process.terminate()
                 raise
-        out.seek(0)
-        printed = out.read()
+        printed.seek(0)
+        text = printed.read()
+    code = process.returncode
     if code != 0:
         message = "".join(said).strip().removeprefix("error: ")
         raise (ValueError if code == 2 else RuntimeError)(message or f"minisim benchmark ended with code {code}")
-    return printed
+    return text
 
 
 def list(set: Optional[str] = None, *, size: Size = "small") -> pd.DataFrame:

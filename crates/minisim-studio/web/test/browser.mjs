@@ -405,6 +405,44 @@ const steps = {
   },
 };
 
+/** The virtual Miniscope: its page shows a film that goes on. */
+async function virtualScope() {
+  const scope = spawn(program, ["stream", "--loop", "--json"], { stdio: ["ignore", "pipe", "inherit"] });
+  try {
+    const about = await new Promise((found, lost) => {
+      let text = "";
+      scope.stdout.on("data", (data) => {
+        text += data;
+        if (text.trimEnd().endsWith("}")) found(JSON.parse(text));
+      });
+      scope.on("exit", () => lost(new Error(`the virtual Miniscope ended: ${text}`)));
+    });
+    for (const colorScheme of ["light", "dark"]) {
+      const page = await open({ colorScheme });
+      // A film never ends to load.
+      await page.goto(about.url, { waitUntil: "commit" });
+      await page.waitForFunction(() => document.querySelector("img")?.naturalWidth > 0);
+      assert.deepEqual(await page.$eval("img", (i) => [i.naturalHeight, i.naturalWidth]), [about.height, about.width]);
+      const shown = () => page.locator("img").screenshot();
+      const first = await shown();
+      let later = await shown();
+      for (let i = 0; i < 100 && later.equals(first); i++) {
+        await page.waitForTimeout(50);
+        later = await shown();
+      }
+      assert(!later.equals(first), "the film goes on");
+      assert((await page.textContent("pre >> nth=1")).includes(about.frames_url));
+      if (shots) {
+        mkdirSync(shots, { recursive: true });
+        await page.screenshot({ path: join(shots, `scope-${colorScheme}.png`) });
+      }
+      await page.close();
+    }
+  } finally {
+    scope.kill();
+  }
+}
+
 /** From a key press to the new picture, in both presets of the Miniscope V4 (ms). */
 async function latency() {
   const page = await open();
@@ -481,6 +519,16 @@ try {
     }
   }
   await page.close();
+  if (!onlyLatency) {
+    try {
+      await virtualScope();
+      passed += 1;
+      console.log("ok    the virtual Miniscope shows a film that goes on");
+    } catch (error) {
+      failed += 1;
+      console.log(`FAIL  the virtual Miniscope shows a film that goes on\n      ${error.message}`);
+    }
+  }
   if (complaints.length > 0) {
     failed += 1;
     console.log(`FAIL  the console is silent\n      ${complaints.join("\n      ")}`);

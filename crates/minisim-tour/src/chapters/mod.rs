@@ -13,6 +13,7 @@ mod depth;
 mod edges;
 mod lamp;
 mod motion;
+mod pixel;
 mod roi;
 mod sectioning;
 mod sensor;
@@ -33,6 +34,7 @@ pub const CHAPTERS: &[Chapter] = &[
     edges::CHAPTER,
     lamp::CHAPTER,
     sensor::CHAPTER,
+    pixel::CHAPTER,
     cable::CHAPTER,
     best::CHAPTER,
     together::CHAPTER,

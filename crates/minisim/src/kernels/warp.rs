@@ -361,11 +361,11 @@ mod tests {
                 px.map(|axis| axis[..FOV[1]].to_vec())
             };
             let baseline = rows(Level::Baseline);
-            for x in 0..FOV[1] {
+            for (x, (dy, dx)) in baseline[0].iter().zip(&baseline[1]).enumerate() {
                 let exact = frame.local_px(r as f64, x as f64);
-                for k in 0..2 {
-                    let error = f64::from(baseline[k][x]) - exact[k];
-                    assert!(error.abs() < 2e-6, "pixel ({r}, {x}), axis {k}: off by {error} px");
+                for (made, exact) in [(dy, exact[0]), (dx, exact[1])] {
+                    let error = f64::from(*made) - exact;
+                    assert!(error.abs() < 2e-6, "pixel ({r}, {x}): off by {error} px");
                 }
             }
             for level in Level::available() {

@@ -44,7 +44,10 @@ pub(super) fn against_bounds(
         let rows = corr.iter().zip(pairs()).zip(&sds);
         median(&rows.map(|((r, unit), sd)| error(*r, *sd) / bounds.trace_sd_bound[unit]).collect::<Vec<_>>())
     };
-    let best = |(unit, sd): (usize, &f64)| sd / (sd * sd + bounds.trace_sd_bound[unit].powi(2)).sqrt();
+    let best = |(unit, sd): (usize, &f64)| {
+        let bound = bounds.trace_sd_bound[unit];
+        sd / (sd * sd + bound * bound).sqrt()
+    };
     let [dy, dx] = bounds.shift_sd_bound_px;
     Some(AgainstBounds {
         n_demixable,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use rustfft::{
     Fft, FftDirection,
-    algorithm::{BluesteinsAlgorithm, Radix4},
+    algorithm::{BluesteinsAlgorithm, Dft, MixedRadix, Radix4},
     num_complex::Complex,
 };
 
@@ -298,16 +298,10 @@ fn phase_correlation(estimate: &Footprints, truth: &Footprints) -> [i64; 2] {
 }
 
 /// Fourier transform of a (height, width) image in place, without scaling.
-///
-/// By Bluestein's algorithm, whatever the length: rustfft's planner would choose another way on another processor, with
-/// other rounding, and brings so many of them that they take a tenth of this crate's compile time.
 fn transform(image: &mut [Complex<f64>], [height, width]: [usize; 2], inverse: bool) {
-    let plan = |n: usize| {
-        let direction = if inverse { FftDirection::Inverse } else { FftDirection::Forward };
-        BluesteinsAlgorithm::new(n, Arc::new(Radix4::new((2 * n).next_power_of_two(), direction)))
-    };
-    plan(width).process(image);
-    let down = plan(height);
+    let direction = if inverse { FftDirection::Inverse } else { FftDirection::Forward };
+    fourier(width, direction).process(image);
+    let down = fourier(height, direction);
     let mut column = vec![Complex::default(); height];
     for c in 0..width {
         for (r, v) in column.iter_mut().enumerate() {
@@ -317,5 +311,28 @@ fn transform(image: &mut [Complex<f64>], [height, width]: [usize; 2], inverse: b
         for (r, v) in column.iter().enumerate() {
             image[r * width + c] = *v;
         }
+    }
+}
+
+/// A Fourier transform of length `n`: powers of two, then the odd factors, large primes by Bluestein's algorithm.
+///
+/// rustfft's planner would choose another way on another processor, with other rounding, and brings so many of them that they take a
+/// quarter of this crate's compile time.
+fn fourier(n: usize, direction: FftDirection) -> Arc<dyn Fft<f64>> {
+    let two = 1 << n.max(1).trailing_zeros();
+    let odd = n / two;
+    match (two, odd) {
+        (_, 0 | 1) => Arc::new(Radix4::new(two, direction)),
+        (1, _) => {
+            let factor = (3..).step_by(2).find(|f| odd.is_multiple_of(*f) || f * f > odd).unwrap_or(odd);
+            if odd.is_multiple_of(factor) && factor < odd {
+                Arc::new(MixedRadix::new(fourier(factor, direction), fourier(odd / factor, direction)))
+            } else if odd < 64 {
+                Arc::new(Dft::new(odd, direction))
+            } else {
+                Arc::new(BluesteinsAlgorithm::new(odd, Arc::new(Radix4::new((2 * odd).next_power_of_two(), direction))))
+            }
+        }
+        _ => Arc::new(MixedRadix::new(fourier(two, direction), fourier(odd, direction))),
     }
 }

@@ -108,19 +108,31 @@ pub fn degrade_footprint_along(
     if along == 0.0 && across == 0.0 {
         return degrade_footprint(patch, sigma_px, gain, canvas);
     }
-    // Variances of Gaussian blurs add up, so the round one lends the narrow ellipse what that needs to be sampled.
-    let narrow = along.min(across);
-    let lent = (WELL_SAMPLED_PX2 - narrow * narrow).clamp(0.0, sigma_px * sigma_px);
-    let round = degrade_footprint(patch, (sigma_px * sigma_px - lent).sqrt(), gain, canvas);
+    // Variances of Gaussian blurs add up, so the round one lends the narrow ellipse what that needs to be sampled, and all it has where
+    // too little would be left to be sampled itself.
+    let (own, narrow) = (sigma_px * sigma_px, along.min(across));
+    let needed = (WELL_SAMPLED_PX2 - narrow * narrow).max(0.0);
+    let lent = if needed > 0.0 && own - needed < WELL_SAMPLED_PX2 { own } else { needed };
     let [yy, xx, yx] = ellipse.covariance_px2();
-    convolve_gaussian(&round, [yy + lent, xx + lent, yx], canvas)
+    let covariance = [yy + lent, xx + lent, yx];
+    // Light that the round blur sends beyond the canvas may come back, so that one has a canvas which is larger by the ellipse.
+    let [high, wide] = [covariance[0], covariance[1]].map(kernel_reach);
+    let moved = Patch { row: patch.row + high, col: patch.col + wide, ..patch.clone() };
+    let larger = [canvas[0] + 2 * high as usize, canvas[1] + 2 * wide as usize];
+    let mut round = degrade_footprint(&moved, (own - lent).sqrt(), gain, larger);
+    (round.row, round.col) = (round.row - high, round.col - wide);
+    convolve_gaussian(&round, covariance, canvas)
+}
+
+/// Pixels that a Gaussian kernel of this variance reaches.
+fn kernel_reach(variance: f64) -> i32 {
+    (KERNEL_REACH_SIGMA * variance.sqrt() + 0.5).floor() as i32
 }
 
 /// The patch convolved with a Gaussian of these variances along y and x and this covariance (px²); light that leaves the canvas is
 /// lost.
 fn convolve_gaussian(patch: &Patch, [yy, xx, yx]: [f64; 3], canvas: [usize; 2]) -> Patch {
-    let reach = |variance: f64| (KERNEL_REACH_SIGMA * variance.sqrt() + 0.5).floor() as i32;
-    let [high, wide] = [reach(yy), reach(xx)];
+    let [high, wide] = [yy, xx].map(kernel_reach);
     let grown = [
         (patch.row - high).max(0),
         (patch.row + patch.height as i32 + high).min(canvas[0] as i32),
@@ -134,7 +146,11 @@ fn convolve_gaussian(patch: &Patch, [yy, xx, yx]: [f64; 3], canvas: [usize; 2]) 
     let side = 2 * wide as usize + 1;
     let mut kernel: Vec<f64> = (-high..=high)
         .flat_map(|dy| (-wide..=wide).map(move |dx| (f64::from(dy), f64::from(dx))))
-        .map(|(dy, dx)| math::exp(-0.5 * (xx * dy * dy - 2.0 * yx * dy * dx + yy * dx * dx) / determinant))
+        .map(|(dy, dx)| (xx * dy * dy - 2.0 * yx * dy * dx + yy * dx * dx) / determinant)
+        .map(|square| {
+            let reached = square <= (KERNEL_REACH_SIGMA + 0.5) * (KERNEL_REACH_SIGMA + 0.5);
+            if reached { math::exp(-0.5 * square) } else { 0.0 }
+        })
         .collect();
     let sum: f64 = kernel.iter().sum();
     kernel.iter_mut().for_each(|weight| *weight /= sum);
@@ -151,14 +167,16 @@ fn convolve_gaussian(patch: &Patch, [yy, xx, yx]: [f64; 3], canvas: [usize; 2]) 
     let mut data = vec![0.0_f32; height * width];
     for (r, line) in data.chunks_exact_mut(width).enumerate() {
         let row = grown[0] + r as i32 - patch.row;
-        (starts.clear(), weights.clear());
+        starts.clear();
+        weights.clear();
         for source in (row - high).max(0)..(row + high + 1).min(patch.height as i32) {
-            let kernel_row = (row - source + high) as usize * side;
-            starts.extend((0..side).map(|i| source as usize * stride + i));
-            // The kernel looks the same from its other end.
-            weights.extend_from_slice(&kernel[kernel_row..kernel_row + side]);
-            let added = weights.len() - side;
-            weights[added..].reverse();
+            let kernel_row = &kernel[(row - source + high) as usize * side..][..side];
+            // Pixel i of the kernel's row, from its other end, weighs the pixel i to the right of the padded row's start.
+            let lit = kernel_row.iter().rev().enumerate().filter(|(_, weight)| **weight > 0.0);
+            for (i, weight) in lit {
+                starts.push(source as usize * stride + i);
+                weights.push(*weight);
+            }
         }
         weighted_rows(line, &padded, &starts, &weights);
     }

@@ -50,25 +50,26 @@ impl Response {
         Self { full_well_e, bend: 0.0 }
     }
 
-    /// The response with a linearity error (share, not per cent), up to [`max_linearity_error`](Self::max_linearity_error).
+    /// The response with a linearity error (share, not per cent) up to [`max_linearity_error`](Self::max_linearity_error), of a sensor
+    /// whose pixels differ in their response by `prnu` (share, RMS).
     #[must_use]
-    pub fn with_linearity_error(full_well_e: f64, error: f64) -> Self {
+    pub fn with_linearity_error(full_well_e: f64, error: f64, prnu: f64) -> Self {
         if error <= 0.0 {
             return Self::straight(full_well_e);
         }
         // The error grows with the bend.
         let (mut low, mut high) = (0.0, Self::MAX_BEND);
-        for _ in 0..50 {
+        for _ in 0..30 {
             let bend = 0.5 * (low + high);
-            if (Self { full_well_e, bend }).linearity_error() < error { low = bend } else { high = bend }
+            if (Self { full_well_e, bend }).linearity_error(prnu) < error { low = bend } else { high = bend }
         }
         Self { full_well_e, bend: 0.5 * (low + high) }
     }
 
     /// Largest linearity error (share) that a response can have.
     #[must_use]
-    pub fn max_linearity_error() -> f64 {
-        Self { full_well_e: 1.0, bend: Self::MAX_BEND }.linearity_error()
+    pub fn max_linearity_error(full_well_e: f64, prnu: f64) -> f64 {
+        Self { full_well_e, bend: Self::MAX_BEND }.linearity_error(prnu)
     }
 
     /// The mean number of electrons that `q` of them read as.
@@ -93,15 +94,50 @@ impl Response {
         }
     }
 
-    /// The linearity error (share), without noise.
+    /// The linearity error (share) that the standard finds of a sensor whose pixels differ in their response by `prnu` (share, RMS); 0
+    /// without a full well.
     #[must_use]
-    pub fn linearity_error(&self) -> f64 {
-        const STEPS: usize = 500;
-        let well = if self.full_well_e.is_finite() { self.full_well_e } else { 1.0 };
-        let light: Vec<f64> = (1..=STEPS).map(|i| well * i as f64 / STEPS as f64).collect();
+    pub fn linearity_error(&self, prnu: f64) -> f64 {
+        const STEPS: usize = 200;
+        if self.full_well_e == f64::INFINITY {
+            return 0.0;
+        }
+        let saturation_e = self.saturation_e(prnu);
+        let light: Vec<f64> = (1..=STEPS).map(|i| saturation_e * i as f64 / STEPS as f64).collect();
         let signal: Vec<f64> = light.iter().map(|q| self.reads(*q)).collect();
-        linearity(&light, &signal, self.reads(well)).error
+        linearity(&light, &signal, self.reads(saturation_e)).error
     }
+
+    /// Mean electrons at which the standard finds saturation: where the temporal variance is largest. That is below the full well, for
+    /// from there on shot noise is cut, first in pixels that respond more than others.
+    fn saturation_e(&self, prnu: f64) -> f64 {
+        // Means from 0.7 of the full well to beyond it; pixels in steps of half a standard deviation of their response.
+        const MEANS: usize = 120;
+        const PIXELS: i32 = 5;
+        let well = self.full_well_e;
+        let variance = |mean: f64| {
+            let slope = self.slope(mean);
+            let (mut sum, mut weights) = (0.0, 0.0);
+            for step in -PIXELS..=PIXELS {
+                let z = 0.5 * f64::from(step);
+                let held = mean * (1.0 + prnu * z).max(0.01);
+                let weight = math::exp(-0.5 * z * z);
+                sum += weight * held * cut_variance((well - held) / held.sqrt());
+                weights += weight;
+            }
+            slope * slope * sum / weights
+        };
+        let means = (0..MEANS).map(|i| well * (0.7 + 0.4 * i as f64 / MEANS as f64));
+        means.map(|mean| (variance(mean), mean)).max_by(|a, b| a.0.total_cmp(&b.0)).map_or(well, |(_, mean)| mean)
+    }
+}
+
+/// Variance of a standard normal number of which what exceeds `z` is cut to it.
+fn cut_variance(z: f64) -> f64 {
+    let below = 0.5 * math::erfc(-z / std::f64::consts::SQRT_2);
+    let density = math::exp(-0.5 * z * z) / std::f64::consts::TAU.sqrt();
+    let mean = z * (1.0 - below) - density;
+    below - z * density + z * z * (1.0 - below) - mean * mean
 }
 
 /// How straight a response is.
@@ -162,17 +198,29 @@ mod tests {
 
     #[test]
     fn a_response_has_the_linearity_error_that_it_was_made_for() {
-        let most = Response::max_linearity_error();
-        assert!(most > 0.0049 && most < 0.005, "{most}");
-        for error in [1e-4, 0.002, 0.004, most] {
-            let response = Response::with_linearity_error(9000.0, error);
-            for q in [10.0, 3000.0, 8000.0] {
-                assert!((response.reads(q + 0.5) - response.reads(q - 0.5) - response.slope(q)).abs() < 1e-8);
+        for prnu in [0.0, 0.012] {
+            let most = Response::max_linearity_error(9000.0, prnu);
+            assert!(most > 0.003 && most < 0.005, "{most}");
+            for error in [1e-4, 0.002, 0.9 * most] {
+                let response = Response::with_linearity_error(9000.0, error, prnu);
+                let found = response.linearity_error(prnu);
+                for q in [10.0, 3000.0, 8000.0] {
+                    assert!((response.reads(q + 0.5) - response.reads(q - 0.5) - response.slope(q)).abs() < 1e-8);
+                }
+                // Saturation is sought in steps of 0.3 %.
+                assert!((found / error - 1.0).abs() < 0.02, "{error}: {found}");
             }
-            assert!((response.linearity_error() / error - 1.0).abs() < 1e-6, "{error}: {}", response.linearity_error());
         }
-        assert_eq!(Response::with_linearity_error(9000.0, 0.0), Response::straight(9000.0));
-        assert_eq!(Response::straight(f64::INFINITY).linearity_error(), 0.0);
+        assert_eq!(Response::with_linearity_error(9000.0, 0.0, 0.0), Response::straight(9000.0));
+        assert_eq!(Response::straight(f64::INFINITY).linearity_error(0.0), 0.0);
+        assert!(Response::straight(9000.0).linearity_error(0.0) < 1e-12);
+    }
+
+    #[test]
+    fn cut_noise_has_less_variance() {
+        assert!((cut_variance(8.0) - 1.0).abs() < 1e-12 && cut_variance(-8.0).abs() < 1e-12);
+        // Half of a normal distribution: (1 - 1/π) / 2.
+        assert!((cut_variance(0.0) - 0.5 * (1.0 - 1.0 / std::f64::consts::PI)).abs() < 1e-12);
     }
 
     #[test]
@@ -180,8 +228,8 @@ mod tests {
         // Slope through the origin of the variance over the mean, both in electrons, where the variance is that of Poisson counts
         // through the response's slope.
         let well = 10_000.0;
-        for error in [0.002, 0.0045] {
-            let response = Response::with_linearity_error(well, error);
+        for error in [0.002, 0.003] {
+            let response = Response::with_linearity_error(well, error, 0.0);
             let (mut xy, mut xx) = (0.0, 0.0);
             for i in 1..=700 {
                 let q = well * f64::from(i) / 1000.0;

@@ -4,9 +4,12 @@ use super::{
     num::{Auto, Count, Fraction, NonNegative, Positive, PositiveFraction, Real},
     record::{choices, record},
 };
-use crate::physics::{
-    camera::{Response, dark_electrons},
-    optics::OpticalModel,
+use crate::{
+    math,
+    physics::{
+        camera::{Response, dark_electrons},
+        optics::OpticalModel,
+    },
 };
 
 record! {
@@ -65,9 +68,9 @@ record! {
         /// Electrons that a pixel can hold; null = any number.
         full_well_e: Option<Positive> => None, "e", slider(1000.0, 30000.0, 500.0), start(10000.0), label("Full well"),
             since("0.2");
-        /// How far the response bends away from a straight line: the mean deviation between 5 % and 95 % of the full well, as the
-        /// standard measures it.
-        linearity_error_percent: NonNegative = 0.0, "%", slider(0.0, 0.45, 0.05), label("Linearity error"), since("0.2");
+        /// How far the response bends away from a straight line: the mean deviation between 5 % and 95 % of saturation, as the standard
+        /// measures it where pixels are full before the converter clips.
+        linearity_error_percent: NonNegative = 0.0, "%", slider(0.0, 0.4, 0.05), label("Linearity error"), since("0.2");
         /// Dark current at 25 °C. It is collected for as long as a frame takes and doubles every 8 °C.
         dark_current_e_per_s: NonNegative = 0.0, "e/s", slider(0.0, 200.0, 1.0), label("Dark current"), since("0.2");
         /// Temperature of the sensor.
@@ -166,8 +169,18 @@ impl ImageSensor {
     pub fn response(&self) -> Response {
         match self.full_well_e {
             None => Response::straight(f64::INFINITY),
-            Some(well) => Response::with_linearity_error(well.get(), self.linearity_error_percent.get() / 100.0),
+            Some(well) => {
+                let error = self.linearity_error_percent.get() / 100.0;
+                Response::with_linearity_error(well.get(), error, self.prnu())
+            }
         }
+    }
+
+    /// How much the pixels differ in their response (share, RMS).
+    #[must_use]
+    pub fn prnu(&self) -> f64 {
+        let [pixel, smooth] = [self.prnu_pixel_percent, self.prnu_smooth_percent].map(|percent| percent.get() / 100.0);
+        math::hypot(pixel, smooth)
     }
 
     /// Electrons of dark current that a pixel without defects collects on average during an exposure.

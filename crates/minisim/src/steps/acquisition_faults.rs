@@ -247,7 +247,9 @@ impl AcquisitionFaults {
             let which = key.uniform(0, u64::from(*slot));
             let before = drawn.exposures.last().copied();
             drawn.exposures.push(before.filter(|_| which < repeated).unwrap_or(*slot));
-            let mut put = |rows: Range<usize>, damage| drop(drawn.faults.insert(frame, Fault { rows, damage }));
+            let mut put = |rows: Range<usize>, damage| {
+                drawn.faults.insert(frame, Fault { rows, damage });
+            };
             if which < repeated {
             } else if which < torn {
                 // Nothing came before the first exposure, and an image of one row cannot be torn.

@@ -18,8 +18,9 @@
 //! levels of σ², within 1 % of a cell's peak ([`crate::physics::defocus`]); so are the vessels' shadows.
 //!
 //! # Sources
-//! Axial motion of 1 to 3 µm with the gait: Dombeck et al., Neuron 56:43 (2007), head-fixed; breathing at 2 to 4 Hz in a quiet mouse.
-//! The slow drift and its time constant are conventions.
+//! Brains of head-fixed mice that run move by 2 to 5 µm, mostly within the focal plane: Dombeck et al., Neuron 56:43 (2007). For them a
+//! stride of 2 µm along the axis is much; for freely moving mice it is a convention, as are its phase, the amplitude of breathing,
+//! and the slow drift with its time constant. Quiet mice breathe at 2 to 4 Hz, sniffing ones faster.
 //!
 //! # Leaves out
 //! Tilt, deformation, breathing rates that follow the gait, what scatter and attenuation a compressed tissue would have.

@@ -23,10 +23,12 @@
 //! average over frames, and less than 0.5 % in the most extreme frame of a minute, nearly all of it in the darkest vessels.
 //!
 //! # Sources
-//! Haemodynamic contamination of widefield fluorescence of a few percent at 0.1 Hz, at the heart's rate and after activity: Ma et al.,
-//! Phil. Trans. R. Soc. B 371:20150360 (2016); Valley et al., J. Neurophysiol. 123:356 (2020). Vasomotion near 0.1 Hz with arterioles
-//! that dilate by several percent: Mateo et al., Neuron 96:936 (2017). Heart rate of awake mice, 10 to 12 Hz. The depths of 1 % and 4 %
-//! RMS are conventions within those ranges.
+//! Haemodynamic contamination of widefield fluorescence: Ma et al., Phil. Trans. R. Soc. B 371:20150360 (2016); Valley et al., J.
+//! Neurophysiol. 123:356 (2020). It differs from place to place, and is a tenth of GCaMP6f's transients where GFP, which does not follow
+//! activity, is imaged with two photons: Yogesh et al., eLife 14:104914 (2025). Vasomotion of arterioles at 0.1 Hz, entrained by activity:
+//! Mateo et al., Neuron 96:936 (2017). Arterioles of awake mice pulse at 9.7 to 12.7 Hz: Sci. Rep. 15, doi:10.1038/s41598-025-20221-4
+//! (2025). A gamma function for the response of blood volume to activity: Winder et al., Nat. Neurosci. 20:1761 (2017). Conventions: its
+//! peak after 1.5 s, the depths of 1 % and 4 % RMS, the weights of the causes, the density of the bed.
 //!
 //! # Leaves out
 //! Waves that travel along vessels, delays between arteries and veins, the colours of oxygenated and other haemoglobin, harmonics of the

@@ -13,9 +13,10 @@
 //! numbers of the whole recording, feel its mean over the first 60 s.
 //!
 //! # Sources
-//! At constant current a blue LED loses power as its junction warms up, a few percent within minutes; 3 % and 120 s are conventions.
-//! Lamps at the mains flicker at 100 or 120 Hz, drivers that are dimmed by pulses at the difference between the pulses' rate and a
-//! multiple of the frame rate.
+//! The power of a LED changes while it warms up, unless it is controlled: Mubaid et al., Histochem. Cell Biol. 151:357 (2019); Wagenaar,
+//! PLoS ONE 7:e29822 (2012), who controls it. At constant current it falls as the junction warms; 3 % and 120 s are conventions. Lamps at
+//! the mains flicker at 100 or 120 Hz (twice its frequency), drivers that are dimmed by pulses at the difference between the pulses' rate
+//! and a multiple of the frame rate.
 //!
 //! # Leaves out
 //! Change of colour with temperature, slow ageing, exposures shorter than a frame, rows that are exposed one after the other (which

@@ -17,8 +17,9 @@
 //! slopes and on the time courses, whatever the duration. A spec for which it could be less is refused.
 //!
 //! # Sources
-//! Non-rigid brain motion of a few µm, smooth over a hundred µm and more, is what piecewise-rigid registration corrects:
-//! Pnevmatikakis & Giovannucci, J Neurosci Methods 291:83 (2017), NoRMCorre. The numbers are conventions.
+//! Motion that differs over the field of view is why there is piecewise-rigid registration, which takes patches of it as rigid:
+//! Pnevmatikakis & Giovannucci, J Neurosci Methods 291:83 (2017), NoRMCorre. How far the tissue bends and turns, how smoothly and how
+//! fast, are conventions.
 //!
 //! # Leaves out
 //! Shear by rolling shutter, tissue that moves in depth, vessels that pulsate.

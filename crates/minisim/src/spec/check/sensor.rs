@@ -51,17 +51,28 @@ pub(super) fn check(acquisition: &Acquisition, findings: &mut Vec<Finding>) {
         }
     }
     let linearity = sensor.linearity_error_percent.get();
-    let most = 100.0 * Response::max_linearity_error();
-    if linearity > 0.0 && sensor.full_well_e.is_none() {
-        let rule = "is measured up to the full well, and there is none".to_owned();
-        refuse("linearity_error_percent", format!("{linearity:?}"), rule, "set full_well_e");
-    } else if linearity > most {
-        let rule =
-            format!("must be at most {most:.2}: a response that bends more has its saturation below the full well");
-        refuse("linearity_error_percent", format!("{linearity:?}"), rule, "lower it; cameras have about 0.1 to 0.4");
+    if linearity > 0.0 {
+        let most = sensor.full_well_e.map(|well| 100.0 * Response::max_linearity_error(well.get(), sensor.prnu()));
+        match most {
+            None => {
+                let rule = "is measured up to the full well, and there is none".to_owned();
+                refuse("linearity_error_percent", format!("{linearity:?}"), rule, "set full_well_e");
+            }
+            Some(most) if linearity > most => {
+                let rule =
+                    format!("must be at most {most:.2}: what bends more has its saturation far below the full well");
+                refuse(
+                    "linearity_error_percent",
+                    format!("{linearity:?}"),
+                    rule,
+                    "lower it; cameras have about 0.1 to 0.4",
+                );
+            }
+            Some(_) => {}
+        }
     }
     let celsius = sensor.temperature_c.get();
-    if celsius < TEMPERATURES_C[0] || celsius > TEMPERATURES_C[1] {
+    if !(TEMPERATURES_C[0]..=TEMPERATURES_C[1]).contains(&celsius) {
         let [low, high] = TEMPERATURES_C;
         let rule = format!("must be between {low:.0} and {high:.0}");
         refuse("temperature_c", format!("{celsius:?}"), rule, "give the temperature of the sensor in °C");
