@@ -148,8 +148,8 @@ pub fn miniscope_v4() -> Scope {
 
 /// The image sensor of the UCLA Miniscope V4, onsemi's PYTHON 480, with the imperfections of its pixel, at a gain of 3.5.
 ///
-/// Typical values or limits of the PYTHON family's data sheets (onsemi NOIP1SN0480A/D; NOIP1SN1300A/D for the pixel, which is the same):
-/// 10 bits, 0.096 counts per electron, full well 10 000 e⁻, temporal dark noise below 9 e⁻, quantum efficiency 56 %, response within
+/// Not checked against the data sheets' tables (onsemi NOIP1SN0480A/D; NOIP1SN1300A/D for the pixel), which say more: values as remembered
+/// from them. 10 bits, 0.096 counts per electron, full well 10 000 e⁻, temporal dark noise below 9 e⁻, quantum efficiency 56 %, response within
 /// 10 counts of 525 (1.9 %) and offsets within 1 count (10 e⁻), both RMS, of which half are taken; a dark current of 5 e⁻/s at 25 °C.
 /// The board drops the lowest two bits. Conventions: linearity, noise of rows and columns, hot pixels, black level, and a sensor that is
 /// 15 °C warmer than the room.
